@@ -58,7 +58,7 @@ public static unsafe partial class HostSyscall
         const int pageBytes = 4096, readWrite = 3, readExecute = 5, privateAnonymous = 0x22;
         nint page = Libc.Mmap(0, pageBytes, readWrite, privateAnonymous, -1, 0);
         if (page == -1)
-            throw new OutOfMemoryException("cannot map the system call entry");
+            throw new InvalidOperationException("cannot map the system call entry");
         code.CopyTo(new Span<byte>((void*)page, pageBytes));
         if (Libc.Mprotect(page, pageBytes, readExecute) != 0)
             throw new InvalidOperationException("cannot make the system call entry executable");
