@@ -1,0 +1,38 @@
+using Sandbox.Linux;
+
+namespace Sandbox.Sentry.Vfs;
+
+/// <summary>One instance of a filesystem (Linux's super block).</summary>
+internal abstract class FileSystem
+{
+    private static int _lastDevice;
+
+    /// <summary>The type as /proc/mounts and mount(2) call it: "tmpfs", "proc", "overlay"….</summary>
+    public abstract string TypeName { get; }
+
+    /// <summary>st_dev of its files: an anonymous device (major 0) of its own.</summary>
+    public ulong Device { get; } = (ulong)(uint)Interlocked.Increment(ref _lastDevice);
+
+    /// <summary>The source as /proc/mounts shows it.</summary>
+    public string Source { get; init; } = "none";
+
+    /// <summary>Serialises renames of directories, so that no loop can form.</summary>
+    public Sync.RankedLock RenameLock { get; } = new(Sync.LockRank.Rename);
+
+    /// <summary>The root directory (or file, for a bind mount of a file).</summary>
+    public abstract Inode RootInode { get; }
+
+    /// <summary>The extra options after rw/ro in /proc/mounts, such as "size=65536k,mode=755", or empty.</summary>
+    public virtual string MountOptions => "";
+
+    /// <summary>Capacity and kind (statfs(2)).</summary>
+    public abstract Errno GetStatistics(out StatFs statistics);
+
+    /// <summary>syncfs(2): everything written is on its way to stable storage.</summary>
+    public virtual Errno Synchronize() => Errno.Ok;
+
+    /// <summary>The last mount of it is gone.</summary>
+    public virtual void Release()
+    {
+    }
+}

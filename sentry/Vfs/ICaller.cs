@@ -1,0 +1,74 @@
+using Sandbox.Sentry.Memory;
+using Sandbox.Sentry.Security;
+using Sandbox.Sentry.Sync;
+
+namespace Sandbox.Sentry.Vfs;
+
+/// <summary>
+/// The task on whose behalf a file operation runs, as far as the VFS needs to know it. <c>Kernel.Task</c> is the one
+/// implementation; layers above the kernel may cast to it.
+/// </summary>
+internal interface ICaller
+{
+    Credentials Credentials { get; }
+    UserMemory Memory { get; }
+
+    /// <summary>Root, working directory, umask, mount namespace.</summary>
+    FsContext Fs { get; }
+
+    /// <summary>Where this task waits.</summary>
+    Sleeper Sleeper { get; }
+}
+
+/// <summary>Shared by tasks with CLONE_FS: root and working directory, umask (Linux's fs_struct).</summary>
+internal sealed class FsContext
+{
+    private readonly RankedLock _lock = new(LockRank.Leaf);
+    private VfsPath _root;
+    private VfsPath _workingDirectory;
+
+    public FsContext(MountNamespace mounts, VfsPath root, VfsPath workingDirectory, uint umask)
+    {
+        (Mounts, _root, _workingDirectory, Umask) = (mounts, root, workingDirectory, umask);
+    }
+
+    public MountNamespace Mounts { get; set; }
+
+    /// <summary>Permission bits a new file does not get.</summary>
+    public uint Umask { get; set; }
+
+    public VfsPath Root
+    {
+        get
+        {
+            using (_lock.Enter())
+                return _root;
+        }
+        set
+        {
+            using (_lock.Enter())
+                _root = value;
+        }
+    }
+
+    public VfsPath WorkingDirectory
+    {
+        get
+        {
+            using (_lock.Enter())
+                return _workingDirectory;
+        }
+        set
+        {
+            using (_lock.Enter())
+                _workingDirectory = value;
+        }
+    }
+
+    /// <summary>A copy for a child without CLONE_FS.</summary>
+    public FsContext Clone()
+    {
+        using (_lock.Enter())
+            return new FsContext(Mounts, _root, _workingDirectory, Umask);
+    }
+}

@@ -1,0 +1,137 @@
+using System.Diagnostics;
+using Sandbox.Linux;
+using Sandbox.Sentry.Security;
+using Sandbox.Sentry.Sync;
+
+namespace Sandbox.Sentry.Vfs;
+
+/// <summary>
+/// An open file description (open(2)): shared by dup'ed and inherited descriptors. Operations never block: EAGAIN means
+/// "register with <see cref="Waiters"/> and try again", which only <see cref="Blocking"/> does, whatever O_NONBLOCK says.
+/// </summary>
+/// <remarks>Counted references, because the guest sees the moment of release (end of file on a pipe, lock release).</remarks>
+internal abstract class OpenFile
+{
+    private int _references = 1;
+
+    protected OpenFile(VfsPath path, OpenFlags flags, Credentials credentials)
+    {
+        Path = path;
+        Flags = flags & ~(OpenFlags.Create | OpenFlags.Exclusive | OpenFlags.Truncate | OpenFlags.NoControllingTerminal | OpenFlags.CloseOnExec);
+        Credentials = credentials;
+    }
+
+    /// <summary>Where it was opened; <c>default</c> for files without a name.</summary>
+    public VfsPath Path { get; }
+
+    /// <summary>Access mode and status flags; fcntl(F_SETFL) changes the latter.</summary>
+    public OpenFlags Flags { get; set; }
+
+    /// <summary>The credentials it was opened with.</summary>
+    public Credentials Credentials { get; }
+
+    /// <summary>The file; anonymous files have an inode of their own.</summary>
+    public abstract Inode Inode { get; }
+
+    public bool IsReadable => (Flags & OpenFlags.AccessMode) is OpenFlags.ReadOnly or OpenFlags.ReadWrite && !IsPathOnly;
+
+    public bool IsWritable => (Flags & OpenFlags.AccessMode) is OpenFlags.WriteOnly or OpenFlags.ReadWrite && !IsPathOnly;
+
+    public bool IsNonBlocking => (Flags & OpenFlags.NonBlock) != 0;
+
+    public bool IsPathOnly => (Flags & OpenFlags.Path) != 0;
+
+    /// <summary>Where readiness is announced; null for files that are always ready (regular files, directories).</summary>
+    public virtual WaitQueue? Waiters => null;
+
+    /// <summary>What this file is called in /proc/PID/fd when it has no path: "pipe:[12]", "anon_inode:[eventfd]".</summary>
+    public virtual string AnonymousName => $"anon_inode:[{Inode.Number}]";
+
+    /// <summary>True if it has an offset and pread/pwrite/lseek work.</summary>
+    public virtual bool IsSeekable => false;
+
+    /// <summary>What is ready now (poll(2)). The default is always readable and writable.</summary>
+    public virtual PollEvents Poll() => PollEvents.Readable | PollEvents.Writable;
+
+    /// <summary>Reads at the file's own offset and moves it. 0 at the end of file; EAGAIN if it would block; EISDIR, EINVAL.</summary>
+    public virtual Result<int> Read(Span<byte> destination) => Errno.EINVAL;
+
+    /// <summary>Writes at the file's own offset (or the end, O_APPEND) and moves it. EAGAIN, EPIPE (the caller sends SIGPIPE), ENOSPC.</summary>
+    public virtual Result<int> Write(ReadOnlySpan<byte> source) => Errno.EINVAL;
+
+    /// <summary>Reads at an offset (pread(2)). ESPIPE if not seekable.</summary>
+    public virtual Result<int> ReadAt(Span<byte> destination, long offset) => Errno.ESPIPE;
+
+    /// <summary>Writes at an offset (pwrite(2)); on O_APPEND files Linux appends all the same.</summary>
+    public virtual Result<int> WriteAt(ReadOnlySpan<byte> source, long offset) => Errno.ESPIPE;
+
+    /// <summary>lseek(2).</summary>
+    public virtual Result<long> Seek(long offset, SeekWhence whence) => Errno.ESPIPE;
+
+    /// <summary>
+    /// Lists entries from the file's own position on, "." and ".." included, until the sink is full; moves the position past
+    /// those it took. ENOTDIR.
+    /// </summary>
+    public virtual Errno ReadDirectory(IDirectorySink sink) => Errno.ENOTDIR;
+
+    /// <summary>ioctl(2). ENOTTY for an unknown request. <paramref name="caller"/>'s memory holds what the argument points to.</summary>
+    public virtual SyscallResult Control(ICaller caller, uint request, ulong argument) => Errno.ENOTTY;
+
+    /// <summary>
+    /// The Sentry's descriptor to map this file with, whose access must not exceed this file's. The guest maps it at the
+    /// offset it gave. ENODEV if the file cannot be mapped. The descriptor stays the file's; it lives as long as the file.
+    /// </summary>
+    public virtual Result<int> GetMappingFd(MapFlags flags, MemoryProtection protection) => Errno.ENODEV;
+
+    /// <summary>fsync(2), fdatasync(2).</summary>
+    public virtual Errno Synchronize(bool dataOnly) => Errno.EINVAL;
+
+    /// <summary>fallocate(2).</summary>
+    public virtual Errno Allocate(int mode, long offset, long length) => Errno.EOPNOTSUPP;
+
+    /// <summary>ftruncate(2), on a writable file.</summary>
+    public virtual Errno Truncate(long length) => Inode.SetAttributes(new AttributeChange { SizeBytes = length });
+
+    /// <summary>A descriptor that referred to this file was closed (close(2)); not the last one necessarily.</summary>
+    public virtual Errno Flush() => Errno.Ok;
+
+    public void AddReference()
+    {
+        int before = Interlocked.Increment(ref _references);
+        Debug.Assert(before > 1, "reference taken to a released file");
+    }
+
+    /// <summary>Takes a reference unless the last one is gone already.</summary>
+    public bool TryAddReference()
+    {
+        while (true)
+        {
+            int count = Volatile.Read(ref _references);
+            if (count == 0)
+                return false;
+            if (Interlocked.CompareExchange(ref _references, count + 1, count) == count)
+                return true;
+        }
+    }
+
+    /// <summary>Gives a reference back; the last one releases the file.</summary>
+    public void Release()
+    {
+        int left = Interlocked.Decrement(ref _references);
+        Debug.Assert(left >= 0, "file released twice");
+        if (left == 0)
+            OnRelease();
+    }
+
+    /// <summary>The last reference is gone: close host descriptors, tell the other end, drop locks.</summary>
+    protected virtual void OnRelease()
+    {
+    }
+}
+
+/// <summary>Takes directory entries (getdents64(2)).</summary>
+internal interface IDirectorySink
+{
+    /// <summary>False if there is no room; the entry will come again next time. <paramref name="nextOffset"/> is d_off.</summary>
+    bool Add(ReadOnlySpan<byte> name, ulong inode, FileType type, long nextOffset);
+}
