@@ -1,0 +1,76 @@
+using Sandbox.Harness;
+using Xunit;
+using Xunit.Sdk;
+
+namespace Sandbox.GuestTests;
+
+/// <summary>A kernel that guest programs run on: the host's Linux, which says what is right, or the sandbox.</summary>
+/// <remarks>Both run as root with an empty, writable current directory and a /tmp.</remarks>
+public sealed class GuestRunner : IXunitSerializable
+{
+    private static readonly TimeSpan _limit = TimeSpan.FromSeconds(60);
+    private bool _isSandbox;
+
+    [Obsolete("For the test framework only.", error: true)]
+    public GuestRunner()
+    {
+    }
+
+    private GuestRunner(bool isSandbox) => _isSandbox = isSandbox;
+
+    public static GuestRunner Linux { get; } = new(false);
+
+    public static GuestRunner Sandbox { get; } = new(true);
+
+    /// <summary>Both kernels: the rows of a theory.</summary>
+    public static TheoryData<GuestRunner> Kernels => new(Linux, Sandbox);
+
+    public bool IsSandbox => _isSandbox;
+
+    /// <summary>Runs a built guest; 0, or the number of its first wrong step.</summary>
+    public int Run(Guest guest)
+    {
+        using ScratchFolder folder = new("guest");
+        File.WriteAllBytes(folder["program"], guest.ToElf());
+        HostResult result = Run(folder["program"]);
+        if (result.IsTimedOut || result.Error.Length > 0)
+            Assert.Fail(result.ToString());
+        return result.Status;
+    }
+
+    /// <summary>Runs a static ELF as /program with these arguments.</summary>
+    public HostResult Run(string program, params string[] arguments) => _isSandbox
+        ? RunInSandbox(program, arguments)
+        : RunOnLinux(program, arguments);
+
+    public override string ToString() => _isSandbox ? "sandbox" : "linux";
+
+    void IXunitSerializable.Deserialize(IXunitSerializationInfo info) => _isSandbox = info.GetValue<bool>("sandbox");
+
+    void IXunitSerializable.Serialize(IXunitSerializationInfo info) => info.AddValue("sandbox", _isSandbox);
+
+    private static HostResult RunOnLinux(string program, string[] arguments)
+    {
+        using ScratchFolder folder = new("linux");
+        string copy = folder["program"];
+        File.Copy(program, copy);
+        File.SetUnixFileMode(copy, (UnixFileMode)0x1ED); // 0755
+        string current = folder["cwd"];
+        Directory.CreateDirectory(current);
+        return HostProgram.Run([copy, .. arguments], _limit, current);
+    }
+
+    private static HostResult RunInSandbox(string program, string[] arguments)
+    {
+        Assert.SkipUnless(File.Exists(Checkout.Runsc), $"there is no {Checkout.Runsc}: make publish");
+        using RunscState runsc = new();
+        string root = Path.Combine(runsc.Scratch, "rootfs");
+        foreach (string name in (ReadOnlySpan<string>)["cwd", "tmp", "proc", "dev", "sys", "root", "etc"])
+            Directory.CreateDirectory(Path.Combine(root, name));
+        File.Copy(program, Path.Combine(root, "program"));
+        File.SetUnixFileMode(Path.Combine(root, "program"), (UnixFileMode)0x1ED); // 0755
+        Bundle bundle = new(Path.Combine(runsc.Scratch, "bundle"), root, ["/program", .. arguments]);
+        bundle.Process["cwd"] = "/cwd";
+        return runsc.RunBundle(bundle, _limit);
+    }
+}
