@@ -1,0 +1,87 @@
+using Sandbox.Platform;
+using Sandbox.Sentry.Memory;
+using Sandbox.Sentry.Vfs;
+
+namespace Sandbox.Sentry.Kernel;
+
+/// <summary>
+/// A guest's address space as the kernel knows it (Linux's mm_struct): shared by tasks with CLONE_VM. What is mapped where is
+/// the host's knowledge; kept here is what the host cannot know.
+/// </summary>
+internal sealed class GuestMemory(IAddressSpace space)
+{
+    private readonly Lock _lock = new();
+    private readonly Dictionary<(ulong Device, ulong Inode), VfsPath> _files = []; // Guarded by _lock.
+    private int _users = 1;
+
+    public IAddressSpace Space { get; } = space;
+
+    public UserMemory User => new(Space);
+
+    /// <summary>/proc/PID/exe.</summary>
+    public VfsPath Executable { get; set; }
+
+    /// <summary>Where argv, envp and auxv lie, for /proc/PID/{cmdline,environ,auxv}.</summary>
+    public ulong ArgumentsStart { get; set; }
+    public ulong ArgumentsEnd { get; set; }
+    public ulong EnvironmentStart { get; set; }
+    public ulong EnvironmentEnd { get; set; }
+    public ulong StackTop { get; set; }
+    public ulong BreakStart { get; set; }
+    public byte[] AuxiliaryVector { get; set; } = [];
+
+    /// <summary>False after an exec of a file the user cannot read or that changed credentials (prctl PR_SET_DUMPABLE).</summary>
+    public bool IsDumpable { get; set; } = true;
+
+    /// <summary>Tasks that use it.</summary>
+    public int Users => Volatile.Read(ref _users);
+
+    public void AddUser() => Interlocked.Increment(ref _users);
+
+    /// <summary>True if that was the last user.</summary>
+    public bool RemoveUser() => Interlocked.Decrement(ref _users) == 0;
+
+    /// <summary>
+    /// Remembers which guest file stands behind a host file (device and inode as the host's maps show them), so that
+    /// /proc/PID/maps can name it.
+    /// </summary>
+    public void RecordFile(ulong device, ulong inode, VfsPath path)
+    {
+        lock (_lock)
+        {
+            if (_files.Count < 65536)
+                _files[(device, inode)] = path;
+        }
+    }
+
+    /// <summary>The guest file behind a mapping, or <c>default</c>.</summary>
+    public VfsPath FindFile(in HostMapping mapping)
+    {
+        lock (_lock)
+            return _files.GetValueOrDefault((mapping.Device, mapping.Inode));
+    }
+
+    /// <summary>The same knowledge for a forked copy.</summary>
+    public GuestMemory CloneFor(IAddressSpace space)
+    {
+        GuestMemory copy = new(space)
+        {
+            Executable = Executable,
+            ArgumentsStart = ArgumentsStart,
+            ArgumentsEnd = ArgumentsEnd,
+            EnvironmentStart = EnvironmentStart,
+            EnvironmentEnd = EnvironmentEnd,
+            StackTop = StackTop,
+            BreakStart = BreakStart,
+            AuxiliaryVector = AuxiliaryVector,
+            IsDumpable = IsDumpable,
+        };
+        lock (_lock)
+        {
+            foreach (KeyValuePair<(ulong, ulong), VfsPath> file in _files)
+                copy._files.Add(file.Key, file.Value);
+        }
+
+        return copy;
+    }
+}

@@ -1,0 +1,86 @@
+using Sandbox.Linux;
+using Sandbox.Platform;
+using Sandbox.Sentry.Sync;
+
+namespace Sandbox.Sentry.Kernel;
+
+/// <summary>
+/// One virtual kernel: everything the containers of a sandbox share. Its parts come in through the constructor, so it knows
+/// neither which platform runs it nor which system calls it has.
+/// </summary>
+internal sealed class Kernel
+{
+    public Kernel(IPlatform platform, ISyscallTable syscalls, HostFacts host, IKernelLog log)
+    {
+        (Platform, Syscalls, Host, Log) = (platform, syscalls, host, log);
+        RootPids = new PidNamespace(null, Security.UserNamespace.Root);
+        BootTime = HostClock.Now(HostClock.Boottime);
+    }
+
+    public IPlatform Platform { get; }
+    public ISyscallTable Syscalls { get; }
+    public HostFacts Host { get; }
+    public IKernelLog Log { get; }
+
+    /// <summary>
+    /// The process tree lock: pids, parents, children, groups, sessions, signals, wait and stop states of all tasks. One per
+    /// sandbox (Linux's tasklist_lock and siglocks in one): everything under it is short, and no order among many is needed.
+    /// </summary>
+    public RankedLock Tree { get; } = new(LockRank.ProcessTree);
+
+    /// <summary>The pid namespace of the sandbox; containers have their own below it.</summary>
+    public PidNamespace RootPids { get; }
+
+    /// <summary>CLOCK_BOOTTIME of the Sentry when the kernel was made, nanoseconds: uptime counts from here.</summary>
+    public long BootTime { get; }
+
+    /// <summary>Threads alive in the sandbox. With Tree held.</summary>
+    public int TaskCount { get; set; }
+
+    /// <summary>A guest cannot make more threads than this in the whole sandbox.</summary>
+    public int MaxTasks { get; init; } = 32000;
+}
+
+/// <summary>The system call table as the kernel sees it; made by the composition root.</summary>
+internal interface ISyscallTable
+{
+    /// <summary>Runs the handler of the number, or answers ENOSYS.</summary>
+    SyscallResult Invoke(Task task, in SyscallArguments arguments);
+
+    /// <summary>The name of a number, or "syscall_N".</summary>
+    string NameOf(int number);
+}
+
+/// <summary>Where the kernel writes what its operator should know; never shown to a guest.</summary>
+internal interface IKernelLog
+{
+    bool IsDebug { get; }
+
+    void Debug(string message);
+
+    void Warning(string message);
+
+    /// <summary>Something that must not happen: a bug of ours, with what is known about it.</summary>
+    void InternalError(string message, Exception? exception);
+}
+
+/// <summary>What of the host shows through, read before the Sentry locks itself in.</summary>
+internal sealed record HostFacts
+{
+    public int CpuCount { get; init; } = Environment.ProcessorCount;
+
+    /// <summary>Bytes of memory the sandbox may think it has (cgroup limit or the host's).</summary>
+    public long MemoryBytes { get; init; }
+
+    /// <summary>The text of the host's /proc/cpuinfo.</summary>
+    public byte[] CpuInfo { get; init; } = [];
+
+    /// <summary>AT_HWCAP of the host.</summary>
+    public ulong HardwareCapabilities { get; init; }
+
+    /// <summary>AT_HWCAP2 of the host.</summary>
+    public ulong HardwareCapabilities2 { get; init; }
+
+    /// <summary>AT_MINSIGSTKSZ of the host: the smallest signal stack its frames fit on.</summary>
+    public ulong MinimumSignalStackBytes { get; init; } = 2048;
+}

@@ -1,0 +1,67 @@
+using Sandbox.Sentry.Vfs;
+
+namespace Sandbox.Sentry.Kernel;
+
+/// <summary>
+/// A task's namespaces apart from user (in its credentials), pid (in its id) and mount (in its FsContext). Immutable; unshare
+/// and setns replace it (namespaces(7)).
+/// </summary>
+internal sealed record NamespaceSet
+{
+    public required UtsNamespace Uts { get; init; }
+    public required IpcNamespace Ipc { get; init; }
+    public required NetworkNamespace Network { get; init; }
+
+    /// <summary>Where children's pids are made; differs from the task's own after unshare(CLONE_NEWPID).</summary>
+    public required PidNamespace PidForChildren { get; init; }
+
+    /// <summary>The container the task belongs to.</summary>
+    public required Container Container { get; init; }
+}
+
+/// <summary>Host and domain name (uts_namespaces(7)). Both are at most 64 bytes and replaced as a whole.</summary>
+internal sealed class UtsNamespace(byte[] hostName, byte[] domainName, Security.UserNamespace owner)
+{
+    public byte[] HostName { get; set; } = hostName;
+    public byte[] DomainName { get; set; } = domainName;
+    public Security.UserNamespace Owner { get; } = owner;
+    public ulong Number { get; } = NamespaceNumber.Next();
+}
+
+/// <summary>System V objects and POSIX message queues (ipc_namespaces(7)); filled in by the layers above.</summary>
+internal sealed class IpcNamespace(Security.UserNamespace owner)
+{
+    public Security.UserNamespace Owner { get; } = owner;
+    public ulong Number { get; } = NamespaceNumber.Next();
+
+    /// <summary>The System V tables, made at first use by the IPC calls.</summary>
+    public object? SystemV;
+
+    /// <summary>The POSIX message queues, made at first use.</summary>
+    public object? MessageQueues;
+}
+
+/// <summary>Interfaces, ports, abstract unix names (network_namespaces(7)); filled in by Sockets.</summary>
+internal sealed class NetworkNamespace(Security.UserNamespace owner)
+{
+    public Security.UserNamespace Owner { get; } = owner;
+    public ulong Number { get; } = NamespaceNumber.Next();
+
+    /// <summary>The network stack, made at first use by Sockets.</summary>
+    public object? Stack;
+}
+
+/// <summary>One container of the sandbox (a pod has several).</summary>
+internal sealed class Container(string id)
+{
+    public string Id { get; } = id;
+
+    /// <summary>Its first process. Set before it starts. Guarded by Tree.</summary>
+    public ThreadGroup? Init { get; set; }
+
+    /// <summary>Its root, working directory and mounts, which exec'd processes start from.</summary>
+    public FsContext? Fs { get; set; }
+
+    /// <summary>The namespaces exec'd processes join.</summary>
+    public NamespaceSet? Namespaces { get; set; }
+}

@@ -1,0 +1,74 @@
+using Sandbox.Linux;
+using Sandbox.Platform;
+using Sandbox.Sentry.Kernel.Signals;
+
+namespace Sandbox.Sentry.Kernel;
+
+/// <summary>What a task does each time the platform brings it in. The only place that knows the internal restart codes' fate.</summary>
+internal static class RunLoop
+{
+    public static GuestAction OnSyscall(Task task, IGuestThread thread)
+    {
+        task.SyscallNumber = thread.Syscall.Number;
+        SyscallResult result = task.Kernel.Syscalls.Invoke(task, in thread.Syscall);
+        if (task.NextAction is { } action)
+        {
+            task.NextAction = null;
+            return FinishSpecial(task, action);
+        }
+
+        // The common way out: no signal, no restart code, nothing to look at.
+        if (!task.HasWork && task.SavedSignalMask is null && !IsRestart(result))
+        {
+            task.SyscallNumber = -1;
+            return GuestAction.Return(result.Register);
+        }
+
+        task.SyscallResult = result;
+        if (!task.Thread.HasFullState)
+            return GuestAction.ReturnThenInterrupt(IsRestart(result) ? -(long)Errno.EINTR : result.Register);
+
+        task.Thread.Registers.Rax = (ulong)(IsRestart(result) ? -(long)Errno.EINTR : result.Register);
+        return SignalDelivery.BeforeResume(task, task.Thread);
+    }
+
+    /// <summary>A signal, a stop or an exit wants the thread, which was running guest code or has just finished a call.</summary>
+    public static GuestAction OnInterrupt(Task task, IGuestThread thread) => SignalDelivery.BeforeResume(task, thread);
+
+    /// <summary>A synchronous fault becomes a signal that cannot be blocked away (signal(7)).</summary>
+    public static GuestAction OnFault(Task task, IGuestThread thread, in FaultInfo info)
+    {
+        task.SyscallNumber = -1;
+        SignalInfo signal = new() { Number = info.Signal, Code = info.Code, Address = info.Address };
+        using (task.Kernel.Tree.Enter())
+            SignalSender.SendToTask(task, signal);
+        return SignalDelivery.BeforeResume(task, thread);
+    }
+
+    /// <summary>The host thread is gone.</summary>
+    public static void OnExit(Task task, IGuestThread thread, int hostSignal)
+    {
+        if (task.Thread != thread || task.IsExited)
+            return;
+        using (task.Kernel.Tree.Enter())
+            TaskExit.BeginGroupExit(task.Group, hostSignal == 0 ? (int)Signal.Kill : hostSignal);
+        TaskExit.Run(task);
+    }
+
+    private static GuestAction FinishSpecial(Task task, GuestAction action)
+    {
+        task.SyscallNumber = -1;
+        if (action.Kind == GuestActionKind.Exit || !task.HasWork)
+            return action;
+        return action.Kind switch
+        {
+            GuestActionKind.ExecuteOnHost => action with { Kind = GuestActionKind.ExecuteThenInterrupt },
+            GuestActionKind.Return => action with { Kind = GuestActionKind.ReturnThenInterrupt },
+            GuestActionKind.Resume => SignalDelivery.BeforeResume(task, task.Thread),
+            _ => action,
+        };
+    }
+
+    private static bool IsRestart(SyscallResult result) =>
+        result.Register is <= -(long)Errno.ERESTARTSYS and >= -(long)Errno.ERESTART_RESTARTBLOCK;
+}

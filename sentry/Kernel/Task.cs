@@ -1,0 +1,166 @@
+using Sandbox.Linux;
+using Sandbox.Platform;
+using Sandbox.Sentry.Kernel.Signals;
+using Sandbox.Sentry.Memory;
+using Sandbox.Sentry.Security;
+using Sandbox.Sentry.Sync;
+using Sandbox.Sentry.Vfs;
+
+namespace Sandbox.Sentry.Kernel;
+
+/// <summary>
+/// One guest thread (Linux's task_struct). Fields without a remark belong to the task's own handler thread; another thread may
+/// only read them where a stale value is harmless (/proc).
+/// </summary>
+internal sealed class Task : ICaller, IGuestEvents
+{
+    private volatile int _work;
+
+    public Task(Kernel kernel, ThreadGroup group, Pid id, IGuestThread thread, TaskResources resources)
+    {
+        (Kernel, Group, Id, Thread) = (kernel, group, id, thread);
+        (GuestMemory, Fs, Files, Credentials, Namespaces) =
+            (resources.Memory, resources.Fs, resources.Files, resources.Credentials, resources.Namespaces);
+        thread.Events = this;
+    }
+
+    public Kernel Kernel { get; }
+
+    /// <summary>The process it belongs to. Never changes: exec by another thread takes the leader's id instead.</summary>
+    public ThreadGroup Group { get; }
+
+    /// <summary>The thread id; exec by a thread other than the leader gives it the leader's. Guarded by Tree for writing.</summary>
+    public Pid Id { get; set; }
+
+    /// <summary>The platform's side. Replaced by exec.</summary>
+    public IGuestThread Thread { get; set; }
+
+    /// <summary>The address space. Replaced by exec.</summary>
+    public GuestMemory GuestMemory { get; set; }
+
+    public UserMemory Memory => GuestMemory.User;
+
+    public FsContext Fs { get; set; }
+
+    public FdTable Files { get; set; }
+
+    /// <summary>Replaced as a whole by its own thread; anyone may read the reference.</summary>
+    public Credentials Credentials { get; set; }
+
+    public NamespaceSet Namespaces { get; set; }
+
+    public Sleeper Sleeper { get; } = new();
+
+    /// <summary>comm: at most 15 bytes (prctl(2), PR_SET_NAME).</summary>
+    public byte[] Name { get; set; } = [];
+
+    /// <summary>The pid namespace its own ids are seen in.</summary>
+    public PidNamespace PidNamespace => Id.Namespace;
+
+    // ---- The system call being handled ----
+
+    /// <summary>The current call's number, or -1 outside a call; what a restart needs.</summary>
+    public int SyscallNumber { get; set; } = -1;
+
+    /// <summary>The raw result of the call that is being finished, with the kernel's internal restart codes still in it.</summary>
+    public SyscallResult SyscallResult { get; set; }
+
+    /// <summary>Set by a handler that does not simply return a value (exit, execve, rt_sigreturn, mmap of a file).</summary>
+    public GuestAction? NextAction { get; set; }
+
+    /// <summary>What restart_syscall(2) continues: deadline of an interrupted sleep, nanoseconds on its clock.</summary>
+    public RestartBlock Restart { get; set; }
+
+    // ---- Signals. Guarded by Kernel.Tree unless said otherwise ----
+
+    /// <summary>Blocked signals. Changed only by its own thread, with Tree held.</summary>
+    public SignalSet SignalMask { get; set; }
+
+    /// <summary>The mask to put back when the current call's signal handler has been set up (sigsuspend, ppoll…); own thread.</summary>
+    public SignalSet? SavedSignalMask { get; set; }
+
+    /// <summary>Signals sent to this thread.</summary>
+    public PendingSignals Pending { get; } = new();
+
+    /// <summary>sigaltstack(2); own thread.</summary>
+    public SignalStack AlternateStack { get; set; }
+
+    /// <summary>prctl(PR_SET_PDEATHSIG).</summary>
+    public Signal ParentDeathSignal { get; set; }
+
+    // ---- Thread life ----
+
+    /// <summary>set_tid_address(2), CLONE_CHILD_CLEARTID.</summary>
+    public UserAddress ClearChildTid { get; set; }
+
+    /// <summary>set_robust_list(2).</summary>
+    public UserAddress RobustListHead { get; set; }
+
+    /// <summary>A vfork parent waits until this task execs or exits.</summary>
+    public Task? VforkParent { get; set; }
+
+    /// <summary>True once the task has left its group's list of live threads. Guarded by Tree.</summary>
+    public bool IsExited { get; set; }
+
+    /// <summary>The wait status it ends with (wait(2)). Guarded by Tree.</summary>
+    public int ExitStatus { get; set; }
+
+    /// <summary>The thread group's run state shows as 'T' (stopped) for this thread. Guarded by Tree.</summary>
+    public bool IsStopped { get; set; }
+
+    /// <summary>True while it sleeps in a call: state 'S' of /proc. A hint.</summary>
+    public bool IsSleeping { get; set; }
+
+    /// <summary>CLOCK_MONOTONIC when it was made, nanoseconds.</summary>
+    public long StartTime { get; } = HostClock.Now(HostClock.Monotonic);
+
+    // ---- Work on the way back to the guest ----
+
+    /// <summary>True if signals, a stop or an exit may want something before guest code runs again.</summary>
+    public bool HasWork => _work != 0;
+
+    /// <summary>
+    /// Makes the task look for signals, stops and exits soon, wherever it is: ends an interruptible sleep, or brings it in from
+    /// guest code. Any thread, usually with Tree held.
+    /// </summary>
+    public void Notify()
+    {
+        _work = 1;
+        Sleeper.Parker.Interrupt();
+        Thread.Interrupt();
+    }
+
+    /// <summary>Called by the task's own thread before it looks for work, so that later notifications are not lost.</summary>
+    public void BeginWork()
+    {
+        _work = 0;
+        Sleeper.Parker.ClearInterrupt();
+    }
+
+    // ---- Platform events ----
+
+    GuestAction IGuestEvents.OnSyscall(IGuestThread thread) => RunLoop.OnSyscall(this, thread);
+
+    GuestAction IGuestEvents.OnFault(IGuestThread thread, in FaultInfo info) => RunLoop.OnFault(this, thread, info);
+
+    GuestAction IGuestEvents.OnInterrupt(IGuestThread thread) => RunLoop.OnInterrupt(this, thread);
+
+    void IGuestEvents.OnExit(IGuestThread thread, int hostSignal) => RunLoop.OnExit(this, thread, hostSignal);
+}
+
+/// <summary>What a task is made with; each is shared with or copied from its maker (clone(2)).</summary>
+internal readonly record struct TaskResources(
+    GuestMemory Memory, FsContext Fs, FdTable Files, Credentials Credentials, NamespaceSet Namespaces);
+
+/// <summary>sigaltstack(2).</summary>
+internal readonly record struct SignalStack(UserAddress Base, ulong Size, int Flags)
+{
+    public const int OnStack = 1, Disable = 2, AutoDisarm = unchecked((int)0x80000000);
+}
+
+/// <summary>What an interrupted call needs to go on (ERESTART_RESTARTBLOCK).</summary>
+/// <param name="Call">The call's number.</param>
+/// <param name="Deadline">Absolute, nanoseconds on CLOCK_MONOTONIC.</param>
+/// <param name="Address0">Where to write what is left, or the futex word.</param>
+/// <param name="Argument">Call-specific.</param>
+internal readonly record struct RestartBlock(int Call, long Deadline, UserAddress Address0, ulong Argument);

@@ -1,0 +1,95 @@
+using Sandbox.Linux;
+using Sandbox.Sentry.Kernel.Signals;
+using Sandbox.Sentry.Sync;
+
+namespace Sandbox.Sentry.Kernel;
+
+/// <summary>A process: the threads that share pid, signals, limits and fate (Linux's thread group and signal_struct). Guarded by Tree.</summary>
+internal sealed class ThreadGroup(Kernel kernel, Pid id, ProcessGroup processGroup, SignalHandlers handlers, ResourceLimits limits)
+{
+    public Kernel Kernel { get; } = kernel;
+
+    /// <summary>The process id.</summary>
+    public Pid Id { get; } = id;
+
+    /// <summary>The thread whose id is the process id, alive or a zombie.</summary>
+    public Task Leader { get; set; } = null!;
+
+    /// <summary>Live threads.</summary>
+    public List<Task> Tasks { get; } = [];
+
+    public ThreadGroup? Parent { get; set; }
+
+    public List<ThreadGroup> Children { get; } = [];
+
+    public ProcessGroup ProcessGroup { get; set; } = processGroup;
+
+    public Session Session => ProcessGroup.Session;
+
+    /// <summary>Shared with CLONE_SIGHAND.</summary>
+    public SignalHandlers Handlers { get; set; } = handlers;
+
+    /// <summary>Signals sent to the process.</summary>
+    public PendingSignals Pending { get; } = new();
+
+    /// <summary>Shared by all threads; replaced per resource with Tree held.</summary>
+    public ResourceLimits Limits { get; set; } = limits;
+
+    /// <summary>Signal for the parent at exit (clone(2), CSIGNAL); 0 for none.</summary>
+    public Signal ExitSignal { get; set; } = Signal.Child;
+
+    /// <summary>Where parents wait (wait4): notified when a child changes state.</summary>
+    public WaitQueue ChildWaiters { get; } = new();
+
+    /// <summary>Where pidfds wait: notified when this process is a zombie.</summary>
+    public WaitQueue ExitWaiters { get; } = new();
+
+    /// <summary>exit_group or a fatal signal: every thread is on its way out with <see cref="ExitStatus"/>.</summary>
+    public bool IsExiting { get; set; }
+
+    /// <summary>All threads are gone; the parent has not waited yet.</summary>
+    public bool IsZombie { get; set; }
+
+    /// <summary>The zombie was reaped: nothing refers to it but open pidfds.</summary>
+    public bool IsReaped { get; set; }
+
+    /// <summary>Wait status (wait(2)): code &lt;&lt; 8, or the signal, with 0x80 for a core dump.</summary>
+    public int ExitStatus { get; set; }
+
+    /// <summary>Stopped by this signal (job control), or None.</summary>
+    public Signal StopSignal { get; set; }
+
+    /// <summary>A stop, or a continue, that wait4 has not reported yet.</summary>
+    public bool HasUnreportedStop { get; set; }
+
+    public bool HasUnreportedContinue { get; set; }
+
+    /// <summary>A thread is in execve and all others must go.</summary>
+    public Task? ExecutingTask { get; set; }
+
+    /// <summary>Has called execve since fork (setpgid(2) EACCES).</summary>
+    public bool HasExecuted { get; set; }
+
+    /// <summary>prctl(PR_SET_CHILD_SUBREAPER).</summary>
+    public bool IsChildSubreaper { get; set; }
+
+    /// <summary>CPU time of threads that have ended, nanoseconds.</summary>
+    public long ExitedUserTime { get; set; }
+    public long ExitedSystemTime { get; set; }
+
+    /// <summary>CPU time of reaped children (times(2)), nanoseconds.</summary>
+    public long ChildrenUserTime { get; set; }
+    public long ChildrenSystemTime { get; set; }
+
+    /// <summary>oom_score_adj.</summary>
+    public int OomScoreAdjustment { get; set; }
+
+    /// <summary>Interval and POSIX timers, made at first use by the timer calls.</summary>
+    public object? Timers;
+
+    /// <summary>CLOCK_BOOTTIME at start, nanoseconds (starttime of /proc/PID/stat).</summary>
+    public long StartTime { get; } = HostClock.Now(HostClock.Boottime);
+
+    /// <summary>PID 1 of its namespace.</summary>
+    public bool IsNamespaceInit => Id.Namespace.Init == this;
+}
