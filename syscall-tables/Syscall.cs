@@ -26,7 +26,10 @@ internal sealed unsafe class Syscall
     private Syscall(
         string name, delegate*<void*, Task, in SyscallArguments, SyscallResult> invoke, void* handler, params Type[] parameters)
     {
-        (Name, _invoke, _handler, Parameters) = (name, invoke, handler, parameters);
+        Name = name;
+        _invoke = invoke;
+        _handler = handler;
+        Parameters = parameters;
     }
 
     public string Name { get; }
