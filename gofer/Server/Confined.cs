@@ -1,0 +1,82 @@
+using Sandbox.Gofer.Protocol;
+using Sandbox.Linux;
+
+namespace Sandbox.Gofer;
+
+/// <summary>
+/// The only way names reach the host: one component at a time below a directory descriptor, checked for slashes and dots
+/// before, and by the kernel (no symbolic link followed, nothing above) as well.
+/// </summary>
+internal static class Confined
+{
+    private const ResolveFlags Resolve = ResolveFlags.Beneath | ResolveFlags.NoMagicLinks | ResolveFlags.NoSymlinks;
+
+    /// <summary>An O_PATH descriptor of a name in a directory; of the link itself if it is one.</summary>
+    public static Result<int> OpenPath(int directory, ReadOnlySpan<byte> nameWithNul) =>
+        HostDirectory.Open(
+            directory, nameWithNul, OpenFlags.Path | OpenFlags.NoFollow | OpenFlags.CloseOnExec, 0, Resolve);
+
+    /// <summary>A new regular file. Errors: EEXIST, and whatever the host says.</summary>
+    public static Result<int> Create(int directory, ReadOnlySpan<byte> nameWithNul, OpenFlags flags, uint mode) =>
+        HostDirectory.Open(
+            directory,
+            nameWithNul,
+            flags | OpenFlags.Create | OpenFlags.Exclusive | OpenFlags.NoFollow | OpenFlags.CloseOnExec,
+            mode,
+            Resolve);
+
+    /// <summary>The attributes of a descriptor.</summary>
+    public static Errno Attributes(int fd, out GoferAttributes attributes)
+    {
+        Errno error = HostDirectory.Statx(fd, "\0"u8, AtFlags.EmptyPath | AtFlags.NoAutomount, out Statx statx);
+        attributes = error == Errno.Ok ? GoferAttributes.From(statx) : default;
+        return error;
+    }
+
+    /// <summary>
+    /// The file a request names: the handle itself if <paramref name="nameWithNul"/> is empty, else the name in it, as a handle
+    /// without number. The caller disposes it either way. Errors: EBADF, ENOTDIR, ENOENT.
+    /// </summary>
+    public static Result<Handle> Locate(HandleTable handles, uint number, ReadOnlySpan<byte> nameWithNul)
+    {
+        if (handles.Borrow(number).Failed(out Handle? handle, out Errno error))
+            return error;
+        if (nameWithNul.IsEmpty)
+            return handle;
+        using (handle)
+        {
+            if (OpenPath(handle.Fd, nameWithNul).Failed(out int fd, out error))
+                return error;
+            HostFd owner = new(fd);
+            if (Attributes(fd, out GoferAttributes attributes) is not Errno.Ok and Errno failed)
+            {
+                owner.Dispose();
+                return failed;
+            }
+            return new Handle(owner, handle.Root, attributes.Type);
+        }
+    }
+
+    /// <summary>A directory handle in a root that may be written. Errors: EBADF, ENOTDIR, EROFS.</summary>
+    public static Result<Handle> BorrowWritableDirectory(HandleTable handles, uint number)
+    {
+        if (handles.Borrow(number).Failed(out Handle? handle, out Errno error))
+            return error;
+        error = !handle.IsDirectory ? Errno.ENOTDIR : !handle.Root.IsWritable ? Errno.EROFS : Errno.Ok;
+        if (error == Errno.Ok)
+            return handle;
+        handle.Dispose();
+        return error;
+    }
+
+    /// <summary>As <see cref="Locate"/>, in a root that may be written. Errors also: EROFS.</summary>
+    public static Result<Handle> LocateWritable(HandleTable handles, uint number, ReadOnlySpan<byte> nameWithNul)
+    {
+        if (Locate(handles, number, nameWithNul).Failed(out Handle? handle, out Errno error))
+            return error;
+        if (handle.Root.IsWritable)
+            return handle;
+        handle.Dispose();
+        return Errno.EROFS;
+    }
+}

@@ -1,0 +1,105 @@
+using Sandbox.Gofer.Protocol;
+using Sandbox.Linux;
+
+namespace Sandbox.Gofer;
+
+/// <summary>The operations that give a host descriptor away. Only regular files and connected sockets ever are.</summary>
+internal static class OpenOperations
+{
+    private const OpenFlags AllowedFlags = OpenFlags.AccessMode | OpenFlags.Truncate | OpenFlags.Append
+        | OpenFlags.Sync | OpenFlags.DataSync | OpenFlags.Direct;
+
+    /// <summary>
+    /// Errors: EINVAL (flags), EISDIR, ELOOP (a symbolic link), ENXIO (any other type: the client emulates those), EROFS,
+    /// EBADF, ENOENT.
+    /// </summary>
+    public static Errno Open(ref Exchange exchange)
+    {
+        if (exchange.Request.Read(out OpenRequest request) is not Errno.Ok and Errno error)
+            return error;
+        if (exchange.Request.ReadOptionalName(out ReadOnlySpan<byte> name) is not Errno.Ok and Errno badName)
+            return badName;
+        OpenFlags flags = (OpenFlags)request.Flags;
+        if (CheckFlags(flags) is not Errno.Ok and Errno badFlags)
+            return badFlags;
+        if (Confined.Locate(exchange.Server.Handles, request.Handle, name).Failed(out Handle? located, out error))
+            return error;
+        using Handle file = located;
+        if (ChangesFile(flags) && !file.Root.IsWritable)
+            return Errno.EROFS;
+        // The type was read from an O_PATH descriptor: opening anything but a regular file could block or act on a device.
+        if (file.Type != FileType.Regular)
+            return file.Type switch
+            {
+                FileType.Directory => Errno.EISDIR,
+                FileType.SymbolicLink => Errno.ELOOP,
+                _ => Errno.ENXIO,
+            };
+        if (exchange.Server.ProcSelfFd.Reopen(file.Fd, flags).Failed(out exchange.DonatedFd, out error))
+        {
+            exchange.DonatedFd = -1;
+            return error;
+        }
+        return exchange.ReplyAttributes(exchange.DonatedFd);
+    }
+
+    /// <summary>Errors: EEXIST, EROFS, EINVAL, ENOTDIR, EBADF; EPERM or EINVAL if the owner cannot be set (and no file stays).</summary>
+    public static Errno Create(ref Exchange exchange)
+    {
+        if (exchange.Request.Read(out CreateRequest request) is not Errno.Ok and Errno error)
+            return error;
+        if (exchange.Request.ReadName(out ReadOnlySpan<byte> name) is not Errno.Ok and Errno badName)
+            return badName;
+        OpenFlags flags = (OpenFlags)request.Flags;
+        if (CheckFlags(flags) is not Errno.Ok and Errno badFlags)
+            return badFlags;
+        if ((request.Mode & ~ModeBits.All) != 0)
+            return Errno.EINVAL;
+        HandleTable handles = exchange.Server.Handles;
+        if (Confined.BorrowWritableDirectory(handles, request.Handle).Failed(out Handle? borrowed, out error))
+            return error;
+        using Handle directory = borrowed;
+        if (Confined.Create(directory.Fd, name, flags & ~OpenFlags.Truncate, request.Mode).Failed(out int fd, out error))
+            return error;
+        exchange.DonatedFd = fd;
+        error = Ownership.Settle(
+            exchange.Server.ProcSelfFd, fd, request.UserId, request.GroupId, request.Mode, out GoferAttributes attributes);
+        if (error != Errno.Ok)
+        {
+            HostDirectory.Unlink(directory.Fd, name, AtFlags.None);
+            return error;
+        }
+        exchange.Reply.Write(attributes);
+        return Errno.Ok;
+    }
+
+    /// <summary>Errors: EACCES (the root does not allow it), ENOTSOCK, EINVAL (type), ECONNREFUSED, EAGAIN, EPROTOTYPE.</summary>
+    public static Errno Connect(ref Exchange exchange)
+    {
+        if (exchange.Request.Read(out ConnectRequest request) is not Errno.Ok and Errno error)
+            return error;
+        if (exchange.Request.ReadOptionalName(out ReadOnlySpan<byte> name) is not Errno.Ok and Errno badName)
+            return badName;
+        SocketType type = (SocketType)request.SocketType;
+        if (type is not (SocketType.Stream or SocketType.Datagram or SocketType.SequencedPacket))
+            return Errno.EINVAL;
+        if (Confined.Locate(exchange.Server.Handles, request.Handle, name).Failed(out Handle? located, out error))
+            return error;
+        using Handle file = located;
+        if ((file.Root.Flags & RootFlags.HostSockets) == 0)
+            return Errno.EACCES;
+        if (file.Type != FileType.Socket)
+            return Errno.ENOTSOCK;
+        if (HostSocket.Create(SocketFamily.Unix, type | SocketType.NonBlock).Failed(out int fd, out error))
+            return error;
+        exchange.DonatedFd = fd;
+        Span<byte> buffer = stackalloc byte[32];
+        return HostSocket.ConnectUnix(fd, exchange.Server.ProcSelfFd.PathOf(file.Fd, buffer)[..^1]);
+    }
+
+    private static bool ChangesFile(OpenFlags flags) =>
+        (flags & OpenFlags.AccessMode) != OpenFlags.ReadOnly || (flags & OpenFlags.Truncate) != 0;
+
+    private static Errno CheckFlags(OpenFlags flags) =>
+        (flags & ~AllowedFlags) != 0 || (flags & OpenFlags.AccessMode) == OpenFlags.AccessMode ? Errno.EINVAL : Errno.Ok;
+}
