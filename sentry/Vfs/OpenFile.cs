@@ -12,7 +12,11 @@ namespace Sandbox.Sentry.Vfs;
 /// <remarks>Counted references, because the guest sees the moment of release (end of file on a pipe, lock release).</remarks>
 internal abstract class OpenFile
 {
+    // One for all files: observers come and go seldom.
+    private static readonly RankedLock _observerLock = new(LockRank.Leaf);
+
     private int _references = 1;
+    private FileObserver? _observers; // Guarded by _observerLock for writing.
 
     protected OpenFile(VfsPath path, OpenFlags flags, Credentials credentials)
     {
@@ -46,6 +50,15 @@ internal abstract class OpenFile
 
     /// <summary>What this file is called in /proc/PID/fd when it has no path: "pipe:[12]", "anon_inode:[eventfd]".</summary>
     public virtual string AnonymousName => $"anon_inode:[{Inode.Number}]";
+
+    /// <summary>
+    /// True for pipes and stream sockets: a blocking write(2) goes on until everything is written (or a signal, an error), while
+    /// other files' short counts are answered as they are.
+    /// </summary>
+    public virtual bool WritesWholly => false;
+
+    /// <summary>How long a blocking read or write waits (SO_RCVTIMEO, SO_SNDTIMEO); then EAGAIN.</summary>
+    public virtual Deadline TransferDeadline(bool isWrite) => Deadline.Never;
 
     /// <summary>True if it has an offset and pread/pwrite/lseek work.</summary>
     public virtual bool IsSeekable => false;
@@ -119,8 +132,48 @@ internal abstract class OpenFile
     {
         int left = Interlocked.Decrement(ref _references);
         Debug.Assert(left >= 0, "file released twice");
-        if (left == 0)
-            OnRelease();
+        if (left != 0)
+            return;
+        while (TakeObserver() is { } observer)
+            observer.OnFileReleased(this);
+        OnRelease();
+    }
+
+    /// <summary>Adds somebody who is told of the release (epoll). The caller holds a reference.</summary>
+    public void AddObserver(FileObserver observer)
+    {
+        using (_observerLock.Enter())
+        {
+            observer.Next = _observers;
+            if (_observers is not null)
+                _observers.Previous = observer;
+            _observers = observer;
+        }
+    }
+
+    /// <summary>Takes an observer off; nothing happens if it is off already.</summary>
+    public void RemoveObserver(FileObserver observer)
+    {
+        using (_observerLock.Enter())
+        {
+            if (_observers != observer && observer.Previous is null)
+                return;
+            if (observer.Previous is null)
+                _observers = observer.Next;
+            else
+                observer.Previous.Next = observer.Next;
+            if (observer.Next is not null)
+                observer.Next.Previous = observer.Previous;
+            observer.Next = observer.Previous = null;
+        }
+    }
+
+    private FileObserver? TakeObserver()
+    {
+        if (Volatile.Read(ref _observers) is not { } first)
+            return null;
+        RemoveObserver(first);
+        return first;
     }
 
     /// <summary>The last reference is gone: close host descriptors, tell the other end, drop locks.</summary>
@@ -134,4 +187,15 @@ internal interface IDirectorySink
 {
     /// <summary>False if there is no room; the entry will come again next time. <paramref name="nextOffset"/> is d_off.</summary>
     bool Add(ReadOnlySpan<byte> name, ulong inode, FileType type, long nextOffset);
+}
+
+/// <summary>Told when the last reference to a file goes, before the file is taken down. On at most one file's list.</summary>
+internal abstract class FileObserver
+{
+    // Guarded by OpenFile's observer lock.
+    internal FileObserver? Next;
+    internal FileObserver? Previous;
+
+    /// <summary>The file has no references left. Called without locks.</summary>
+    public abstract void OnFileReleased(OpenFile file);
 }

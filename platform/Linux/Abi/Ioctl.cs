@@ -1,0 +1,20 @@
+namespace Sandbox.Linux;
+
+/// <summary>ioctl(2) requests that every kind of file may know (include/uapi/asm-generic/ioctls.h).</summary>
+public static class Ioctl
+{
+    /// <summary>FIONREAD: bytes that can be read without blocking.</summary>
+    public const uint BytesReadable = 0x541B;
+
+    /// <summary>FIONBIO: sets or clears O_NONBLOCK.</summary>
+    public const uint SetNonBlocking = 0x5421;
+
+    /// <summary>FIOASYNC.</summary>
+    public const uint SetAsync = 0x5452;
+
+    /// <summary>FIONCLEX, FIOCLEX.</summary>
+    public const uint ClearCloseOnExec = 0x5450, SetCloseOnExec = 0x5451;
+
+    /// <summary>TIOCOUTQ (SIOCOUTQ of sockets): bytes that were written and not read yet.</summary>
+    public const uint BytesUnsent = 0x5411;
+}
