@@ -14,9 +14,6 @@ namespace Sandbox.Sentry.Kernel;
 /// </summary>
 internal sealed class Task : ICaller, IGuestEvents
 {
-    /// <summary>Behind <see cref="VforkParent"/>, which its parent waits on.</summary>
-    internal Task? VforkParentField;
-
     private volatile int _work;
 
     public Task(Kernel kernel, ThreadGroup group, Pid id, IGuestThread thread, TaskResources resources)
@@ -100,11 +97,7 @@ internal sealed class Task : ICaller, IGuestEvents
     public UserAddress RobustListHead { get; set; }
 
     /// <summary>A vfork parent waits until this task execs or exits.</summary>
-    public Task? VforkParent
-    {
-        get => Volatile.Read(ref VforkParentField);
-        set => Volatile.Write(ref VforkParentField, value);
-    }
+    public Task? VforkParent { get; set; }
 
     /// <summary>True once the task has left its group's list of live threads. Guarded by Tree.</summary>
     public bool IsExited { get; set; }

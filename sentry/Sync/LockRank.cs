@@ -18,6 +18,9 @@ internal enum LockRank
     /// <summary>A directory's entries; a parent before its child.</summary>
     Directory,
 
+    /// <summary>The position of one open file.</summary>
+    Position,
+
     /// <summary>One file's contents and attributes.</summary>
     File,
 

@@ -63,6 +63,15 @@ internal abstract class OpenFile
     /// <summary>True if it has an offset and pread/pwrite/lseek work.</summary>
     public virtual bool IsSeekable => false;
 
+    /// <summary>The position of a file that has one, else 0 (/proc/PID/fdinfo).</summary>
+    public virtual long Position => 0;
+
+    /// <summary>F_GET_SEALS (fcntl(2)). EINVAL for a file that does not live in memory.</summary>
+    public virtual Result<int> GetSeals() => Errno.EINVAL;
+
+    /// <summary>F_ADD_SEALS. EPERM, EBUSY, EINVAL.</summary>
+    public virtual Errno AddSeals(uint seals) => Errno.EINVAL;
+
     /// <summary>What is ready now (poll(2)). The default is always readable and writable.</summary>
     public virtual PollEvents Poll() => PollEvents.Readable | PollEvents.Writable;
 

@@ -1,0 +1,73 @@
+using Sandbox.Linux;
+using Sandbox.Sentry.Memory;
+using Sandbox.Sentry.Vfs;
+
+namespace Sandbox.Sentry.Filesystems.Tmp;
+
+/// <summary>A filesystem whose files live in memory: counts pages and inodes against its limits (tmpfs(5)).</summary>
+/// <param name="maxPages">Limit in pages of 4096 bytes; 0 for none.</param>
+/// <param name="maxInodes">Limit of inodes; 0 for none.</param>
+internal abstract class MemoryFileSystem(long maxPages, long maxInodes) : FileSystem
+{
+    /// <summary>Bytes of a page.</summary>
+    public const int PageBytes = 4096;
+
+    private long _pages;
+    private long _inodes;
+    private long _maxPages = maxPages;
+    private long _maxInodes = maxInodes;
+
+    public long UsedPages => Interlocked.Read(ref _pages);
+
+    public long UsedInodes => Interlocked.Read(ref _inodes);
+
+    public long MaxPages => _maxPages;
+
+    public long MaxInodes => _maxInodes;
+
+    /// <summary>Pages that may still be taken; <see cref="long.MaxValue"/> without a limit.</summary>
+    public long FreePages => _maxPages == 0 ? long.MaxValue : Math.Max(0, _maxPages - UsedPages);
+
+    /// <summary>The pages that hold <paramref name="bytes"/>.</summary>
+    public static long PagesOf(long bytes) => (long)(((ulong)bytes + PageBytes - 1) / PageBytes);
+
+    /// <summary>Takes pages; false (ENOSPC) if they do not fit.</summary>
+    public bool TryTakePages(long count)
+    {
+        if (Interlocked.Add(ref _pages, count) > _maxPages && _maxPages != 0 && count > 0)
+        {
+            Interlocked.Add(ref _pages, -count);
+            return false;
+        }
+
+        MemoryUsage.Add(MemoryKind.Shared, count * PageBytes);
+        return true;
+    }
+
+    /// <summary>Counts pages that are there already, or (negative) gone.</summary>
+    public void AdjustPages(long count)
+    {
+        Interlocked.Add(ref _pages, count);
+        MemoryUsage.Add(MemoryKind.Shared, count * PageBytes);
+    }
+
+    /// <summary>Takes an inode; false (ENOSPC) if there are too many.</summary>
+    public bool TryTakeInode()
+    {
+        if (Interlocked.Increment(ref _inodes) <= _maxInodes || _maxInodes == 0)
+            return true;
+        Interlocked.Decrement(ref _inodes);
+        return false;
+    }
+
+    public void ReturnInode() => Interlocked.Decrement(ref _inodes);
+
+    /// <summary>Remount with other limits: EINVAL if more is in use already.</summary>
+    protected Errno SetLimits(long maxPages, long maxInodes)
+    {
+        if ((maxPages != 0 && maxPages < UsedPages) || (maxInodes != 0 && maxInodes < UsedInodes))
+            return Errno.EINVAL;
+        (_maxPages, _maxInodes) = (maxPages, maxInodes);
+        return Errno.Ok;
+    }
+}

@@ -1,0 +1,219 @@
+using System.Diagnostics;
+using Sandbox.Linux;
+using Sandbox.Sentry.Sync;
+using Sandbox.Sentry.Vfs;
+
+namespace Sandbox.Sentry.Filesystems.Tmp;
+
+/// <summary>A file in memory: attributes, link count, extended attributes. What it contains is up to the derived class.</summary>
+internal abstract class TmpInode : Inode
+{
+    private const long Day = 86_400_000_000_000;
+
+    // A lock per file would weigh more than many a small file; nobody ever holds two of them.
+    private static readonly RankedLock[] _locks = MakeLocks();
+
+    private long _accessTime;
+    private long _modifyTime;
+    private long _changeTime;
+    private int _links;
+    private int _opens;
+    private int _isCounted = 1; // As an inode of the filesystem.
+    private ExtendedAttributeSet? _extendedAttributes; // Guarded by Lock.
+
+    protected TmpInode(MemoryFileSystem fileSystem, in NewInode attributes)
+        : base(fileSystem, attributes.Mode, attributes.UserId, attributes.GroupId)
+    {
+        Memory = fileSystem;
+        _accessTime = _modifyTime = _changeTime = Now;
+    }
+
+    /// <summary>The filesystem, as the one that counts memory.</summary>
+    public MemoryFileSystem Memory { get; }
+
+    /// <summary>Names of the file. Changed by the directory operations.</summary>
+    public int LinkCount => Volatile.Read(ref _links);
+
+    /// <summary>Guards contents and attributes. Shared with unrelated files: never take two.</summary>
+    protected RankedLock Lock => _locks[(int)(Number & (ulong)(_locks.Length - 1))];
+
+    /// <summary>The time files are stamped with, nanoseconds since the epoch.</summary>
+    protected static long Now => HostClock.Now(HostClock.Realtime);
+
+    /// <summary>st_size.</summary>
+    protected virtual long SizeBytes => 0;
+
+    /// <summary>st_blocks in pages.</summary>
+    protected virtual long Pages => 0;
+
+    /// <summary>Called before anything about the file changes; the overlay makes it its own here.</summary>
+    public virtual Errno BeginChange() => Errno.Ok;
+
+    /// <summary>One more name.</summary>
+    public void AddLink()
+    {
+        Interlocked.Increment(ref _links);
+        _changeTime = Now;
+    }
+
+    /// <summary>One name less; without names and open files the contents go.</summary>
+    public void DropLink()
+    {
+        int left = Interlocked.Decrement(ref _links);
+        Debug.Assert(left >= 0, "link count below zero");
+        _changeTime = Now;
+        DropContentIfUnused();
+    }
+
+    /// <summary>An open file refers to it from now on.</summary>
+    public void AddOpen() => Interlocked.Increment(ref _opens);
+
+    /// <summary>An open file is gone.</summary>
+    public void DropOpen()
+    {
+        Interlocked.Decrement(ref _opens);
+        DropContentIfUnused();
+    }
+
+    /// <summary>The filesystem was unmounted: nothing has a name any more.</summary>
+    public virtual void ReleaseTree()
+    {
+        Volatile.Write(ref _links, 0);
+        DropContentIfUnused();
+    }
+
+    public override Errno GetAttributes(ref Stat stat)
+    {
+        using (Lock.Enter())
+        {
+            stat.LinkCount = (ulong)LinkCount;
+            stat.SizeBytes = SizeBytes;
+            stat.BlockBytes = MemoryFileSystem.PageBytes;
+            stat.Blocks = Pages * (MemoryFileSystem.PageBytes / 512);
+            stat.AccessTime = Timespec.FromNanoseconds(_accessTime);
+            stat.ModifyTime = Timespec.FromNanoseconds(_modifyTime);
+            stat.ChangeTime = Timespec.FromNanoseconds(_changeTime);
+        }
+
+        return Errno.Ok;
+    }
+
+    public override Errno SetAttributes(in AttributeChange change)
+    {
+        if (BeginChange() is not Errno.Ok and Errno refused)
+            return refused;
+        if (change.SizeBytes is { } size && SetSize(size) is not Errno.Ok and Errno error)
+            return error;
+        using (Lock.Enter())
+        {
+            if (change.Mode is { } mode)
+                Mode = (Mode & (uint)FileType.Mask) | (mode & ModeBits.All);
+            UserId = change.UserId ?? UserId;
+            GroupId = change.GroupId ?? GroupId;
+            _accessTime = change.AccessTime ?? _accessTime;
+            _modifyTime = change.ModifyTime ?? _modifyTime;
+            _changeTime = Now;
+        }
+
+        return Errno.Ok;
+    }
+
+    public override Result<byte[]> GetExtendedAttribute(ReadOnlySpan<byte> name)
+    {
+        if (!ExtendedAttributeSet.IsSupported(name))
+            return Errno.EOPNOTSUPP;
+        using (Lock.Enter())
+            return _extendedAttributes is null ? Errno.ENODATA : _extendedAttributes.Get(name);
+    }
+
+    public override Errno SetExtendedAttribute(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, int flags)
+    {
+        if (!ExtendedAttributeSet.IsSupported(name))
+            return Errno.EOPNOTSUPP;
+        if (BeginChange() is not Errno.Ok and Errno refused)
+            return refused;
+        using (Lock.Enter())
+        {
+            _extendedAttributes ??= new ExtendedAttributeSet();
+            _changeTime = Now;
+            return _extendedAttributes.Set(name, value, flags);
+        }
+    }
+
+    public override Errno RemoveExtendedAttribute(ReadOnlySpan<byte> name)
+    {
+        if (!ExtendedAttributeSet.IsSupported(name))
+            return Errno.EOPNOTSUPP;
+        if (BeginChange() is not Errno.Ok and Errno refused)
+            return refused;
+        using (Lock.Enter())
+        {
+            _changeTime = Now;
+            return _extendedAttributes?.Remove(name) ?? Errno.ENODATA;
+        }
+    }
+
+    public override Result<byte[]> ListExtendedAttributes()
+    {
+        using (Lock.Enter())
+            return _extendedAttributes?.List() ?? [];
+    }
+
+    /// <summary>Changes the size (truncate(2)). EINVAL, EISDIR….</summary>
+    protected virtual Errno SetSize(long size) => Errno.EINVAL;
+
+    /// <summary>Gives back everything the file holds; nobody can reach it any more.</summary>
+    protected virtual void DropContent()
+    {
+    }
+
+    /// <summary>Takes attributes over from elsewhere (copy-up), or sets the link count of a new object.</summary>
+    protected void AdoptAttributes(in Stat stat)
+    {
+        Mode = stat.Mode;
+        (UserId, GroupId) = (stat.UserId, stat.GroupId);
+        (_accessTime, _modifyTime) = (stat.AccessTime.TotalNanoseconds, stat.ModifyTime.TotalNanoseconds);
+        _changeTime = stat.ChangeTime.TotalNanoseconds;
+        Volatile.Write(ref _links, (int)Math.Min(stat.LinkCount, int.MaxValue));
+    }
+
+    /// <summary>The contents changed. With <see cref="Lock"/> held, or where a torn order of times does not matter.</summary>
+    internal void MarkModified() => _modifyTime = _changeTime = Now;
+
+    /// <summary>The name or another attribute changed.</summary>
+    internal void MarkChanged() => _changeTime = Now;
+
+    /// <summary>The contents were read: the access time moves as relatime has it (mount(2)).</summary>
+    internal void MarkAccessed(VfsPath path)
+    {
+        if (path.IsSome && (path.Mount.Flags & MountFlags.NoAccessTime) != 0)
+            return;
+        long now = Now;
+        if (_accessTime <= _modifyTime || _accessTime <= _changeTime || now - _accessTime > Day)
+            _accessTime = now;
+    }
+
+    private void DropContentIfUnused()
+    {
+        if (LinkCount == 0 && Volatile.Read(ref _opens) == 0)
+        {
+            DropContent();
+            Forgotten();
+        }
+    }
+
+    // Interlocked: dropping the last name and the last open file may race.
+    private void Forgotten()
+    {
+        if (Interlocked.Exchange(ref _isCounted, 0) != 0)
+            Memory.ReturnInode();
+    }
+
+    private static RankedLock[] MakeLocks()
+    {
+        RankedLock[] locks = new RankedLock[64];
+        for (int index = 0; index < locks.Length; index++)
+            locks[index] = new RankedLock(LockRank.File);
+        return locks;
+    }
+}
