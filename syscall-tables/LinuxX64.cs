@@ -18,6 +18,7 @@ internal sealed class LinuxX64 : ISyscallTable
     public LinuxX64()
     {
         ProcessRows.Add(_rows);
+        EventRows.Add(_rows);
     }
 
     /// <summary>The row of a number, or null.</summary>

@@ -9,6 +9,9 @@ internal enum LockRank
     /// <summary>One container's life (create, start, exec, exit as runsc sees it).</summary>
     Container,
 
+    /// <summary>An epoll instance's interest list; held while the files in it are polled, so outside every file's lock.</summary>
+    Epoll,
+
     /// <summary>Mount trees of a mount namespace.</summary>
     MountNamespace,
 
@@ -38,9 +41,6 @@ internal enum LockRank
 
     /// <summary>A descriptor table.</summary>
     FdTable,
-
-    /// <summary>An epoll instance's interest and ready lists.</summary>
-    Epoll,
 
     /// <summary>A pipe, eventfd, timerfd or another leaf object with a buffer.</summary>
     Leaf,
