@@ -37,6 +37,18 @@ internal sealed class Kernel
     /// <summary>Threads alive in the sandbox. With Tree held.</summary>
     public int TaskCount { get; set; }
 
+    /// <summary>Makes a pidfd (pidfd_open(2)); set by the composition root, because descriptors stand above the kernel.</summary>
+    public Func<ThreadGroup, Task, Vfs.OpenFile>? MakePidFd { get; set; }
+
+    /// <summary>Copies a mount namespace for a new owner (CLONE_NEWNS); set by the composition root.</summary>
+    public Func<Vfs.FsContext, Security.UserNamespace, Vfs.FsContext>? CopyMounts { get; set; }
+
+    /// <summary>Told, without locks, that a container's first process has ended with a wait status.</summary>
+    public Action<Container, int>? ContainerExited { get; set; }
+
+    /// <summary>Told, without locks, that a process has ended with a wait status (exec sessions wait for theirs).</summary>
+    public Action<ThreadGroup, int>? ProcessExited { get; set; }
+
     /// <summary>A guest cannot make more threads than this in the whole sandbox.</summary>
     public int MaxTasks { get; init; } = 32000;
 }

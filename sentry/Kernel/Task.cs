@@ -14,6 +14,9 @@ namespace Sandbox.Sentry.Kernel;
 /// </summary>
 internal sealed class Task : ICaller, IGuestEvents
 {
+    /// <summary>Behind <see cref="VforkParent"/>, which its parent waits on.</summary>
+    internal Task? VforkParentField;
+
     private volatile int _work;
 
     public Task(Kernel kernel, ThreadGroup group, Pid id, IGuestThread thread, TaskResources resources)
@@ -97,7 +100,11 @@ internal sealed class Task : ICaller, IGuestEvents
     public UserAddress RobustListHead { get; set; }
 
     /// <summary>A vfork parent waits until this task execs or exits.</summary>
-    public Task? VforkParent { get; set; }
+    public Task? VforkParent
+    {
+        get => Volatile.Read(ref VforkParentField);
+        set => Volatile.Write(ref VforkParentField, value);
+    }
 
     /// <summary>True once the task has left its group's list of live threads. Guarded by Tree.</summary>
     public bool IsExited { get; set; }

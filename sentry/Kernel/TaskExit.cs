@@ -5,8 +5,23 @@ namespace Sandbox.Sentry.Kernel;
 /// <summary>How threads and processes end (exit(2), exit_group(2), fatal signals).</summary>
 internal static class TaskExit
 {
-    /// <summary>Ends the calling task; its process too if it is the last. Own thread.</summary>
-    public static GuestAction Run(Task task) => GuestAction.Exit;
+    /// <summary>Ends the calling task; its process too if it is the last. Own thread, or after its host thread is gone.</summary>
+    public static GuestAction Run(Task task)
+    {
+        using (task.Kernel.Tree.Enter())
+        {
+            if (task.IsExited)
+                return GuestAction.Exit;
+            task.IsExited = true;
+            if (task.Group.IsExiting)
+                task.ExitStatus = task.Group.ExitStatus;
+        }
+
+        ReleaseMemory(task);
+        task.Files.RemoveUser();
+        LeaveGroup(task);
+        return GuestAction.Exit;
+    }
 
     /// <summary>Makes the whole process exit with a wait status. With Tree held; the first status counts.</summary>
     public static void BeginGroupExit(ThreadGroup group, int waitStatus)
@@ -15,7 +30,69 @@ internal static class TaskExit
             return;
         group.IsExiting = true;
         group.ExitStatus = waitStatus;
+        KillThreads(group, except: null);
+    }
+
+    /// <summary>Sends every thread but one to its end. With Tree held.</summary>
+    public static void KillThreads(ThreadGroup group, Task? except)
+    {
         foreach (Task task in group.Tasks)
+        {
+            if (task == except)
+                continue;
             task.Notify();
+            task.Sleeper.Parker.Wake(); // Also those that wait uninterruptibly: stopped, or a vfork's parent.
+        }
+    }
+
+    /// <summary>Lets a vfork parent go on: the child has its own memory now, or is gone.</summary>
+    public static void ReleaseVforkParent(Task task)
+    {
+        if (task.VforkParent is not { } parent)
+            return;
+        task.VforkParent = null;
+        parent.Sleeper.Parker.Wake();
+    }
+
+    // What the thread still has to do in its own memory, then the memory itself.
+    private static void ReleaseMemory(Task task)
+    {
+        if (task.GuestMemory.Users > 1)
+        {
+            ThreadExitMemory.Release(task);
+        }
+
+        ReleaseVforkParent(task);
+        if (task.GuestMemory.RemoveUser())
+            task.GuestMemory.Space.Kill();
+    }
+
+    private static void LeaveGroup(Task task)
+    {
+        ThreadGroup group = task.Group;
+        bool isLast;
+        using (group.Kernel.Tree.Enter())
+        {
+            group.Tasks.Remove(task);
+            task.Kernel.TaskCount--;
+            isLast = group.Tasks.Count == 0;
+            if (task != group.Leader)
+                ReleaseId(task);
+            if (isLast)
+                group.ExitStatus = group.IsExiting ? group.ExitStatus : group.Leader.ExitStatus;
+            else if (group.ExecutingTask is { } executing)
+                executing.Sleeper.Parker.Wake();
+        }
+
+        if (isLast)
+            ProcessExit.Run(group);
+    }
+
+    // With Tree held.
+    private static void ReleaseId(Task task)
+    {
+        task.Id.Task = null;
+        if (!task.Id.IsInUse)
+            PidNamespace.Release(task.Id);
     }
 }

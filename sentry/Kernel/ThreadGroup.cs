@@ -92,4 +92,7 @@ internal sealed class ThreadGroup(Kernel kernel, Pid id, ProcessGroup processGro
 
     /// <summary>PID 1 of its namespace.</summary>
     public bool IsNamespaceInit => Id.Namespace.Init == this;
+
+    /// <summary>CPU time of all its threads, ended and alive, nanoseconds.</summary>
+    public (long User, long System) TotalTime() => (ExitedUserTime, ExitedSystemTime);
 }

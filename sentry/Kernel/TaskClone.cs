@@ -1,0 +1,214 @@
+using Sandbox.Linux;
+using Sandbox.Platform;
+using Sandbox.Sentry.Kernel.Signals;
+using Sandbox.Sentry.Sync;
+using Sandbox.Sentry.Vfs;
+
+namespace Sandbox.Sentry.Kernel;
+
+/// <summary>How a task makes another: thread, process or anything between (clone(2), clone3(2), fork(2), vfork(2)).</summary>
+internal static class TaskClone
+{
+    /// <summary>
+    /// Makes a child and starts it. Gives its pid as the caller sees it. The caller is at a call with full state.
+    /// EINVAL, EAGAIN, ENOMEM, EPERM, EFAULT.
+    /// </summary>
+    public static SyscallResult Clone(Task task, in CloneArguments arguments)
+    {
+        if (!arguments.IsValid)
+            return Errno.EINVAL;
+        if (arguments.Has(CloneFlags.Parent) && task.Group.IsNamespaceInit)
+            return Errno.EINVAL;
+        if (NamespaceChange.For(task, arguments.Flags).Failed(out NamespaceChange? namespaces, out Errno error))
+            return error;
+
+        if (MakeThread(task, arguments).Failed(out IGuestThread? thread, out error))
+            return error;
+        if (MakeTask(task, thread, arguments, namespaces).Failed(out Task? child, out error))
+        {
+            thread.Kill();
+            return error;
+        }
+
+        int number = child.Id.In(task.PidNamespace);
+        if (WriteIds(task, child, arguments, number) is not Errno.Ok and Errno fault)
+        {
+            Abandon(child);
+            return fault;
+        }
+
+        if (arguments.Has(CloneFlags.Vfork))
+            child.VforkParent = task;
+        thread.Start();
+        if (arguments.Has(CloneFlags.Vfork))
+            WaitForVforkChild(task, child);
+        return number;
+    }
+
+    private static Result<IGuestThread> MakeThread(Task task, in CloneArguments arguments)
+    {
+        Result<IGuestThread> made = arguments.Has(CloneFlags.Memory)
+            ? task.Thread.CreateThread(arguments.Has(CloneFlags.SetTls) ? arguments.Tls : null)
+            : task.Thread.Fork();
+        if (made.Failed(out IGuestThread? thread, out Errno error))
+            return error;
+
+        thread.Registers.Rax = 0;
+        if (!arguments.StackPointer.IsNull)
+            thread.Registers.Rsp = arguments.StackPointer.Value;
+        if (arguments.Has(CloneFlags.SetTls) && !arguments.Has(CloneFlags.Memory))
+        {
+            const int setFsBase = 0x1002;
+            HostCommand setTls = new(Sys.arch_prctl, setFsBase, (long)arguments.Tls);
+            if (thread.Execute(new Span<HostCommand>(ref setTls), stopAtError: true) is not Errno.Ok and Errno failed)
+            {
+                thread.Kill();
+                return failed;
+            }
+        }
+
+        return Result<IGuestThread>.Of(thread);
+    }
+
+    private static Result<Task> MakeTask(
+        Task task, IGuestThread thread, in CloneArguments arguments, NamespaceChange namespaces)
+    {
+        TaskResources resources = new(
+            Share(task, thread, arguments),
+            namespaces.Fs ?? (arguments.Has(CloneFlags.Fs) ? task.Fs : task.Fs.Clone()),
+            ShareFiles(task, arguments),
+            namespaces.Credentials ?? task.Credentials,
+            namespaces.Set ?? task.Namespaces);
+
+        if (AddTask(task, thread, arguments, resources).Failed(out Task? child, out Errno error))
+        {
+            resources.Memory.RemoveUser();
+            resources.Files.RemoveUser();
+            return error;
+        }
+
+        return child;
+    }
+
+    private static Result<Task> AddTask(
+        Task task, IGuestThread thread, in CloneArguments arguments, in TaskResources resources)
+    {
+        bool isThread = arguments.Has(CloneFlags.Thread);
+        using RankedLock.Scope _ = task.Kernel.Tree.Enter();
+        if (CheckLimits(task) is not Errno.Ok and Errno limit)
+            return limit;
+
+        PidNamespace pids = isThread ? task.PidNamespace : resources.Namespaces.PidForChildren;
+        if (pids.Allocate().Failed(out Pid? id, out Errno error))
+            return error;
+
+        ThreadGroup group = isThread ? task.Group : MakeGroup(task, id, arguments, pids);
+        Task child = new(task.Kernel, group, id, thread, resources)
+        {
+            Name = task.Name,
+            SignalMask = task.SignalMask,
+            AlternateStack = KeepsAlternateStack(arguments) ? task.AlternateStack : default,
+            ClearChildTid = arguments.Has(CloneFlags.ChildClearTid) ? arguments.ChildTid : default,
+        };
+        id.Task = child;
+        group.Tasks.Add(child);
+        if (!isThread)
+        {
+            group.Leader = child;
+            id.ThreadGroup = group;
+        }
+
+        task.Kernel.TaskCount++;
+        if (group.IsExiting || group.StopSignal != Signal.None)
+            child.Notify();
+        return child;
+    }
+
+    private static Errno CheckLimits(Task task)
+    {
+        if (task.Kernel.TaskCount >= task.Kernel.MaxTasks)
+            return Errno.EAGAIN;
+        // A process that is being killed makes no more children: a fork bomb ends here.
+        return task.Group.IsExiting ? Errno.ERESTARTNOINTR : Errno.Ok;
+    }
+
+    // sigaltstack(2): a child that shares memory but does not suspend the parent starts without one.
+    private static bool KeepsAlternateStack(in CloneArguments arguments) =>
+        !arguments.Has(CloneFlags.Memory) || arguments.Has(CloneFlags.Vfork);
+
+    private static GuestMemory Share(Task task, IGuestThread thread, in CloneArguments arguments)
+    {
+        if (!arguments.Has(CloneFlags.Memory))
+            return task.GuestMemory.CloneFor(thread.AddressSpace);
+        task.GuestMemory.AddUser();
+        return task.GuestMemory;
+    }
+
+    private static FdTable ShareFiles(Task task, in CloneArguments arguments)
+    {
+        if (!arguments.Has(CloneFlags.Files))
+            return task.Files.Clone();
+        task.Files.AddUser();
+        return task.Files;
+    }
+
+    // With Tree held.
+    private static ThreadGroup MakeGroup(Task task, Pid id, in CloneArguments arguments, PidNamespace pids)
+    {
+        SignalHandlers handlers = arguments.Has(CloneFlags.SignalHandlers) ? task.Group.Handlers : task.Group.Handlers.Clone();
+        if (arguments.Has(CloneFlags.ClearSignalHandlers))
+            handlers.ResetCaught();
+        ThreadGroup parent = arguments.Has(CloneFlags.Parent) ? task.Group.Parent ?? task.Group : task.Group;
+        ThreadGroup group = new(task.Kernel, id, task.Group.ProcessGroup, handlers, task.Group.Limits)
+        {
+            Parent = parent,
+            ExitSignal = arguments.Has(CloneFlags.Parent) ? task.Group.ExitSignal : arguments.ExitSignal,
+            OomScoreAdjustment = task.Group.OomScoreAdjustment,
+        };
+        parent.Children.Add(group);
+        group.ProcessGroup.Members.Add(group);
+        pids.Init ??= group;
+        return group;
+    }
+
+    private static Errno WriteIds(Task task, Task child, in CloneArguments arguments, int number)
+    {
+        if (arguments.Has(CloneFlags.ParentSetTid)
+            && task.Memory.Write(new UserPtr<int>(arguments.ParentTid), number) is not Errno.Ok and Errno fault)
+            return fault;
+        if (arguments.Has(CloneFlags.PidFd) && WritePidFd(task, child, arguments) is not Errno.Ok and Errno failed)
+            return failed;
+
+        // The child's own copy; Linux ignores a fault here.
+        if (arguments.Has(CloneFlags.ChildSetTid))
+            _ = child.Memory.Write(new UserPtr<int>(arguments.ChildTid), child.Id.Own);
+        return Errno.Ok;
+    }
+
+    private static Errno WritePidFd(Task task, Task child, in CloneArguments arguments)
+    {
+        if (task.Kernel.MakePidFd is not { } make)
+            return Errno.EINVAL;
+        OpenFile file = make(child.Group, task);
+        if (task.Files.Install(file, closeOnExec: true, task.Group.Limits.OpenFiles).Failed(out int fd, out Errno error))
+            return error;
+        return task.Memory.Write(new UserPtr<int>(arguments.PidFd), fd);
+    }
+
+    // The child was never started: take it out again as if it had never been.
+    private static void Abandon(Task child)
+    {
+        using (child.Kernel.Tree.Enter())
+            child.Group.ExitSignal = Signal.None;
+        child.ExitStatus = (int)Signal.Kill;
+        TaskExit.Run(child);
+        child.Thread.Kill();
+    }
+
+    // vfork(2): until the child execs or exits; only death ends the wait early.
+    private static void WaitForVforkChild(Task task, Task child)
+    {
+        while (Volatile.Read(ref child.VforkParentField) is not null && !task.Group.IsExiting)
+            task.Sleeper.Parker.ParkUninterruptibly(Deadline.Never);
+    }
+}
