@@ -32,14 +32,15 @@ public sealed partial class HostProgram : IDisposable
 
     private HostProgram(IReadOnlyList<string> command, string? folder, string? input, IReadOnlyDictionary<string, string>? environment)
     {
-        ProcessStartInfo start = new("setsid")
+        // The .NET runtime ignores SIGPIPE and its children inherit that: env(1) gives every signal its default back.
+        ProcessStartInfo start = new("env")
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             WorkingDirectory = folder ?? string.Empty,
         };
-        foreach (string argument in command)
+        foreach (string argument in (ReadOnlySpan<string>)["--default-signal", "setsid", .. command])
             start.ArgumentList.Add(argument);
         foreach ((string name, string value) in environment ?? new Dictionary<string, string>())
             start.Environment[name] = value;
@@ -48,7 +49,7 @@ public sealed partial class HostProgram : IDisposable
         Feed(input);
     }
 
-    /// <summary>The host pid; also the number of its process group, because setsid executes the program in place.</summary>
+    /// <summary>The host pid; also the number of its process group, because env and setsid execute the program in place.</summary>
     public int Pid => _process.Id;
 
     /// <summary>What it has written to its standard output so far.</summary>
