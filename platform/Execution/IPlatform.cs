@@ -31,6 +31,18 @@ public interface IAddressSpace
     /// <summary>One past the last byte of the stub's window.</summary>
     ulong ReservedEnd { get; }
 
+    /// <summary>
+    /// One past the last byte of the host's own stack mapping ("[stack]", it grows by itself down to RLIMIT_STACK or
+    /// 8 MiB). The loader builds the initial stack of a new image right below it.
+    /// </summary>
+    ulong StackTop { get; }
+
+    /// <summary>
+    /// A page in the stub's window, readable and writable, that the kernel may use for structures which commands point to
+    /// (prctl(PR_SET_MM_MAP)). Guest code can write it too.
+    /// </summary>
+    ulong ScratchAddress { get; }
+
     /// <summary>Address of the vDSO image (AT_SYSINFO_EHDR), or 0.</summary>
     ulong VdsoAddress { get; }
 

@@ -11,6 +11,8 @@ internal static class RunLoop
     {
         task.SyscallNumber = thread.Syscall.Number;
         SyscallResult result = task.Kernel.Syscalls.Invoke(task, in thread.Syscall);
+        if (task.Thread != thread)
+            return StartNewImage(task);
         if (task.NextAction is { } action)
         {
             task.NextAction = null;
@@ -53,6 +55,21 @@ internal static class RunLoop
         using (task.Kernel.Tree.Enter())
             TaskExit.BeginGroupExit(task.Group, hostSignal == 0 ? (int)Signal.Kill : hostSignal);
         TaskExit.Run(task);
+    }
+
+    // execve succeeded: from Start on the task belongs to the new thread's handler, and this one is not to touch it.
+    private static GuestAction StartNewImage(Task task)
+    {
+        task.SyscallNumber = -1;
+        task.NextAction = null;
+        if (task.Group.IsExiting)
+            return TaskExit.Run(task);
+        IGuestThread started = task.Thread;
+        bool hasWork = task.HasWork;
+        started.Start();
+        if (hasWork)
+            started.Interrupt();
+        return GuestAction.Exit;
     }
 
     private static GuestAction FinishSpecial(Task task, GuestAction action)

@@ -156,6 +156,8 @@ internal static class TaskClone
     private static ThreadGroup MakeGroup(Task task, Pid id, in CloneArguments arguments, PidNamespace pids)
     {
         SignalHandlers handlers = arguments.Has(CloneFlags.SignalHandlers) ? task.Group.Handlers : task.Group.Handlers.Clone();
+        if (arguments.Has(CloneFlags.SignalHandlers))
+            handlers.ExtraUsers++; // Never counted down: a copy too many at exec costs nothing.
         if (arguments.Has(CloneFlags.ClearSignalHandlers))
             handlers.ResetCaught();
         ThreadGroup parent = arguments.Has(CloneFlags.Parent) ? task.Group.Parent ?? task.Group : task.Group;

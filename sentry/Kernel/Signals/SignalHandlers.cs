@@ -21,6 +21,11 @@ internal sealed class SignalHandlers
 {
     private readonly SignalAction[] _actions = new SignalAction[(int)Signal.Last + 1];
 
+    /// <summary>Processes that use it beyond the first (CLONE_SIGHAND without CLONE_THREAD).</summary>
+    public int ExtraUsers { get; set; }
+
+    public bool IsShared => ExtraUsers > 0;
+
     public SignalAction this[Signal signal]
     {
         get => _actions[(int)signal];

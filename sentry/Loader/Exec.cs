@@ -1,0 +1,131 @@
+using Sandbox.Linux;
+using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Security;
+using Sandbox.Sentry.Sync;
+using Sandbox.Sentry.Vfs;
+
+namespace Sandbox.Sentry.Loader;
+
+/// <summary>execve(2): replaces a process's program. The new one runs in a fresh address space; the old one is dropped.</summary>
+internal static class Exec
+{
+    /// <summary>
+    /// Executes <paramref name="file"/> (opened for execution; taken over). On success the calling task has a new guest thread,
+    /// which the run loop starts once the old one's handler is done. Up to the point of no return errors leave the caller as
+    /// it was.
+    /// </summary>
+    public static SyscallResult Run(Task task, IExecutableOpener opener, OpenFile file, ExecStrings strings)
+    {
+        if (Executable.Resolve(task, opener, file, ref strings).Failed(out Executable? executable, out Errno error))
+            return error;
+        using (executable)
+        {
+            ExecutionCredentials credentials = ExecutionCredentials.Compute(task, executable.File);
+            Result<LoadedImage> loading = ImageLoader.Load(
+                task.Kernel, executable, strings, credentials.Credentials, credentials.IsSecure, task.Group.Limits);
+            if (loading.Failed(out LoadedImage? image, out error))
+                return error;
+            if (EndSiblings(task) is not Errno.Ok and Errno dying)
+            {
+                image.Thread.AddressSpace.Kill();
+                return dying;
+            }
+
+            // The point of no return.
+            Commit(task, image, credentials);
+            return 0;
+        }
+    }
+
+    // execve(2): all other threads are destroyed. Only one thread of a process can be here.
+    private static Errno EndSiblings(Task task)
+    {
+        ThreadGroup group = task.Group;
+        using (task.Kernel.Tree.Enter())
+        {
+            if (group.IsExiting || group.ExecutingTask is not null)
+                return Errno.EAGAIN; // Another thread ends this one: its result is never seen.
+            if (group.Tasks.Count == 1)
+                return TakeLeaderId(task);
+            group.ExecutingTask = task;
+            TaskExit.KillThreads(group, except: task);
+        }
+
+        while (true)
+        {
+            using (task.Kernel.Tree.Enter())
+            {
+                if (group.IsExiting)
+                    return Errno.EINTR;
+                if (group.Tasks.Count == 1)
+                {
+                    group.ExecutingTask = null;
+                    return TakeLeaderId(task);
+                }
+            }
+
+            task.Sleeper.Parker.ParkUninterruptibly(Deadline.Never);
+        }
+    }
+
+    // A thread that is not the leader takes the leader's id, so that the process keeps its pid. With Tree held.
+    private static Errno TakeLeaderId(Task task)
+    {
+        ThreadGroup group = task.Group;
+        if (group.Leader == task)
+            return Errno.Ok;
+        Pid own = task.Id;
+        own.Task = null;
+        if (!own.IsInUse)
+            PidNamespace.Release(own);
+        group.Leader = task;
+        task.Id = group.Id;
+        group.Id.Task = task;
+        return Errno.Ok;
+    }
+
+    private static void Commit(Task task, LoadedImage image, in ExecutionCredentials credentials)
+    {
+        GuestMemory oldMemory = task.GuestMemory;
+        UnshareFiles(task);
+        task.Files.CloseOnExecAll();
+        using (task.Kernel.Tree.Enter())
+        {
+            if (task.Group.Handlers.IsShared)
+                task.Group.Handlers = task.Group.Handlers.Clone();
+            task.Group.Handlers.ResetCaught();
+            task.Group.HasExecuted = true;
+            task.AlternateStack = default;
+            task.ParentDeathSignal = credentials.IsSecure ? Signal.None : task.ParentDeathSignal;
+        }
+
+        task.Credentials = credentials.Credentials;
+        image.Memory.IsDumpable = !credentials.IsSecure;
+        task.ClearChildTid = default;
+        task.RobustListHead = default;
+        task.Name = image.CommandName;
+        image.Thread.Events = task;
+        task.GuestMemory = image.Memory;
+        task.Thread = image.Thread;
+        TaskExit.ReleaseVforkParent(task);
+        if (oldMemory.RemoveUser())
+            oldMemory.Space.Kill();
+    }
+
+    // A descriptor table shared with another process (CLONE_FILES without CLONE_THREAD) is unshared.
+    private static void UnshareFiles(Task task)
+    {
+        if (task.Files.IsUnshared)
+            return;
+        FdTable copy = task.Files.Clone();
+        task.Files.RemoveUser();
+        task.Files = copy;
+    }
+}
+
+/// <summary>The credentials a program starts with, and whether it must distrust its environment (AT_SECURE).</summary>
+internal readonly record struct ExecutionCredentials(Credentials Credentials, bool IsSecure)
+{
+    /// <summary>Applies set-user-id bits and the capability rules of execve (capabilities(7)).</summary>
+    public static ExecutionCredentials Compute(Task task, OpenFile file) => new(task.Credentials, false);
+}
