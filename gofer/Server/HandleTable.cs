@@ -3,16 +3,30 @@ using Sandbox.Linux;
 namespace Sandbox.Gofer;
 
 /// <summary>
-/// The handles given out, by number. Number 0 is never used. At most <paramref name="handlesMax"/> live at once: the client
-/// keeps the working set within it and gives back what it used least (the server could not know which that is).
+/// The handles given out, by number. At most <paramref name="handlesMax"/> live at once: the client keeps its working set within
+/// that and gives back what it used least (the server could not know which that is). A number is a slot and how often the slot
+/// was used before, so that one thread of a client which uses a number another thread has just given back gets EBADF, not
+/// somebody else's file. Number 0 is never used.
 /// </summary>
 internal sealed class HandleTable(int handlesMax) : IDisposable
 {
+    /// <summary>Most handles a table can have.</summary>
+    public const int Ceiling = 1 << SlotBits;
+
+    private const int SlotBits = 18;
+    private const uint SlotMask = Ceiling - 1;
+
+    private struct Slot
+    {
+        public Handle? Handle;
+        public uint Number; // The last one given out for this slot.
+    }
+
     private readonly Lock _lock = new();
 
     // Guarded by _lock.
     private readonly Stack<uint> _free = new();
-    private Handle?[] _slots = new Handle?[64];
+    private Slot[] _slots = new Slot[64];
     private uint _used = 1;
 
     public int HandlesMax => handlesMax;
@@ -22,16 +36,17 @@ internal sealed class HandleTable(int handlesMax) : IDisposable
     {
         lock (_lock)
         {
-            if (!_free.TryPop(out uint number))
+            if (!_free.TryPop(out uint slot))
             {
-                if (_used > handlesMax)
+                if (_used > handlesMax || _used >= Ceiling)
                     return Errno.ENFILE;
-                number = _used++;
-                if (number >= _slots.Length)
+                slot = _used++;
+                if (slot >= _slots.Length)
                     Array.Resize(ref _slots, _slots.Length * 2);
+                _slots[slot].Number = slot;
             }
-            _slots[number] = handle;
-            return number;
+            _slots[slot].Handle = handle;
+            return _slots[slot].Number;
         }
     }
 
@@ -39,26 +54,35 @@ internal sealed class HandleTable(int handlesMax) : IDisposable
     public Result<Handle> Borrow(uint number)
     {
         lock (_lock)
-            return number < _used && _slots[number] is Handle handle ? handle.AddReference() : Errno.EBADF;
+            return IsLive(number) ? _slots[number & SlotMask].Handle!.AddReference() : Errno.EBADF;
     }
 
     /// <summary>Forgets a number; its reference goes. Unknown numbers are skipped.</summary>
     public void Remove(uint number)
     {
-        Handle? handle = null;
+        Handle handle;
         lock (_lock)
         {
-            if (number < _used)
-                (handle, _slots[number]) = (_slots[number], null);
-            if (handle is not null)
-                _free.Push(number);
+            if (!IsLive(number))
+                return;
+            ref Slot slot = ref _slots[number & SlotMask];
+            handle = slot.Handle!;
+            slot.Handle = null;
+            slot.Number = number + Ceiling; // The next generation; wraps within the upper bits.
+            _free.Push(number & SlotMask);
         }
-        handle?.Dispose();
+        handle.Dispose();
     }
 
     public void Dispose()
     {
-        for (uint number = 1; number < _used; number++)
-            Remove(number);
+        for (uint slot = 1; slot < _used; slot++)
+            Remove(_slots[slot].Number);
+    }
+
+    private bool IsLive(uint number)
+    {
+        uint slot = number & SlotMask;
+        return slot < _used && _slots[slot].Handle is not null && _slots[slot].Number == number;
     }
 }

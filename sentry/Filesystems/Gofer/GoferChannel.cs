@@ -1,0 +1,72 @@
+using Sandbox.Gofer.Protocol;
+using Sandbox.Linux;
+
+namespace Sandbox.Sentry.Filesystems.Gofer;
+
+/// <summary>
+/// One socket to the Gofer with its buffer: one request at a time. Used by the thread that took it from
+/// <see cref="GoferClient"/>; <see cref="Dispose"/> gives it back.
+/// </summary>
+internal sealed class GoferChannel(GoferClient owner, HostFd socket) : IDisposable
+{
+    // Made at the first use: a quiet container keeps most of its channels unused.
+    private byte[]? _buffer;
+
+    /// <summary>Begins a request: everything after the header goes into the writer this answers.</summary>
+    public MessageWriter Start()
+    {
+        MessageWriter writer = new(_buffer ??= GC.AllocateUninitializedArray<byte>(GoferLimits.MessageBytesMax, pinned: true));
+        writer.Write(default(RequestHeader));
+        return writer;
+    }
+
+    /// <summary>
+    /// Sends the request and waits for the reply; <paramref name="reply"/> stands behind its header and lives in the channel's
+    /// buffer. Errors: the Gofer's; EIO if it is gone or breaks the protocol.
+    /// </summary>
+    public Errno Exchange(GoferOperation operation, scoped ref MessageWriter request, out MessageReader reply)
+    {
+        Errno error = Exchange(operation, ref request, out reply, out int fd);
+        if (fd < 0)
+            return error;
+        HostFile.Close(fd); // Nobody asked for one.
+        return Errno.EIO;
+    }
+
+    /// <summary>As the other, for operations whose reply carries a descriptor, which is the caller's, or -1.</summary>
+    public Errno Exchange(GoferOperation operation, scoped ref MessageWriter request, out MessageReader reply, out int fd)
+    {
+        reply = default;
+        fd = -1;
+        if (request.HasOverflowed)
+            return Errno.ENAMETOOLONG;
+        request.WriteAt(0, new RequestHeader { Operation = operation, LengthBytes = (uint)request.LengthBytes });
+        Span<byte> buffer = _buffer;
+        if (HostSocket.Send(socket.Number, buffer[..request.LengthBytes]).Failed(out _, out _))
+            return Errno.EIO;
+        Span<int> fds = stackalloc int[1];
+        if (HostSocket.Receive(socket.Number, buffer, fds).Failed(out ReceivedMessage received, out _))
+            return Errno.EIO;
+        reply = new MessageReader(buffer[..received.Length]);
+        bool isSound = reply.Read(out ReplyHeader header) == Errno.Ok
+            && header.Operation == operation
+            && header.LengthBytes == (uint)received.Length
+            && header.FdCount == received.FdCount
+            && header.Error is >= 0 and < 4096
+            && (received.Flags & (MessageFlags.Truncated | MessageFlags.ControlTruncated)) == 0;
+        if (received.FdCount == 1)
+            fd = fds[0];
+        if (isSound && header.Error == 0)
+            return Errno.Ok;
+        if (fd >= 0)
+            HostFile.Close(fd);
+        fd = -1;
+        return isSound ? (Errno)header.Error : Errno.EIO;
+    }
+
+    /// <summary>Gives the channel back.</summary>
+    public void Dispose() => owner.Return(this);
+
+    /// <summary>Closes the socket: the Gofer's worker at the other end stops.</summary>
+    public void Close() => socket.Dispose();
+}
