@@ -18,6 +18,7 @@ internal sealed class LinuxX64 : ISyscallTable
     public LinuxX64()
     {
         ProcessRows.Add(_rows);
+        MemoryRows.Add(_rows);
         EventRows.Add(_rows);
     }
 

@@ -1,15 +1,36 @@
 using Sandbox.Linux;
+using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Signals;
 using Sandbox.Sentry.Syscalls;
 
 namespace Sandbox.SyscallTables.Families;
 
-/// <summary>Processes: making, ending, waiting, ids.</summary>
+/// <summary>Processes: making, ending, waiting, ids, namespaces.</summary>
 internal static unsafe class ProcessRows
 {
     public static void Add(Syscall?[] rows)
     {
+        rows[Sys.fork] = Syscall.Of("fork", &ProcessSyscalls.Fork);
+        rows[Sys.vfork] = Syscall.Of("vfork", &ProcessSyscalls.Vfork);
+        rows[Sys.clone] = Syscall.Of<ulong, UserAddress, UserAddress, UserAddress, ulong>("clone", &ProcessSyscalls.Clone)
+            .Partial("no CLONE_PTRACE, CLONE_NEWTIME, CLONE_NEWCGROUP");
+        rows[Sys.clone3] = Syscall.Of<UserAddress, nuint>("clone3", &ProcessSyscalls.Clone3)
+            .Partial("no set_tid, CLONE_INTO_CGROUP, CLONE_NEWTIME, CLONE_NEWCGROUP");
+        rows[Sys.exit] = Syscall.Of<int>("exit", &ProcessSyscalls.Exit);
+        rows[Sys.exit_group] = Syscall.Of<int>("exit_group", &ProcessSyscalls.ExitGroup);
+        rows[Sys.wait4] = Syscall.Of<int, UserPtr<int>, WaitOptions, UserPtr<ResourceUsage>>("wait4", &ProcessSyscalls.Wait4);
+        rows[Sys.waitid] = Syscall.Of<int, int, UserPtr<SignalInfo>, WaitOptions, UserPtr<ResourceUsage>>(
+            "waitid", &ProcessSyscalls.WaitId);
+
         rows[Sys.getpid] = Syscall.Of("getpid", &IdSyscalls.GetPid);
         rows[Sys.gettid] = Syscall.Of("gettid", &IdSyscalls.GetTid);
         rows[Sys.getppid] = Syscall.Of("getppid", &IdSyscalls.GetParentPid);
+        rows[Sys.getpgrp] = Syscall.Of("getpgrp", &IdSyscalls.GetProcessGroup);
+        rows[Sys.getpgid] = Syscall.Of<int>("getpgid", &IdSyscalls.GetProcessGroupOf);
+        rows[Sys.getsid] = Syscall.Of<int>("getsid", &IdSyscalls.GetSession);
+        rows[Sys.setsid] = Syscall.Of("setsid", &IdSyscalls.SetSession);
+        rows[Sys.setpgid] = Syscall.Of<int, int>("setpgid", &IdSyscalls.SetProcessGroup);
+        rows[Sys.unshare] = Syscall.Of<ulong>("unshare", &NamespaceSyscalls.Unshare)
+            .Partial("no time and cgroup namespaces");
     }
 }
