@@ -1,5 +1,8 @@
 using Sandbox.Linux;
 using Sandbox.Platform;
+using Sandbox.Sentry.Kernel.Futex;
+using Sandbox.Sentry.Kernel.Signals;
+using Sandbox.Sentry.Kernel.Timers;
 using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Kernel;
@@ -10,6 +13,8 @@ namespace Sandbox.Sentry.Kernel;
 /// </summary>
 internal sealed class Kernel
 {
+    private readonly Dictionary<uint, SignalQuota> _signalQuotas = []; // Guarded by Tree.
+
     public Kernel(IPlatform platform, ISyscallTable syscalls, HostFacts host, IKernelLog log)
     {
         (Platform, Syscalls, Host, Log) = (platform, syscalls, host, log);
@@ -33,6 +38,20 @@ internal sealed class Kernel
 
     /// <summary>CLOCK_BOOTTIME of the Sentry when the kernel was made, nanoseconds: uptime counts from here.</summary>
     public long BootTime { get; }
+
+    /// <summary>Everything that is due at a time.</summary>
+    public TimerQueue Timers { get; } = new();
+
+    /// <summary>Who sleeps on which futex.</summary>
+    public FutexTable Futexes { get; } = new();
+
+    /// <summary>How many signals are queued for a user (kernel uid). With Tree held.</summary>
+    public SignalQuota SignalQuotaOf(uint userId)
+    {
+        if (!_signalQuotas.TryGetValue(userId, out SignalQuota? quota))
+            _signalQuotas.Add(userId, quota = new SignalQuota());
+        return quota;
+    }
 
     /// <summary>Threads alive in the sandbox. With Tree held.</summary>
     public int TaskCount { get; set; }

@@ -19,6 +19,9 @@ internal static class RunLoop
             return FinishSpecial(task, action);
         }
 
+        if (task.SavedSignalMask is not null)
+            SignalMasking.Leave(task, result);
+
         // The common way out: no signal, no restart code, nothing to look at.
         if (!task.HasWork && task.SavedSignalMask is null && !IsRestart(result))
         {
@@ -41,10 +44,7 @@ internal static class RunLoop
     public static GuestAction OnFault(Task task, IGuestThread thread, in FaultInfo info)
     {
         task.SyscallNumber = -1;
-        SignalInfo signal = new() { Number = info.Signal, Code = info.Code, Address = info.Address };
-        using (task.Kernel.Tree.Enter())
-            SignalSender.SendToTask(task, signal);
-        return SignalDelivery.BeforeResume(task, thread);
+        return SignalDelivery.OnFault(task, thread, in info);
     }
 
     /// <summary>The host thread is gone.</summary>

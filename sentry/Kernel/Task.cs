@@ -1,5 +1,6 @@
 using Sandbox.Linux;
 using Sandbox.Platform;
+using Sandbox.Sentry.Kernel.Futex;
 using Sandbox.Sentry.Kernel.Signals;
 using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Security;
@@ -72,7 +73,7 @@ internal sealed class Task : ICaller, IGuestEvents
     public GuestAction? NextAction { get; set; }
 
     /// <summary>What restart_syscall(2) continues: deadline of an interrupted sleep, nanoseconds on its clock.</summary>
-    public RestartBlock Restart { get; set; }
+    public RestartBlock? Restart { get; set; }
 
     // ---- Signals. Guarded by Kernel.Tree unless said otherwise ----
 
@@ -84,6 +85,12 @@ internal sealed class Task : ICaller, IGuestEvents
 
     /// <summary>Signals sent to this thread.</summary>
     public PendingSignals Pending { get; } = new();
+
+    /// <summary>What rt_sigtimedwait(2) sleeps for: such a signal wakes the call instead of being delivered.</summary>
+    public SignalSet WaitedSignals { get; set; }
+
+    /// <summary>The latest fault of its own code: trap number, error code and address of later signal frames; own thread.</summary>
+    public FaultInfo LastFault { get; set; }
 
     /// <summary>sigaltstack(2); own thread.</summary>
     public SignalStack AlternateStack { get; set; }
@@ -98,6 +105,9 @@ internal sealed class Task : ICaller, IGuestEvents
 
     /// <summary>set_robust_list(2).</summary>
     public UserAddress RobustListHead { get; set; }
+
+    /// <summary>Its place in the futex table, made at its first wait; own thread.</summary>
+    public FutexWaiter? FutexWaiter { get; set; }
 
     /// <summary>A vfork parent waits until this task execs or exits.</summary>
     public Task? VforkParent
@@ -137,6 +147,15 @@ internal sealed class Task : ICaller, IGuestEvents
         Thread.Interrupt();
     }
 
+    /// <summary>
+    /// As <see cref="Notify"/>, by the task's own thread inside a handler: there is nobody to bring in.
+    /// </summary>
+    public void MarkWork()
+    {
+        _work = 1;
+        Sleeper.Parker.Interrupt();
+    }
+
     /// <summary>Called by the task's own thread before it looks for work, so that later notifications are not lost.</summary>
     public void BeginWork()
     {
@@ -165,9 +184,14 @@ internal readonly record struct SignalStack(UserAddress Base, ulong Size, int Fl
     public const int OnStack = 1, Disable = 2, AutoDisarm = unchecked((int)0x80000000);
 }
 
-/// <summary>What an interrupted call needs to go on (ERESTART_RESTARTBLOCK).</summary>
-/// <param name="Call">The call's number.</param>
-/// <param name="Deadline">Absolute, nanoseconds on CLOCK_MONOTONIC.</param>
-/// <param name="Address0">Where to write what is left, or the futex word.</param>
+/// <summary>Continues an interrupted call from what it left behind (restart_syscall(2)).</summary>
+internal delegate SyscallResult RestartHandler(Task task, in RestartBlock block);
+
+/// <summary>What an interrupted call needs to go on; it sets <c>task.Restart</c> and answers ERESTART_RESTARTBLOCK.</summary>
+/// <param name="Continue">A static method that does the rest of the call.</param>
+/// <param name="Deadline">When the call gives up, however often it is interrupted.</param>
+/// <param name="Address">Where to write what is left, the futex word, the poll set…</param>
 /// <param name="Argument">Call-specific.</param>
-internal readonly record struct RestartBlock(int Call, long Deadline, UserAddress Address0, ulong Argument);
+/// <param name="SecondArgument">Call-specific.</param>
+internal readonly record struct RestartBlock(
+    RestartHandler Continue, Deadline Deadline, UserAddress Address, ulong Argument = 0, ulong SecondArgument = 0);

@@ -95,4 +95,10 @@ internal sealed class ThreadGroup(Kernel kernel, Pid id, ProcessGroup processGro
 
     /// <summary>CPU time of all its threads, ended and alive, nanoseconds.</summary>
     public (long User, long System) TotalTime() => (ExitedUserTime, ExitedSystemTime);
+
+    /// <summary>A fault of its own code that it does not handle: not even PID 1 survives that.</summary>
+    public bool HasForcedFault { get; set; }
+
+    /// <summary>Signals without a handler do nothing to it, as it is PID 1 (pid_namespaces(7)).</summary>
+    public bool IsProtected => IsNamespaceInit && !HasForcedFault;
 }

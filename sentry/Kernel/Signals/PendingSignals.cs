@@ -2,68 +2,120 @@ using Sandbox.Linux;
 
 namespace Sandbox.Sentry.Kernel.Signals;
 
-/// <summary>A queue of pending signals: standard signals once each, real-time ones in order. Guarded by the kernel's Tree lock.</summary>
+/// <summary>How many signals are queued for one user (RLIMIT_SIGPENDING). Guarded by the kernel's Tree lock.</summary>
+internal sealed class SignalQuota
+{
+    public int Queued { get; set; }
+}
+
+/// <summary>
+/// A queue of pending signals: standard signals once each, real-time ones in order. Guarded by the kernel's Tree lock.
+/// </summary>
 internal sealed class PendingSignals
 {
-    private readonly List<SignalInfo> _queue = [];
+    private readonly record struct Entry(SignalInfo Info, SignalQuota? Quota);
+
+    private static readonly SignalSet _synchronous = SignalSet.Of(Signal.Segment) | SignalSet.Of(Signal.Bus)
+        | SignalSet.Of(Signal.IllegalInstruction) | SignalSet.Of(Signal.Trap) | SignalSet.Of(Signal.FloatingPoint)
+        | SignalSet.Of(Signal.BadSystemCall);
+
+    // One queue per signal number, both made at first use, so that a long queue of one signal costs the others nothing.
+    private Queue<Entry>?[]? _queues;
 
     /// <summary>Which signals are pending.</summary>
     public SignalSet Set { get; private set; }
 
     /// <summary>How many are queued (SigQ of /proc/PID/status).</summary>
-    public int Count => _queue.Count;
+    public int Count { get; private set; }
 
     /// <summary>Queues a signal; a standard signal that is pending already is merged. False if it was merged.</summary>
-    public bool Add(in SignalInfo info)
+    /// <param name="info">The signal.</param>
+    /// <param name="quota">Whose count it adds to, or null for none.</param>
+    public bool Add(in SignalInfo info, SignalQuota? quota = null)
     {
         Signal signal = info.Signal;
         if (signal < Signal.FirstRealTime && Set.Has(signal))
             return false;
-        _queue.Add(info);
+        _queues ??= new Queue<Entry>?[(int)Signal.Last + 1];
+        Queue<Entry> queue = _queues[(int)signal] ??= new Queue<Entry>(1);
+        queue.Enqueue(new Entry(info, quota));
+        Count++;
+        if (quota is not null)
+            quota.Queued++;
         Set |= SignalSet.Of(signal);
         return true;
     }
 
+    /// <summary>Marks a signal pending without its details: what is left when the queue is full.</summary>
+    public void AddWithoutInfo(Signal signal) => Set |= SignalSet.Of(signal);
+
     /// <summary>Takes the next signal of <paramref name="wanted"/>: synchronous faults first, then by number, oldest first.</summary>
     public bool TryTake(SignalSet wanted, out SignalInfo info)
     {
-        int best = -1;
-        if (!(Set & wanted).IsEmpty)
-        {
-            for (int index = 0; index < _queue.Count; index++)
-            {
-                if (wanted.Has(_queue[index].Signal) && (best < 0 || _queue[index].Number < _queue[best].Number))
-                    best = index;
-            }
-        }
-
-        if (best < 0)
+        SignalSet candidates = Set & wanted;
+        if (candidates.IsEmpty)
         {
             info = default;
             return false;
         }
 
-        info = _queue[best];
-        _queue.RemoveAt(best);
-        Recompute(info.Signal);
+        if (!(candidates & _synchronous).IsEmpty)
+            candidates &= _synchronous;
+        Signal signal = candidates.Lowest;
+        Queue<Entry>? queue = _queues?[(int)signal];
+        if (queue is null || !queue.TryDequeue(out Entry entry))
+        {
+            Set &= ~SignalSet.Of(signal);
+            info = new SignalInfo { Number = (int)signal, Code = SignalInfo.CodeUser };
+            return true;
+        }
+
+        Release(entry);
+        if (queue.Count == 0)
+            Set &= ~SignalSet.Of(signal);
+        info = entry.Info;
         return true;
     }
 
     /// <summary>Drops all of a set (SIGCONT discards stops and the other way round; ignoring discards).</summary>
     public void Discard(SignalSet signals)
     {
-        _queue.RemoveAll(info => signals.Has(info.Signal));
+        SignalSet left = Set & signals;
+        while (!left.IsEmpty)
+        {
+            Signal signal = left.Lowest;
+            if (_queues?[(int)signal] is { } queue)
+            {
+                while (queue.TryDequeue(out Entry entry))
+                    Release(entry);
+            }
+
+            left &= ~SignalSet.Of(signal);
+        }
+
         Set &= ~signals;
     }
 
-    private void Recompute(Signal removed)
+    /// <summary>
+    /// Changes the queued signal of a POSIX timer in place, if it is still pending. False if it is not.
+    /// </summary>
+    public bool HasTimer(Signal signal, int timerId)
     {
-        foreach (SignalInfo info in _queue)
+        if (!Set.Has(signal) || _queues?[(int)signal] is not { } queue)
+            return false;
+        foreach (Entry entry in queue)
         {
-            if (info.Signal == removed)
-                return;
+            if (entry.Info.Code == SignalInfo.CodeTimer && entry.Info.TimerId == timerId)
+                return true;
         }
 
-        Set &= ~SignalSet.Of(removed);
+        return false;
+    }
+
+    private void Release(in Entry entry)
+    {
+        Count--;
+        if (entry.Quota is not null)
+            entry.Quota.Queued--;
     }
 }

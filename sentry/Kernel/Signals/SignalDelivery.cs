@@ -1,3 +1,4 @@
+using Sandbox.Linux;
 using Sandbox.Platform;
 
 namespace Sandbox.Sentry.Kernel.Signals;
@@ -5,13 +6,126 @@ namespace Sandbox.Sentry.Kernel.Signals;
 /// <summary>What happens between the kernel and the guest's next instruction: stops, exits, restarts and signal handlers.</summary>
 internal static class SignalDelivery
 {
+    private enum Step
+    {
+        Done,
+        RunHandler,
+        Stop,
+        Exit,
+    }
+
     /// <summary>
     /// With full state at hand: deals with everything pending and says how the thread goes on. <c>task.SyscallNumber</c> is
     /// the call just finished (with its raw result in <c>task.SyscallResult</c>, restart codes included), or -1.
     /// </summary>
     public static GuestAction BeforeResume(Task task, IGuestThread thread)
     {
+        while (true)
+        {
+            switch (NextStep(task, out SignalInfo info, out SignalAction action))
+            {
+                case Step.Exit:
+                    return TaskExit.Run(task);
+                case Step.Stop:
+                    GroupStop.Stop(task);
+                    break;
+                case Step.RunHandler:
+                    SyscallRestart.Apply(task, ref thread.Registers, action);
+                    RunHandler(task, thread, in action, in info);
+                    break;
+                default:
+                    SyscallRestart.Apply(task, ref thread.Registers, null);
+                    if (task.SavedSignalMask is not { } saved)
+                        return GuestAction.Resume;
+                    task.SavedSignalMask = null;
+                    SignalMasking.Set(task, saved);
+                    if (!task.HasWork)
+                        return GuestAction.Resume;
+                    break;
+            }
+        }
+    }
+
+    /// <summary>A fault of the thread's own code. Own thread, full state.</summary>
+    public static GuestAction OnFault(Task task, IGuestThread thread, in FaultInfo fault)
+    {
+        task.LastFault = fault;
+        SignalInfo info = new() { Number = fault.Signal, Code = fault.Code, Address = fault.Address };
+        using (task.Kernel.Tree.Enter())
+            SignalSender.Force(task, info);
+        return BeforeResume(task, thread);
+    }
+
+    private static Step NextStep(Task task, out SignalInfo info, out SignalAction action)
+    {
+        action = default;
+        ThreadGroup group = task.Group;
         task.BeginWork();
-        return task.Group.IsExiting ? TaskExit.Run(task) : GuestAction.Resume;
+        using (task.Kernel.Tree.Enter())
+        {
+            while (true)
+            {
+                info = default;
+                if (group.IsExiting || (group.ExecutingTask is { } executing && executing != task))
+                    return Step.Exit;
+                if (group.StopSignal != Signal.None)
+                    return Step.Stop;
+                if (!SignalQueues.TryTake(task, ~task.SignalMask, out info))
+                    return Step.Done;
+
+                Signal signal = info.Signal;
+                action = group.Handlers[signal];
+                if (action.IsIgnore)
+                    continue;
+                if (!action.IsDefault)
+                {
+                    if ((action.Flags & SignalAction.ResetHandler) != 0)
+                        group.Handlers[signal] = default;
+                    return Step.RunHandler;
+                }
+
+                TakeDefaultAction(group, signal);
+            }
+        }
+    }
+
+    private static void TakeDefaultAction(ThreadGroup group, Signal signal)
+    {
+        if (group.IsProtected && !SignalSet.Unblockable.Has(signal))
+            return;
+        switch (DefaultActions.Of(signal))
+        {
+            case DefaultAction.Ignore:
+                break;
+            case DefaultAction.Stop:
+                GroupStop.Begin(group, signal);
+                break;
+            default:
+                TaskExit.BeginGroupExit(group, (int)signal);
+                break;
+        }
+    }
+
+    private static void RunHandler(Task task, IGuestThread thread, in SignalAction action, in SignalInfo info)
+    {
+        Signal signal = info.Signal;
+        Errno error = SignalFrameWriter.Push(task, thread, in action, in info);
+        using (task.Kernel.Tree.Enter())
+        {
+            task.SavedSignalMask = null;
+            if (error != Errno.Ok)
+            {
+                // No stack to run the handler on. If that was SIGSEGV's own handler, nothing is left to try.
+                SignalSender.Force(task, SignalInfo.FromKernel(Signal.Segment), isFatal: signal == Signal.Segment);
+                return;
+            }
+
+            SignalSet blocked = task.SignalMask | action.Mask;
+            if ((action.Flags & SignalAction.NoDefer) == 0)
+                blocked |= SignalSet.Of(signal);
+            SignalMasking.Change(task, blocked);
+        }
+
+        AlternateStacks.DisarmIfAutomatic(task);
     }
 }

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Sandbox.Linux;
+using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Kernel.Signals;
 
@@ -25,6 +26,9 @@ internal sealed class SignalHandlers
     public int ExtraUsers { get; set; }
 
     public bool IsShared => ExtraUsers > 0;
+
+    /// <summary>Where signalfds of the processes that share this wait: notified (In) for every signal queued.</summary>
+    public WaitQueue FileWaiters { get; } = new();
 
     public SignalAction this[Signal signal]
     {

@@ -1,3 +1,4 @@
+using System.Numerics;
 using Sandbox.Linux;
 
 namespace Sandbox.Sentry.Kernel.Signals;
@@ -7,10 +8,16 @@ internal readonly record struct SignalSet(ulong Mask)
 {
     public static SignalSet Empty => default;
 
+    /// <summary>Every signal.</summary>
+    public static SignalSet Full => new(ulong.MaxValue);
+
     /// <summary>SIGKILL and SIGSTOP: nothing blocks, ignores or catches them.</summary>
     public static SignalSet Unblockable => Of(Signal.Kill) | Of(Signal.Stop);
 
     public bool IsEmpty => Mask == 0;
+
+    /// <summary>The member with the lowest number; the set is not empty.</summary>
+    public Signal Lowest => (Signal)(BitOperations.TrailingZeroCount(Mask) + 1);
 
     public static SignalSet Of(Signal signal) => new(1ul << ((int)signal - 1));
 
