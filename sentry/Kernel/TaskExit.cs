@@ -57,11 +57,7 @@ internal static class TaskExit
     // What the thread still has to do in its own memory, then the memory itself.
     private static void ReleaseMemory(Task task)
     {
-        if (task.GuestMemory.Users > 1)
-        {
-            ThreadExitMemory.Release(task);
-        }
-
+        ThreadExitMemory.Release(task);
         ReleaseVforkParent(task);
         if (task.GuestMemory.RemoveUser())
             task.GuestMemory.Space.Kill();

@@ -1,4 +1,5 @@
 using Sandbox.Linux;
+using Sandbox.Sentry.Kernel.Futex;
 
 namespace Sandbox.Sentry.Kernel;
 
@@ -7,10 +8,14 @@ internal static class ThreadExitMemory
 {
     public static void Release(Task task)
     {
-        if (task.ClearChildTid.IsNull)
+        RobustList.Release(task);
+        if (task.ClearChildTid.IsNull || task.GuestMemory.Users == 1)
             return;
+
         // set_tid_address(2): faults are ignored.
-        _ = task.Memory.Write(new UserPtr<int>(task.ClearChildTid), 0);
+        UserAddress address = task.ClearChildTid;
         task.ClearChildTid = default;
+        if (task.Memory.Write(new UserPtr<int>(address), 0) == Errno.Ok)
+            task.Kernel.Futexes.WakeAddress(task, address, 1);
     }
 }

@@ -58,7 +58,7 @@ internal static class EpollSyscalls
         if (PollTimeout.BeginMask(task, mask, maskBytes) is not Errno.Ok and Errno error)
             return error;
         SyscallResult result = Wait(task, epollFd, events, maxEvents, timeoutMilliseconds);
-        TemporaryMask.End(task, result);
+        SignalMasking.Leave(task, result);
         return result;
     }
 
@@ -71,7 +71,7 @@ internal static class EpollSyscalls
         if (PollTimeout.BeginMask(task, mask, maskBytes) is not Errno.Ok and Errno failure)
             return failure;
         SyscallResult result = Run(task, epollFd, events, maxEvents, deadline);
-        TemporaryMask.End(task, result);
+        SignalMasking.Leave(task, result);
         return result;
     }
 

@@ -28,7 +28,7 @@ internal static class PollSyscalls
         if (PollTimeout.BeginMask(task, mask, maskBytes) is not Errno.Ok and Errno failure)
             return failure;
         SyscallResult result = Run(task, descriptors, count, deadline);
-        TemporaryMask.End(task, result);
+        SignalMasking.Leave(task, result);
         PollTimeout.WriteBack(task, timeout, deadline);
         return result;
     }
@@ -96,7 +96,7 @@ internal static class PollTimeout
             return Errno.EINVAL;
         if (task.Memory.Read(mask, out SignalSet signals) is not Errno.Ok and Errno error)
             return error;
-        TemporaryMask.Begin(task, signals);
+        SignalMasking.Enter(task, signals);
         return Errno.Ok;
     }
 }

@@ -43,7 +43,7 @@ internal static class SelectSyscalls
         if (PollTimeout.BeginMask(task, arguments.Mask, arguments.MaskBytes) is not Errno.Ok and Errno failure)
             return failure;
         SyscallResult result = Run(task, count, new Sets(reads, writes, exceptions), deadline);
-        TemporaryMask.End(task, result);
+        SignalMasking.Leave(task, result);
         PollTimeout.WriteBack(task, arguments.Timeout, deadline);
         return result;
     }

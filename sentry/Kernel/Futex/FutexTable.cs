@@ -111,7 +111,7 @@ internal sealed partial class FutexTable
     }
 
     /// <summary>The key of a word for waiting on it; a shared one is counted until <see cref="Finish"/>.</summary>
-    private Result<FutexKey> FindKey(Task task, UserAddress address, bool isPrivate)
+    private static Result<FutexKey> FindKey(Task task, UserAddress address, bool isPrivate)
     {
         if (Check(address) is not Errno.Ok and Errno error)
             return error;

@@ -180,21 +180,4 @@ internal static class SignalSender
 
         return busy;
     }
-
-    /// <summary>To every process of a group. With Tree held.</summary>
-    public static void SendToProcessGroup(ProcessGroup target, in SignalInfo info)
-    {
-        foreach (ThreadGroup member in target.Members)
-            SendToGroup(member, info);
-    }
-
-    /// <summary>
-    /// Tells the parent of a zombie. True if the parent does not want to know (SIGCHLD ignored, SA_NOCLDWAIT): reap it at once.
-    /// With Tree held.
-    /// </summary>
-    public static bool NotifyParentOfExit(ThreadGroup child)
-    {
-        SendToGroup(child.Parent!, SignalInfo.FromKernel(Linux.Signal.Child));
-        return false;
-    }
 }

@@ -8,7 +8,7 @@ internal static class PosixTimers
     /// <summary>A timer's signal leaves the queue: its overrun count is settled. With Tree held.</summary>
     public static void OnSignalTaken(ThreadGroup group, ref SignalInfo info)
     {
-        if (group.Timers is ProcessTimers timers)
-            timers.OnSignalTaken(ref info);
+        if (group.Timers is ProcessTimers)
+            ProcessTimers.OnSignalTaken(ref info);
     }
 }

@@ -6,5 +6,5 @@ namespace Sandbox.Sentry.Kernel.Timers;
 internal sealed class ProcessTimers
 {
     /// <summary>A timer's signal leaves the queue: its overrun count is settled. With Tree held.</summary>
-    public void OnSignalTaken(ref SignalInfo info) => info.Overrun = 0;
+    public static void OnSignalTaken(ref SignalInfo info) => info.Overrun = 0;
 }
