@@ -1,0 +1,194 @@
+using System.Runtime.InteropServices;
+using Sandbox.Linux;
+using Sandbox.Platform.Stub;
+
+namespace Sandbox.Platform.Notify;
+
+/// <summary>A stub process and its guest threads.</summary>
+internal sealed class AddressSpace : IAddressSpace
+{
+    private readonly NotifyPlatform _platform;
+    private readonly Lock _lock = new();
+
+    // Guarded by _lock.
+    private readonly List<GuestThread> _threads = [];
+    private readonly List<GuestThread> _exiting = [];
+    private bool _isDead;
+
+    /// <summary>A thread of the stub that still runs: the leader's memory is out of reach once it has exited.</summary>
+    private int _accessThreadId;
+
+    public AddressSpace(NotifyPlatform platform, int processId, HostFd pidFd, SlotAllocator slots)
+    {
+        (_platform, HostProcessId, PidFd, Slots) = (platform, processId, pidFd, slots);
+        _accessThreadId = processId;
+    }
+
+    public int HostProcessId { get; }
+
+    /// <summary>Owned by the exit watcher once the space is registered there.</summary>
+    public HostFd PidFd { get; }
+
+    public SlotAllocator Slots { get; }
+
+    /// <summary>Descriptors were lent for mappings and may still be in the stub's table.</summary>
+    public bool HasLentDescriptors { get; set; }
+
+    public ulong ReservedStart => StubLayout.WindowStart;
+
+    public ulong ReservedEnd => StubLayout.WindowEnd;
+
+    public ulong StackTop => _platform.Zygote.StackTop;
+
+    public ulong ScratchAddress => StubLayout.ScratchStart;
+
+    public ulong VdsoAddress => _platform.Zygote.VdsoAddress;
+
+    public Result<int> Read(UserAddress source, Span<byte> destination)
+    {
+        while (!destination.IsEmpty)
+        {
+            int tid = Volatile.Read(ref _accessThreadId);
+            Result<int> result = HostProcess.ReadMemory(tid, source.Value, destination);
+            if (result.Error is not Errno.ESRCH || tid == Volatile.Read(ref _accessThreadId))
+                return result.Error is Errno.ESRCH ? Errno.EFAULT : result;
+        }
+        return 0;
+    }
+
+    public Result<int> Write(UserAddress destination, ReadOnlySpan<byte> source)
+    {
+        while (!source.IsEmpty)
+        {
+            int tid = Volatile.Read(ref _accessThreadId);
+            Result<int> result = HostProcess.WriteMemory(tid, destination.Value, source);
+            if (result.Error is not Errno.ESRCH || tid == Volatile.Read(ref _accessThreadId))
+                return result.Error is Errno.ESRCH ? Errno.EFAULT : result;
+        }
+        return 0;
+    }
+
+    /// <summary>True if all bytes were read.</summary>
+    public bool TryRead<T>(ulong address, out T value)
+        where T : unmanaged
+    {
+        value = default;
+        Span<byte> bytes = MemoryMarshal.AsBytes(new Span<T>(ref value));
+        return !Read(new UserAddress(address), bytes).Failed(out int count, out _) && count == bytes.Length;
+    }
+
+    /// <summary>True if all bytes were written.</summary>
+    public bool TryWrite(ulong address, ReadOnlySpan<byte> bytes) =>
+        !Write(new UserAddress(address), bytes).Failed(out int count, out _) && count == bytes.Length;
+
+    /// <summary>
+    /// Linux lets nobody compare and exchange in another process's memory. The Sentry's own threads are serialised by a
+    /// lock; a guest thread that writes the same word between our read and our write loses its write.
+    /// </summary>
+    public Result<uint> CompareExchange(UserAddress address, uint expected, uint value)
+    {
+        if ((address.Value & 3) != 0)
+            return Errno.EINVAL;
+        lock (_platform.ExchangeLock)
+        {
+            if (!TryRead(address.Value, out uint found))
+                return Errno.EFAULT;
+            if (found != expected)
+                return found;
+            return TryWrite(address.Value, MemoryMarshal.AsBytes(new ReadOnlySpan<uint>(in value))) ? found : Errno.EFAULT;
+        }
+    }
+
+    public Result<HostMapping> FindMapping(UserAddress address) =>
+        ReadProcFile("maps"u8).Failed(out byte[]? maps, out Errno error) ? error : MapsParser.Find(maps, address.Value);
+
+    public Errno ListMappings(List<HostMapping> mappings)
+    {
+        if (ReadProcFile("maps"u8).Failed(out byte[]? maps, out Errno error))
+            return error;
+        MapsParser.List(maps, mappings);
+        return Errno.Ok;
+    }
+
+    public Result<byte[]> ReadProcFile(ReadOnlySpan<byte> name) =>
+        _platform.Proc.Read(Volatile.Read(ref _accessThreadId), name);
+
+    public Errno SetLimit(int resource, ulong soft, ulong hard)
+    {
+        if (HostProcess.GetLimit(HostProcessId, resource).Failed(out (ulong Soft, ulong Hard) now, out Errno error))
+            return error;
+        ulong newHard = Math.Min(hard, now.Hard);
+        return HostProcess.SetLimit(HostProcessId, resource, Math.Min(soft, newHard), newHard);
+    }
+
+    public void Kill()
+    {
+        lock (_lock) // So that the descriptor is not closed, and its number taken, in between.
+        {
+            if (!_isDead)
+                HostProcess.Signal(PidFd.Number, Signal.Kill);
+        }
+    }
+
+    /// <summary>False if the stub died before the thread could be entered.</summary>
+    public bool TryAdd(GuestThread thread)
+    {
+        lock (_lock)
+        {
+            if (_isDead)
+                return false;
+            _threads.Add(thread);
+            return true;
+        }
+    }
+
+    /// <summary>
+    /// Takes the thread out, for it is about to end. False if it is the last: then it stays, and the whole stub has to go.
+    /// </summary>
+    public bool TryRemove(GuestThread thread)
+    {
+        lock (_lock)
+        {
+            if (_threads.Count == 1)
+                return false;
+            _threads.Remove(thread);
+            _exiting.Add(thread);
+            if (_accessThreadId == thread.HostThreadId)
+                Volatile.Write(ref _accessThreadId, _threads[0].HostThreadId);
+            return true;
+        }
+    }
+
+    /// <summary>A thread that was taken out has ended.</summary>
+    public void OnThreadEnd(GuestThread thread)
+    {
+        lock (_lock)
+            _exiting.Remove(thread);
+    }
+
+    /// <summary>True if no other thread of this space is left.</summary>
+    public bool IsLast(GuestThread thread)
+    {
+        lock (_lock)
+            return _threads.Count == 1 && _threads[0] == thread;
+    }
+
+    /// <summary>The stub is gone; comes once, from the exit watcher.</summary>
+    public void OnProcessEnd(int signal)
+    {
+        GuestThread[] threads;
+        GuestThread[] exiting;
+        lock (_lock)
+        {
+            _isDead = true;
+            threads = [.. _threads];
+            exiting = [.. _exiting];
+            _threads.Clear();
+            _exiting.Clear();
+        }
+        foreach (GuestThread thread in exiting)
+            thread.EndExit(signal);
+        foreach (GuestThread thread in threads)
+            thread.OnProcessEnd(signal);
+    }
+}

@@ -1,0 +1,117 @@
+using Sandbox.Linux;
+using Sandbox.Platform.Stub;
+
+namespace Sandbox.Platform.Notify;
+
+/// <summary>fork and thread creation: a clone(2) that the parent executes in its stub as a verified command.</summary>
+internal readonly struct CloneOperation(GuestThread parent, CommandRunner runner, GuestContext context)
+{
+    private const int ChildSignal = (int)Signal.Child;
+
+    private NotifyPlatform Platform => parent.Listener.Platform;
+
+    /// <summary>Errors: EAGAIN, ENOMEM, ESRCH.</summary>
+    public Result<IGuestThread> Fork()
+    {
+        RequireFullState();
+        lock (parent.Listener.CloneLock)
+        {
+            PendingClone pending = new(false);
+            HostCommand clone = new(Sys.clone, (long)CloneFlags.Parent | ChildSignal);
+            if (RunClone(clone, pending).Failed(out int pid, out Errno error))
+                return error;
+            SeccompNotification arrival = pending.Arrival;
+            if (HostProcess.OpenPidFd(pid).Failed(out int pidFd, out error))
+                return Abandon(arrival.ThreadId, error);
+            AddressSpace space = new(Platform, pid, new HostFd(pidFd), SlotAllocator.Fork(parent.Space.Slots, parent.Slot))
+            {
+                HasLentDescriptors = parent.Space.HasLentDescriptors,
+            };
+            GuestThread child = new(parent.Listener, space, pid, parent.Slot);
+            child.EnterFork(arrival, parent);
+            Platform.Register(child);
+            return Result<IGuestThread>.Of(child);
+        }
+    }
+
+    /// <summary>Errors: EAGAIN, ENOMEM, ESRCH.</summary>
+    public Result<IGuestThread> CreateThread(ulong? threadPointer)
+    {
+        RequireFullState();
+        if (TakeSlot().Failed(out ulong slot, out Errno error))
+            return error;
+        lock (parent.Listener.CloneLock)
+        {
+            Result<IGuestThread> result = CreateThread(slot, threadPointer);
+            if (result.Error is not Errno.Ok)
+                parent.Space.Slots.Return(slot);
+            return result;
+        }
+    }
+
+    private Result<IGuestThread> CreateThread(ulong slot, ulong? threadPointer)
+    {
+        const CloneFlags shared = CloneFlags.Vm | CloneFlags.Fs | CloneFlags.Files | CloneFlags.SignalHandlers
+            | CloneFlags.Thread | CloneFlags.SysVSemaphores;
+        if (context.WriteCopy(slot) is not Errno.Ok and Errno error)
+            return error;
+        PendingClone pending = new(true);
+        CloneFlags flags = shared | (threadPointer is null ? 0 : CloneFlags.SetTls);
+        ulong stack = slot + StubLayout.SlotBytes - 64;
+        HostCommand clone = new(Sys.clone, (long)flags, (long)stack, 0, 0, (long)(threadPointer ?? 0));
+        if (RunClone(clone, pending).Failed(out int tid, out error))
+            return error;
+        GuestThread child = new(parent.Listener, parent.Space, tid, slot);
+        if (!child.TryEnterThread(pending.Arrival, parent))
+            return Abandon(parent.Space.HostProcessId, Errno.EAGAIN);
+        Platform.Register(child);
+        return Result<IGuestThread>.Of(child);
+    }
+
+    /// <summary>The kernel's word for the child (the notification) must be the guest memory's word (the result).</summary>
+    private Result<int> RunClone(HostCommand command, PendingClone pending)
+    {
+        if (runner.RunClone(command, pending).Failed(out int id, out Errno error))
+            return error is Errno.ENOSYS ? Errno.EAGAIN : error;
+        if (id == pending.Arrival.ThreadId)
+            return id;
+        parent.Violation("lied about a child");
+        return Abandon(pending.Arrival.ThreadId, Errno.ESRCH);
+    }
+
+    private static Errno Abandon(int pid, Errno error)
+    {
+        HostSyscall.Call(Sys.kill, pid, (int)Signal.Kill);
+        return error;
+    }
+
+    private Result<ulong> TakeSlot()
+    {
+        SlotAllocator slots = parent.Space.Slots;
+        ulong slot;
+        while ((slot = slots.Take()) == 0)
+        {
+            const int readWrite = 3, privateAnonymousNoReplace = 0x100022 | 0x4000;
+            if (!slots.TryReserveChunk(out ulong chunk))
+                return Errno.EAGAIN;
+            Span<HostCommand> commands =
+            [
+                new HostCommand(
+                    Sys.mmap, (long)chunk, SlotAllocator.ChunkSlots * StubLayout.SlotBytes, readWrite,
+                    privateAnonymousNoReplace, -1, 0),
+            ];
+            if (runner.Run(commands, true) is not Errno.Ok and Errno error)
+                return error;
+            if (HostSyscall.ErrorOf(commands[0].Result) is not Errno.Ok and Errno failed)
+                return failed is Errno.ENOMEM ? failed : Errno.EAGAIN;
+            slots.AddChunk(chunk);
+        }
+        return slot;
+    }
+
+    private void RequireFullState()
+    {
+        if (!parent.HasFullState)
+            throw new InvalidOperationException("clone needs the full state");
+    }
+}

@@ -1,0 +1,220 @@
+using System.Buffers.Binary;
+using Sandbox.Linux;
+using Sandbox.Platform.Stub;
+
+namespace Sandbox.Platform.Notify;
+
+/// <summary>
+/// Runs system calls in the address space of a thread that stands at its doorbell. The commands go into the thread's
+/// slot; each raises a notification, which is compared with the command register by register before the host may
+/// execute it, so it does not matter that the guest can write the slot.
+/// </summary>
+internal sealed class CommandRunner(GuestThread thread)
+{
+    public const int MaxBatch = 48;
+
+    private readonly HostCommand[] _commands = new HostCommand[MaxBatch];
+    private int _count;
+    private int _next;
+    private bool _isActive;
+    private bool _isDone;
+
+    /// <summary>Notifications of this thread belong to its batch.</summary>
+    public bool IsActive => Volatile.Read(ref _isActive);
+
+    /// <summary>Runs a batch. ESRCH if the thread is gone.</summary>
+    public Errno Run(Span<HostCommand> commands, bool stopAtError)
+    {
+        for (int start = 0; start < commands.Length; start += MaxBatch)
+        {
+            Span<HostCommand> part = commands.Slice(start, Math.Min(MaxBatch, commands.Length - start));
+            if (RunPart(part, stopAtError, null) is not Errno.Ok and Errno error)
+                return error;
+            if (!stopAtError || part[^1].Result is >= 0 or < -4095)
+                continue;
+            foreach (ref HostCommand command in commands[(start + part.Length)..])
+                command.Result = -(long)Errno.ECANCELED;
+            break;
+        }
+        return Errno.Ok;
+    }
+
+    /// <summary>Runs one command that clones, until parent and child both stand at their doorbells. Gives the child's id.</summary>
+    public Result<int> RunClone(HostCommand command, PendingClone pending)
+    {
+        Span<HostCommand> commands = [command];
+        if (RunPart(commands, true, pending) is not Errno.Ok and Errno error)
+            return error;
+        return HostSyscall.AsInt(commands[0].Result);
+    }
+
+    private Errno RunPart(Span<HostCommand> commands, bool stopAtError, PendingClone? pending)
+    {
+        if (!TryWriteCommands(commands, stopAtError))
+            return Errno.ESRCH;
+        Listener listener = thread.Listener;
+        bool isDirect = listener.BeginExecute(!thread.IsUnstarted);
+        if (pending is not null)
+            listener.SetPendingClone(pending);
+        (_next, _isDone) = (0, false);
+        Volatile.Write(ref _isActive, true);
+        HostSeccompListener.Answer(listener.Fd, thread.NotificationId, _count);
+        bool isAlive = Wait(isDirect, () => _isDone, null);
+        Volatile.Write(ref _isActive, false);
+        Errno error = isAlive ? ReadResults(commands) : Errno.ESRCH;
+        if (pending is not null && error is Errno.Ok && commands[0].Result > 0)
+            error = AwaitChild(isDirect, pending, (int)commands[0].Result);
+        if (pending is not null)
+            listener.SetPendingClone(null);
+        listener.EndExecute(isDirect);
+        return error;
+    }
+
+    /// <summary>A notification of this thread while a batch is active; comes from whoever received it.</summary>
+    public void OnNotification(in SeccompNotification notification)
+    {
+        if (notification.InstructionPointer == StubCode.CommandAddress && TryMatch(notification, out HostCommand command))
+        {
+            if (command.HostFd >= 0)
+            {
+                HostSeccompListener.AddFd(thread.Listener.Fd, notification.Id, command.HostFd, (int)command.A4);
+                thread.Space.HasLentDescriptors = true;
+            }
+            HostSeccompListener.Continue(thread.Listener.Fd, notification.Id);
+            return;
+        }
+        if (GuestThread.IsDoorbell(notification, StubLayout.SignalDone))
+        {
+            thread.NotificationId = notification.Id;
+            lock (thread)
+            {
+                _isDone = true;
+                Monitor.PulseAll(thread);
+            }
+            return;
+        }
+        thread.Violation("did something else than the commands it was given");
+    }
+
+    /// <summary>Sends the thread into one last command, exit(2); nobody waits for it.</summary>
+    public bool TryBeginExit()
+    {
+        Span<HostCommand> commands = [new HostCommand(Sys.exit)];
+        if (!TryWriteCommands(commands, true))
+            return false;
+        (_next, _isDone) = (0, false);
+        return true;
+    }
+
+    /// <summary>Finds the command this is; those before it were calls that the filter lets pass by themselves.</summary>
+    private bool TryMatch(in SeccompNotification notification, out HostCommand command)
+    {
+        while (_next < _count)
+        {
+            command = _commands[_next++];
+            if (IsCommand(notification, command))
+                return true;
+        }
+        command = default;
+        return false;
+    }
+
+    public static bool IsCommand(in SeccompNotification notification, in HostCommand command) =>
+        notification.Number == command.Number
+        && notification.A0 == (ulong)command.A0 && notification.A1 == (ulong)command.A1
+        && notification.A2 == (ulong)command.A2 && notification.A3 == (ulong)command.A3
+        && notification.A4 == (ulong)command.A4 && notification.A5 == (ulong)command.A5;
+
+    private bool TryWriteCommands(Span<HostCommand> commands, bool stopAtError)
+    {
+        Span<byte> image = stackalloc byte[MaxBatch * StubLayout.CommandBytes];
+        image = image[..(commands.Length * StubLayout.CommandBytes)];
+        for (int i = 0; i < commands.Length; i++)
+        {
+            CommandImage.Write(
+                image[(i * StubLayout.CommandBytes)..], commands[i], stopAtError ? StubLayout.StopAtError : StubLayout.StopNever);
+            _commands[i] = commands[i];
+        }
+        _count = commands.Length;
+        return thread.Space.TryWrite(thread.Slot + StubLayout.SlotCommands, image);
+    }
+
+    private Errno ReadResults(Span<HostCommand> commands)
+    {
+        Span<byte> image = stackalloc byte[MaxBatch * StubLayout.CommandBytes];
+        image = image[..(commands.Length * StubLayout.CommandBytes)];
+        if (thread.Space.Read(new UserAddress(thread.Slot + StubLayout.SlotCommands), image).Failed(out int count, out _)
+            || count != image.Length)
+        {
+            return Errno.ESRCH;
+        }
+        for (int i = 0; i < commands.Length; i++)
+        {
+            ReadOnlySpan<byte> result = image.Slice((i * StubLayout.CommandBytes) + StubLayout.CommandResult, sizeof(long));
+            commands[i].Result = BinaryPrimitives.ReadInt64LittleEndian(result); // ECANCELED was there before.
+        }
+        return Errno.Ok;
+    }
+
+    /// <summary>Receives (direct) or sleeps until <paramref name="isDone"/>. False if the stub died.</summary>
+    private bool Wait(bool isDirect, Func<bool> isDone, HostFd? child)
+    {
+        if (!isDirect)
+        {
+            lock (thread)
+            {
+                while (!isDone() && !thread.IsGone)
+                    Monitor.Wait(thread);
+            }
+            return isDone();
+        }
+        Listener listener = thread.Listener;
+        while (!isDone())
+        {
+            if (child is not null && HostPoll.WaitReadable(listener.Fd, child.Number) is { First: false, Second: true })
+                return false;
+            Errno error = HostSeccompListener.Receive(listener.Fd, out SeccompNotification notification);
+            if (error is Errno.EINTR)
+                continue;
+            if (error is not Errno.Ok)
+            {
+                if (error is not Errno.ENOENT || listener.IsDead())
+                    return false;
+                continue;
+            }
+            if (listener.Platform.Threads.Find(notification.ThreadId) == thread)
+                OnNotification(notification);
+            else
+                listener.Arrive(notification);
+        }
+        return true;
+    }
+
+    /// <summary>The clone succeeded, says the guest's memory: the child must come, or be dead.</summary>
+    private Errno AwaitChild(bool isDirect, PendingClone pending, int childId)
+    {
+        const int pollMilliseconds = 100;
+        if (isDirect && !pending.HasArrived)
+        {
+            // A new thread has no pidfd of its own; it cannot die without its process, which the listener shows.
+            using HostFd? child = HostProcess.OpenPidFd(childId).Failed(out int pidFd, out _) ? null : new HostFd(pidFd);
+            return Wait(true, () => pending.HasArrived, child) ? Errno.Ok : Errno.EAGAIN;
+        }
+        lock (pending)
+        {
+            while (!pending.HasArrived)
+            {
+                if (Monitor.Wait(pending, pollMilliseconds))
+                    continue;
+                if (thread.IsGone)
+                    return Errno.ESRCH;
+                if (HostProcess.OpenPidFd(childId).Failed(out int probe, out Errno error) && error is Errno.ESRCH)
+                    return Errno.EAGAIN;
+                using HostFd owner = new(probe);
+                if (!owner.IsClosed && HostPoll.Now(probe, PollEvents.In) != PollEvents.None)
+                    return Errno.EAGAIN;
+            }
+        }
+        return Errno.Ok;
+    }
+}

@@ -1,0 +1,169 @@
+using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Sandbox.Linux;
+using Sandbox.Platform.Stub;
+
+namespace Sandbox.Platform.Notify;
+
+/// <summary>
+/// The full state of a thread at its doorbell: the signal frame in guest memory, read once and edited here. Only the
+/// thread's current owner uses it.
+/// </summary>
+internal sealed class GuestContext(GuestThread thread)
+{
+    /// <summary>Offset of struct _fpx_sw_bytes in an FXSAVE image, and its magic (asm/sigcontext.h).</summary>
+    private const int SoftwareOffset = 464;
+    private const uint Magic1 = 0x46505853;
+    private const int LegacyBytes = 512, MaxExtendedBytes = StubLayout.SlotStackBytes - 0x1000;
+
+    private SignalFrame _frame;
+    private UserRegisters _registers;
+    private UserRegisters _original;
+    private bool _isLoaded;
+    private ulong _extendedAddress;
+    private int _extendedBytes;
+
+    /// <summary>Where the frame lies in guest memory: whatever the guest claims.</summary>
+    public ulong FrameAddress { get; private set; }
+
+    public ref readonly SignalFrame Frame => ref _frame;
+
+    public ref UserRegisters Registers
+    {
+        get
+        {
+            Load();
+            return ref _registers;
+        }
+    }
+
+    private ulong FsBase { get; set; }
+
+    private ulong GsBase { get; set; }
+
+    /// <summary>Reads the frame the doorbell named. False if it is not in readable memory.</summary>
+    public bool TryEnter(in SeccompNotification doorbell)
+    {
+        (FrameAddress, FsBase, GsBase) = (doorbell.A1, doorbell.A2, doorbell.A3);
+        _isLoaded = false;
+        _extendedBytes = 0;
+        if (!thread.Space.TryRead(FrameAddress, out _frame))
+            return false;
+        _extendedAddress = _frame.ExtendedState;
+        return true;
+    }
+
+    /// <summary>The child of a fork: the same frame at the same address, in its own copy of the memory.</summary>
+    public void CopyFrom(GuestContext parent)
+    {
+        parent.Load();
+        (_frame, _registers, _original, _isLoaded) = (parent._frame, parent._registers, parent._original, true);
+        (FrameAddress, FsBase, GsBase) = (parent.FrameAddress, parent.FsBase, parent.GsBase);
+        (_extendedAddress, _extendedBytes) = (parent._extendedAddress, parent._extendedBytes);
+    }
+
+    /// <summary>
+    /// Builds the frame of a new thread in its slot, as a copy of this one with its registers as they stand. Errors: EFAULT.
+    /// </summary>
+    public Errno WriteCopy(ulong slot)
+    {
+        const int stateOffset = StubLayout.SlotStack + 0x1000;
+        Load();
+        int bytes = ExtendedBytes();
+        byte[] state = new byte[bytes];
+        if (ReadExtended(state).Failed(out _, out Errno error))
+            return error;
+        SignalFrame copy = _frame;
+        copy.SetRegisters(_registers);
+        copy.ExtendedState = slot + stateOffset;
+        (copy.StackPointer, copy.StackFlags, copy.StackBytes) = (slot + StubLayout.SlotStack, 0, StubLayout.SlotStackBytes);
+        ulong frame = slot + StubLayout.SlotStack;
+        bool isWritten = thread.Space.TryWrite(slot + stateOffset, state)
+            && thread.Space.TryWrite(frame, MemoryMarshal.AsBytes(new ReadOnlySpan<SignalFrame>(in copy)))
+            && thread.Space.TryWrite(
+                slot + StubLayout.SlotFrame, MemoryMarshal.AsBytes(new ReadOnlySpan<ulong>(in frame)));
+        return isWritten ? Errno.Ok : Errno.EFAULT;
+    }
+
+    /// <summary>Writes what was changed back to the frame, so that rt_sigreturn makes it real. False: the frame is gone.</summary>
+    public bool TryWriteBack()
+    {
+        if (!_isLoaded && _frame.ExtendedState == _extendedAddress)
+            return true;
+        if (_isLoaded)
+            _frame.SetRegisters(_registers);
+        int start = SignalFrame.ContextOffset;
+        int bytes = (int)Unsafe.ByteOffset(ref Unsafe.As<SignalFrame, ulong>(ref _frame), ref _frame.ExtendedState)
+            + sizeof(ulong) - start;
+        ReadOnlySpan<byte> frame = MemoryMarshal.AsBytes(new ReadOnlySpan<SignalFrame>(in _frame));
+        return thread.Space.TryWrite(FrameAddress + (ulong)start, frame.Slice(start, bytes));
+    }
+
+    /// <summary>The segment base to set by a command before the thread resumes, if the handler changed it.</summary>
+    public bool HasNewFsBase(out ulong fsBase)
+    {
+        fsBase = _registers.FsBase;
+        return _isLoaded && _registers.FsBase != _original.FsBase;
+    }
+
+    /// <summary>As <see cref="HasNewFsBase"/>.</summary>
+    public bool HasNewGsBase(out ulong gsBase)
+    {
+        gsBase = _registers.GsBase;
+        return _isLoaded && _registers.GsBase != _original.GsBase;
+    }
+
+    /// <summary>The size of the extended state in this frame; hostile, so bounded.</summary>
+    public int ExtendedBytes()
+    {
+        if (_extendedBytes != 0)
+            return _extendedBytes;
+        Span<byte> software = stackalloc byte[8];
+        bool isRead = !thread.Space.Read(new UserAddress(_extendedAddress + SoftwareOffset), software).Failed(out int count, out _)
+            && count == software.Length;
+        uint size = BinaryPrimitives.ReadUInt32LittleEndian(software[4..]);
+        bool isExtended = isRead && BinaryPrimitives.ReadUInt32LittleEndian(software) == Magic1
+            && size is >= LegacyBytes and <= MaxExtendedBytes;
+        return _extendedBytes = isExtended ? (int)size : LegacyBytes;
+    }
+
+    public Result<int> ReadExtended(Span<byte> destination)
+    {
+        int bytes = ExtendedBytes();
+        if (destination.Length < bytes)
+            return Errno.EINVAL;
+        if (_frame.ExtendedState == 0)
+        {
+            ReadOnlySpan<byte> initial = thread.Listener.Platform.InitialExtendedState;
+            destination[..bytes].Clear();
+            initial[..Math.Min(bytes, initial.Length)].CopyTo(destination);
+            return bytes;
+        }
+        return thread.Space.Read(new UserAddress(_frame.ExtendedState), destination[..bytes]).Failed(out int count, out Errno error)
+            || count != bytes ? (error is Errno.Ok ? Errno.EFAULT : error) : bytes;
+    }
+
+    public Errno WriteExtended(ReadOnlySpan<byte> source)
+    {
+        if (source.IsEmpty)
+        {
+            _frame.ExtendedState = 0; // The kernel takes a null pointer for "initial state".
+            return Errno.Ok;
+        }
+        if (source.Length < LegacyBytes || source.Length > ExtendedBytes())
+            return Errno.EINVAL;
+        if (!thread.Space.TryWrite(_extendedAddress, source))
+            return Errno.EFAULT;
+        _frame.ExtendedState = _extendedAddress;
+        return Errno.Ok;
+    }
+
+    private void Load()
+    {
+        if (_isLoaded)
+            return;
+        _original = _registers = _frame.ToRegisters(FsBase, GsBase);
+        _isLoaded = true;
+    }
+}

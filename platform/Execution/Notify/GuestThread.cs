@@ -1,0 +1,499 @@
+using Sandbox.Linux;
+using Sandbox.Platform.Stub;
+
+namespace Sandbox.Platform.Notify;
+
+/// <summary>
+/// A guest thread: a thread of a stub. It runs guest code, or stands still in a notification while somebody here owns it
+/// (<see cref="ThreadStates.Busy"/>): the receiver that runs its handler, or before its start whoever made it.
+/// </summary>
+internal sealed class GuestThread : IGuestThread
+{
+    private readonly CommandRunner _runner;
+    private readonly GuestContext _context;
+    private int _state = (int)(ThreadStates.Busy | ThreadStates.Unstarted);
+    private SyscallArguments _syscall;
+    private bool _hasFullState = true;
+    private bool _isExiting;
+
+    public GuestThread(Listener listener, AddressSpace space, int hostThreadId, ulong slot)
+    {
+        (Listener, Space, HostThreadId, Slot) = (listener, space, hostThreadId, slot);
+        _runner = new CommandRunner(this);
+        _context = new GuestContext(this);
+    }
+
+    public Listener Listener { get; }
+
+    public AddressSpace Space { get; }
+
+    public ulong Slot { get; }
+
+    /// <summary>The notification the thread stands in. Only the owner's.</summary>
+    public ulong NotificationId { get; set; }
+
+    public int HostThreadId { get; }
+
+    public IAddressSpace AddressSpace => Space;
+
+    public IGuestEvents? Events { get; set; }
+
+    public ref readonly SyscallArguments Syscall => ref _syscall;
+
+    public bool HasFullState => _hasFullState;
+
+    public ref UserRegisters Registers => ref _context.Registers;
+
+    public int ExtendedStateBytes => _context.ExtendedBytes();
+
+    public bool IsUnstarted => (State & ThreadStates.Unstarted) != 0;
+
+    public bool IsGone => (State & ThreadStates.Gone) != 0;
+
+    private ThreadStates State => (ThreadStates)Volatile.Read(ref _state);
+
+    public Result<int> ReadExtendedState(Span<byte> destination) => _context.ReadExtended(destination);
+
+    public Errno WriteExtendedState(ReadOnlySpan<byte> source) => _context.WriteExtended(source);
+
+    public Errno Execute(Span<HostCommand> commands, bool stopAtError)
+    {
+        if (!_hasFullState)
+            throw new InvalidOperationException("commands need the full state");
+        return _runner.Run(commands, stopAtError);
+    }
+
+    public Result<IGuestThread> Fork() => new CloneOperation(this, _runner, _context).Fork();
+
+    public Result<IGuestThread> CreateThread(ulong? threadPointer) =>
+        new CloneOperation(this, _runner, _context).CreateThread(threadPointer);
+
+    /// <summary>Takes over the first doorbell of a thread made by the zygote. False if its frame cannot be read.</summary>
+    public bool TryEnter(in SeccompNotification doorbell)
+    {
+        NotificationId = doorbell.Id;
+        return _context.TryEnter(doorbell);
+    }
+
+    /// <summary>Takes over the first doorbell of a forked child, as a copy of <paramref name="parent"/>.</summary>
+    public void EnterFork(in SeccompNotification doorbell, GuestThread parent)
+    {
+        NotificationId = doorbell.Id;
+        _syscall = parent._syscall;
+        _context.CopyFrom(parent._context);
+    }
+
+    /// <summary>Takes over the first doorbell of a new thread, whose frame was made by the Sentry.</summary>
+    public bool TryEnterThread(in SeccompNotification doorbell, GuestThread parent)
+    {
+        _syscall = parent._syscall;
+        return TryEnter(doorbell);
+    }
+
+    public void Start()
+    {
+        ThreadStates old = Clear(ThreadStates.Unstarted);
+        if ((old & ThreadStates.Gone) != 0)
+        {
+            ReportExit(0); // The watcher came before there was anybody to tell.
+            return;
+        }
+        bool needsHandler = (old & (ThreadStates.Interrupted | ThreadStates.Dying)) != 0;
+        if (needsHandler || _context.HasNewFsBase(out _) || _context.HasNewGsBase(out _))
+        {
+            Listener.EnsureReceivers(this);
+            return;
+        }
+        Listener.EnsureReceivers();
+        Resume();
+    }
+
+    /// <summary>On a receiver's own thread: the first resume of a thread that needs a handler or a command before.</summary>
+    public void ResumeFirst() => Guarded(GuestAction.Resume);
+
+    public void Interrupt()
+    {
+        ThreadStates old = Set(ThreadStates.Interrupted);
+        if ((old & (ThreadStates.Busy | ThreadStates.Interrupted)) == 0)
+            Kick();
+    }
+
+    public void Kill()
+    {
+        if (Space.IsLast(this))
+        {
+            Space.Kill();
+            return;
+        }
+        ThreadStates old = Set(ThreadStates.Dying);
+        if ((old & ThreadStates.Unstarted) != 0)
+            Start();
+        else if ((old & (ThreadStates.Busy | ThreadStates.Dying)) == 0)
+            Kick();
+    }
+
+    public static bool IsDoorbell(in SeccompNotification notification, int signal) =>
+        notification.InstructionPointer == StubCode.DoorbellAddress
+        && notification.Number == StubLayout.DoorbellNumber && (int)notification.A0 == signal;
+
+    /// <summary>A notification of this thread; the calling receiver owns the thread until it answers.</summary>
+    public void OnNotification(in SeccompNotification notification)
+    {
+        if (_isExiting)
+        {
+            OnExitCommand(notification);
+            return;
+        }
+        if (_runner.IsActive)
+        {
+            _runner.OnNotification(notification);
+            return;
+        }
+        NotificationId = notification.Id;
+        Set(ThreadStates.Busy);
+        try
+        {
+            if (notification.InstructionPointer == StubCode.DoorbellAddress
+                && notification.Number == StubLayout.DoorbellNumber)
+            {
+                OnDoorbell(notification);
+                return;
+            }
+            _hasFullState = false;
+            _syscall.Number = notification.Number;
+            (_syscall.A0, _syscall.A1, _syscall.A2) = (notification.A0, notification.A1, notification.A2);
+            (_syscall.A3, _syscall.A4, _syscall.A5) = (notification.A3, notification.A4, notification.A5);
+            _syscall.InstructionPointer = notification.InstructionPointer;
+            AnswerNotification(Events!.OnSyscall(this));
+        }
+        catch (Exception exception)
+        {
+            OnHandlerFailure(exception);
+        }
+    }
+
+    /// <summary>The stub is gone.</summary>
+    public void OnProcessEnd(int signal)
+    {
+        Listener.Platform.Threads.Remove(HostThreadId, this);
+        ThreadStates old = Set(ThreadStates.Gone);
+        lock (this)
+            Monitor.PulseAll(this);
+        if ((old & ThreadStates.Busy) == 0 || (old & ThreadStates.Unstarted) != 0)
+            ReportExit(signal);
+    }
+
+    /// <summary>A thread that was told to exit has done so, or its stub is gone.</summary>
+    public void EndExit(int signal)
+    {
+        Listener.Platform.Threads.Remove(HostThreadId, this);
+        ReportExit(signal);
+    }
+
+    /// <summary>The guest did what no honest guest does: its stub is killed.</summary>
+    public void Violation(string what)
+    {
+        Listener.Platform.Log($"host thread {HostThreadId} {what}: its address space is killed");
+        Space.Kill();
+    }
+
+    private void OnDoorbell(in SeccompNotification notification)
+    {
+        _hasFullState = true;
+        int signal = (int)notification.A0;
+        if (signal is StubLayout.SignalDone or StubLayout.SignalNewThread || !_context.TryEnter(notification))
+        {
+            Violation("rang the doorbell for nothing");
+            LeaveGone();
+            return;
+        }
+        ref readonly SignalFrame frame = ref _context.Frame;
+        FaultSignal fault = frame.Signal;
+        if (signal == GuestSignals.Kick)
+        {
+            Finish(Interrupted());
+            return;
+        }
+        if (signal != (int)Signal.BadSystemCall)
+        {
+            FaultInfo info = new(signal, fault.Code, fault.Address, frame.TrapNumber, frame.ErrorCode);
+            Finish(Events!.OnFault(this, info));
+            return;
+        }
+        const uint archX64 = 0xC000003E;
+        _syscall.Number = fault.SyscallArchitecture == archX64 ? fault.SyscallNumber : int.MaxValue;
+        (_syscall.A0, _syscall.A1, _syscall.A2) = (frame.Rdi, frame.Rsi, frame.Rdx);
+        (_syscall.A3, _syscall.A4, _syscall.A5) = (frame.R10, frame.R8, frame.R9);
+        _syscall.InstructionPointer = frame.Rip;
+        Finish(Events!.OnSyscall(this));
+    }
+
+    /// <summary>Answers a call that was notified with nothing but its arguments.</summary>
+    private void AnswerNotification(GuestAction action)
+    {
+        switch (action.Kind)
+        {
+            case GuestActionKind.Return:
+                if (Leave(false))
+                    HostSeccompListener.Answer(Listener.Fd, NotificationId, action.Value);
+                break;
+            case GuestActionKind.ReturnThenInterrupt:
+                if (Leave(true))
+                    HostSeccompListener.Answer(Listener.Fd, NotificationId, action.Value);
+                break;
+            case GuestActionKind.ExecuteOnHost:
+            case GuestActionKind.ExecuteThenInterrupt:
+                ContinueOnHost(action);
+                break;
+            case GuestActionKind.Exit:
+                ExitFromNotification();
+                break;
+            default:
+                throw new InvalidOperationException("Resume needs the full state");
+        }
+    }
+
+    private void ContinueOnHost(GuestAction action)
+    {
+        ulong id = NotificationId;
+        if (action.HostFd >= 0)
+        {
+            Errno error = HostSeccompListener.AddFd(Listener.Fd, id, action.HostFd, (int)_syscall.A4);
+            if (error is not (Errno.Ok or Errno.ENOENT))
+            {
+                AnswerNotification(action with { Kind = GuestActionKind.Return, Value = -(long)Errno.ENOMEM });
+                return;
+            }
+            Space.HasLentDescriptors = true;
+        }
+        if (Leave(action.Kind == GuestActionKind.ExecuteThenInterrupt))
+            HostSeccompListener.Continue(Listener.Fd, id);
+    }
+
+    /// <summary>Carries an answer out at the doorbell, and whatever has come up since.</summary>
+    private void Finish(GuestAction action)
+    {
+        while (true)
+        {
+            bool interrupt = action.Kind is GuestActionKind.ReturnThenInterrupt or GuestActionKind.ExecuteThenInterrupt;
+            switch (action.Kind)
+            {
+                case GuestActionKind.Return:
+                case GuestActionKind.ReturnThenInterrupt:
+                    Registers.Rax = (ulong)action.Value;
+                    break;
+                case GuestActionKind.ExecuteOnHost:
+                case GuestActionKind.ExecuteThenInterrupt:
+                    Registers.Rax = (ulong)RunOwnCall(action.HostFd);
+                    break;
+                case GuestActionKind.Exit:
+                    Exit();
+                    return;
+            }
+            ThreadStates state = State;
+            if ((state & ThreadStates.Dying) != 0)
+            {
+                Exit();
+                return;
+            }
+            if (!interrupt && (state & ThreadStates.Interrupted) == 0)
+                break;
+            action = Interrupted();
+        }
+        SetSegmentBases();
+        Resume();
+    }
+
+    private GuestAction Interrupted()
+    {
+        Clear(ThreadStates.Interrupted);
+        return (State & ThreadStates.Dying) != 0 ? GuestAction.Exit : Events!.OnInterrupt(this);
+    }
+
+    private long RunOwnCall(int hostFd)
+    {
+        Span<HostCommand> commands =
+        [
+            new HostCommand(
+                _syscall.Number, (long)_syscall.A0, (long)_syscall.A1, (long)_syscall.A2, (long)_syscall.A3,
+                (long)_syscall.A4, (long)_syscall.A5, hostFd),
+        ];
+        return _runner.Run(commands, true) is not Errno.Ok and Errno error ? -(long)error : commands[0].Result;
+    }
+
+    private void SetSegmentBases()
+    {
+        const int setGs = 0x1001, setFs = 0x1002;
+        if (_context.HasNewFsBase(out ulong fsBase))
+            _runner.Run([new HostCommand(Sys.arch_prctl, setFs, (long)fsBase)], true);
+        if (_context.HasNewGsBase(out ulong gsBase))
+            _runner.Run([new HostCommand(Sys.arch_prctl, setGs, (long)gsBase)], true);
+    }
+
+    /// <summary>Back to guest code through rt_sigreturn.</summary>
+    private void Resume()
+    {
+        if (!_context.TryWriteBack())
+            Violation("unmapped its signal frame");
+        ulong id = NotificationId;
+        if (Leave(false))
+            HostSeccompListener.Answer(Listener.Fd, id, 0);
+    }
+
+    /// <summary>
+    /// Gives the thread up, right before the answer that lets it run. A kick that is due is sent now and waits until
+    /// the thread returns to user mode. False if the stub is gone: then the exit has been reported.
+    /// </summary>
+    private bool Leave(bool interrupt)
+    {
+        ThreadStates old = Clear(ThreadStates.Busy);
+        if ((old & ThreadStates.Gone) != 0)
+        {
+            ReportExit(0);
+            return false;
+        }
+        if (interrupt || (old & (ThreadStates.Interrupted | ThreadStates.Dying)) != 0)
+            Kick();
+        return true;
+    }
+
+    /// <summary>After a violation: the stub dies, and with it the notification.</summary>
+    private void LeaveGone()
+    {
+        if ((Clear(ThreadStates.Busy) & ThreadStates.Gone) != 0)
+            ReportExit(0);
+    }
+
+    private void Kick() => HostProcess.SignalThread(Space.HostProcessId, HostThreadId, (Signal)GuestSignals.Kick);
+
+    /// <summary>Ends the thread where it stands, at its doorbell.</summary>
+    private void Exit()
+    {
+        if (!Space.TryRemove(this))
+        {
+            ExitProcess();
+            return;
+        }
+        Volatile.Write(ref _isExiting, true);
+        ulong id = NotificationId;
+        if (!_runner.TryBeginExit())
+            Violation("unmapped its slot");
+        HostSeccompListener.Answer(Listener.Fd, id, 1);
+    }
+
+    private void OnExitCommand(in SeccompNotification notification)
+    {
+        if (notification.InstructionPointer != StubCode.CommandAddress
+            || !CommandRunner.IsCommand(notification, new HostCommand(Sys.exit)))
+        {
+            Violation("did not exit as told");
+            return;
+        }
+        ContinueExit(notification.Id);
+    }
+
+    /// <summary>Lets a verified exit(2) run, the last thing the host thread does.</summary>
+    private void ContinueExit(ulong id)
+    {
+        Listener.Platform.Threads.Remove(HostThreadId, this); // Before the host can give the id to another thread.
+        HostSeccompListener.Continue(Listener.Fd, id);
+        Space.OnThreadEnd(this);
+        Space.Slots.Return(Slot);
+        ReportExit(0);
+    }
+
+    private void ExitFromNotification()
+    {
+        if (_syscall.Number != Sys.exit)
+        {
+            if (Space.IsLast(this))
+            {
+                ExitProcess();
+                return;
+            }
+            Set(ThreadStates.Dying);
+            if (Leave(true))
+                HostSeccompListener.Answer(Listener.Fd, NotificationId, 0);
+            return;
+        }
+        if (Space.TryRemove(this))
+            ContinueExit(NotificationId);
+        else
+            ExitProcess();
+    }
+
+    /// <summary>The last thread: it stands still in a notification, so a killed stub runs no guest code any more.</summary>
+    private void ExitProcess()
+    {
+        Space.Kill();
+        ReportExit(0);
+    }
+
+    private void ReportExit(int signal)
+    {
+        if ((Set(ThreadStates.Released) & ThreadStates.Released) == 0)
+            Listener.RemoveThread();
+        if (Events is not IGuestEvents events || (Set(ThreadStates.Reported) & ThreadStates.Reported) != 0)
+            return; // Without a listener to the event there will be one when Start finds the stub gone.
+        try
+        {
+            events.OnExit(this, signal);
+        }
+        catch (Exception exception)
+        {
+            Listener.Platform.Log($"internal error in an exit handler: {exception}");
+        }
+    }
+
+    private void Guarded(GuestAction action)
+    {
+        try
+        {
+            Finish(action);
+        }
+        catch (Exception exception)
+        {
+            OnHandlerFailure(exception);
+        }
+    }
+
+    /// <summary>A bug in a handler costs its own guest, not the sandbox.</summary>
+    private void OnHandlerFailure(Exception exception)
+    {
+        Listener.Platform.Log($"internal error in a handler of host thread {HostThreadId}: {exception}");
+        Space.Kill();
+        LeaveGone();
+    }
+
+    private ThreadStates Set(ThreadStates states) => (ThreadStates)Interlocked.Or(ref _state, (int)states);
+
+    private ThreadStates Clear(ThreadStates states) => (ThreadStates)Interlocked.And(ref _state, ~(int)states);
+}
+
+/// <summary>What is known of a guest thread, in one word that is only changed atomically.</summary>
+[Flags]
+internal enum ThreadStates
+{
+    None = 0,
+
+    /// <summary>It stands still and is owned.</summary>
+    Busy = 1,
+
+    /// <summary>OnInterrupt is due.</summary>
+    Interrupted = 2,
+
+    /// <summary>It is to end as soon as it is owned.</summary>
+    Dying = 4,
+
+    /// <summary>The stub is gone.</summary>
+    Gone = 8,
+
+    /// <summary>OnExit was called.</summary>
+    Reported = 16,
+
+    /// <summary>It no longer counts on its listener.</summary>
+    Released = 64,
+
+    /// <summary>It has never run.</summary>
+    Unstarted = 32,
+}

@@ -1,0 +1,156 @@
+using Sandbox.Linux;
+
+namespace Sandbox.Platform.Notify;
+
+/// <summary>
+/// The seccomp listener of one executed image: its threads, and the address spaces forked from it until they execute
+/// another image. At least one receiver is kept per live thread, so that a handler that blocks starves nobody; while a
+/// thread runs commands and its handler cannot receive, one more.
+/// </summary>
+internal sealed class Listener(NotifyPlatform platform, int fd)
+{
+    private readonly Lock _lock = new();
+
+    // All guarded by _lock; ShouldRetire reads the first two without it.
+    private int _receivers;
+    private int _required;
+    private int _threads;
+    private int _executing;
+    private bool _isClosed;
+    private PendingClone? _pendingClone;
+
+    /// <summary>Held while a thread of this listener clones.</summary>
+    public Lock CloneLock { get; } = new();
+
+    public NotifyPlatform Platform => platform;
+
+    public int Fd => fd;
+
+    /// <summary>A receiver asks between two notifications: there are more than needed.</summary>
+    public bool ShouldRetire => Volatile.Read(ref _receivers) > Volatile.Read(ref _required);
+
+    public void SetPendingClone(PendingClone? clone)
+    {
+        lock (_lock)
+            _pendingClone = clone;
+    }
+
+    public void AddThread()
+    {
+        lock (_lock)
+        {
+            _threads++;
+            UpdateRequired();
+        }
+    }
+
+    public void RemoveThread()
+    {
+        lock (_lock)
+        {
+            _threads--;
+            UpdateRequired();
+            CloseIfUnused();
+        }
+    }
+
+    /// <summary>Makes sure that there is a receiver for each thread. <paramref name="first"/>, if given, is resumed by a new one.</summary>
+    public void EnsureReceivers(GuestThread? first = null)
+    {
+        int missing;
+        lock (_lock)
+        {
+            missing = Math.Max(_required - _receivers, first is null ? 0 : 1);
+            _receivers += missing;
+        }
+        for (int i = 0; i < missing; i++)
+            platform.Receivers.Assign(this, i == 0 ? first : null);
+    }
+
+    /// <summary>
+    /// A handler begins to run commands. True if nobody else can receive, now or until it ends, and so it must receive
+    /// itself; else others receive and it sleeps.
+    /// </summary>
+    public bool BeginExecute(bool isReceiver)
+    {
+        lock (_lock)
+        {
+            if (_threads == 1 && _receivers == (isReceiver ? 1 : 0))
+            {
+                _threads++; // Keeps the listener open and receivers away from retiring; nobody else counts now.
+                return true;
+            }
+            _executing++;
+            UpdateRequired();
+        }
+        EnsureReceivers();
+        return false;
+    }
+
+    public void EndExecute(bool wasDirect)
+    {
+        lock (_lock)
+        {
+            if (wasDirect)
+                _threads--;
+            else
+                _executing--;
+            UpdateRequired();
+            CloseIfUnused();
+        }
+    }
+
+    /// <summary>True if the receiver may leave: there are more than needed. It must not touch the listener after that.</summary>
+    public bool TryRetire()
+    {
+        lock (_lock)
+        {
+            if (_receivers <= _required)
+                return false;
+            Leave();
+            return true;
+        }
+    }
+
+    /// <summary>A receiver leaves because every user of the filter is gone.</summary>
+    public void LeaveDead()
+    {
+        lock (_lock)
+            Leave();
+    }
+
+    /// <summary>True if every user of the filter is gone (seccomp_unotify(2): POLLHUP).</summary>
+    public bool IsDead() => (HostPoll.Now(fd, PollEvents.In) & PollEvents.HangUp) != 0;
+
+    /// <summary>A notification from a thread id that is not known: the child of the pending clone, or an intruder.</summary>
+    public void Arrive(in SeccompNotification notification)
+    {
+        PendingClone? pending;
+        lock (_lock)
+            pending = _pendingClone;
+        if (pending is not null && pending.TryArrive(notification))
+        {
+            lock (pending)
+                Monitor.PulseAll(pending);
+            return;
+        }
+        platform.Log($"unknown host thread {notification.ThreadId} on a guest's listener: killed");
+        HostSyscall.Call(Sys.kill, notification.ThreadId, (int)Signal.Kill);
+    }
+
+    private void Leave()
+    {
+        _receivers--;
+        CloseIfUnused();
+    }
+
+    private void UpdateRequired() => Volatile.Write(ref _required, _threads + _executing);
+
+    private void CloseIfUnused()
+    {
+        if (_threads + _executing + _receivers > 0 || _isClosed)
+            return;
+        _isClosed = true;
+        HostFile.Close(fd);
+    }
+}

@@ -1,0 +1,97 @@
+using Sandbox.Linux;
+using Sandbox.Platform.Filters;
+
+namespace Sandbox.Platform.Notify;
+
+/// <summary>What the user-notification platform needs to know.</summary>
+public sealed class NotifyPlatformOptions
+{
+    /// <summary>A directory descriptor of a procfs of the caller's own pid namespace; -1 opens /proc.</summary>
+    public int ProcDirectory { get; init; } = -1;
+
+    /// <summary>Private anonymous memory calls run natively. False: they are notified like any other call.</summary>
+    public bool DirectMemory { get; init; } = true;
+
+    /// <summary>Stubs kept ready for the next image.</summary>
+    public int ReadyStubs { get; init; } = 2;
+
+    /// <summary>Gets lines about violations and internal errors. Called from any thread.</summary>
+    public Action<string>? Log { get; init; }
+}
+
+/// <summary>
+/// The default platform: system calls of guest threads arrive as seccomp user notifications (architecture §4.2).
+/// Construct it before the Sentry's own filter is set: it makes a process.
+/// </summary>
+public sealed class NotifyPlatform : IPlatform
+{
+    private readonly NotifyPlatformOptions _options;
+    private readonly ExitWatcher _watcher;
+    private readonly HostFd _proc;
+
+    /// <summary>Throws <see cref="PlatformNotSupportedException"/> naming what the host lacks.</summary>
+    public NotifyPlatform(NotifyPlatformOptions options)
+    {
+        _options = options;
+        if (HostSeccompListener.FindMissingFeature() is string missing)
+            throw new PlatformNotSupportedException($"the kernel lacks {missing}; --platform=ptrace does without");
+        _proc = new HostFd(OpenProc(options.ProcDirectory));
+        Proc = new ProcFiles(options.ProcDirectory >= 0 ? options.ProcDirectory : _proc.Number);
+        _watcher = new ExitWatcher(this);
+        Zygote = new Zygote(this, GuestFilter.Build(options.DirectMemory), options.ReadyStubs);
+    }
+
+    public string Name => "notify";
+
+    internal ThreadTable Threads { get; } = new();
+
+    internal ReceiverPool Receivers { get; } = new();
+
+    internal ProcFiles Proc { get; }
+
+    internal Zygote Zygote { get; }
+
+    internal Lock ExchangeLock { get; } = new();
+
+    /// <summary>The extended state of a thread that has not touched it, as in a signal frame.</summary>
+    internal byte[] InitialExtendedState { get; set; } = [];
+
+    /// <summary>Stubs that live, host threads that receive: for tests and statistics.</summary>
+    internal (int Stubs, int Receivers) Counts => (_watcher.Count, Receivers.Count);
+
+    public Result<IGuestThread> CreateAddressSpace() => Zygote.Take();
+
+    /// <summary>Ends the zygote and every stub.</summary>
+    public void Dispose()
+    {
+        Zygote.Dispose();
+        _watcher.KillAll();
+        while (_watcher.Count > 0)
+            Thread.Sleep(1);
+        _watcher.Dispose();
+        _proc.Dispose();
+    }
+
+    internal void Log(string line) => _options.Log?.Invoke(line);
+
+    /// <summary>Enters a thread into every table. Its stub may be dead already; then the thread is told.</summary>
+    internal void Register(GuestThread thread)
+    {
+        Threads.Add(thread.HostThreadId, thread);
+        thread.Listener.AddThread();
+        if (!thread.Space.TryAdd(thread))
+            thread.OnProcessEnd(0);
+        else if (thread.HostThreadId == thread.Space.HostProcessId)
+            _watcher.Register(thread.Space);
+    }
+
+    private static int OpenProc(int given)
+    {
+        if (given >= 0)
+            return -1;
+        OpenFlags flags = OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.CloseOnExec;
+        return HostFile.OpenAt(-100, "/proc"u8, flags).Failed(out int fd, out Errno error)
+            ? throw new PlatformNotSupportedException($"cannot open /proc: {error}")
+            : fd;
+    }
+}

@@ -1,0 +1,45 @@
+using Sandbox.Linux;
+using Sandbox.Platform.Stub;
+
+namespace Sandbox.Platform.Notify;
+
+/// <summary>
+/// A clone that a guest thread executes at this moment. There is at most one per listener, and each verified clone makes
+/// exactly one new caller, so the first unknown thread id on the listener is its child, whatever the guest's memory says.
+/// </summary>
+internal sealed class PendingClone(bool isThread)
+{
+    private readonly Lock _lock = new();
+    private bool _hasArrived;
+
+    public SeccompNotification Arrival { get; private set; }
+
+    /// <summary>The child's first doorbell is here.</summary>
+    public bool HasArrived
+    {
+        get
+        {
+            lock (_lock)
+                return _hasArrived;
+        }
+    }
+
+    /// <summary>False if this is not what the child must do first.</summary>
+    public bool TryArrive(in SeccompNotification notification)
+    {
+        int expected = isThread ? StubLayout.SignalNewThread : StubLayout.SignalDone;
+        if (notification.InstructionPointer != StubCode.DoorbellAddress
+            || notification.Number != StubLayout.DoorbellNumber || (int)notification.A0 != expected)
+        {
+            return false;
+        }
+        lock (_lock)
+        {
+            if (_hasArrived)
+                return false;
+            Arrival = notification;
+            _hasArrived = true;
+            return true;
+        }
+    }
+}

@@ -1,0 +1,87 @@
+using Sandbox.Linux;
+
+namespace Sandbox.Platform.Notify;
+
+/// <summary>
+/// A host thread that receives notifications of one listener after the other and runs the handlers of its guest threads.
+/// </summary>
+internal sealed class Receiver
+{
+    private const int StackBytes = 256 << 10;
+
+    private readonly ReceiverPool _pool;
+    private readonly object _lock = new();
+
+    // Guarded by _lock.
+    private bool _hasWork;
+    private Listener? _listener;
+    private GuestThread? _first;
+
+    public Receiver(ReceiverPool pool)
+    {
+        _pool = pool;
+        Thread thread = new(Run, StackBytes) { IsBackground = true, Name = "receiver" };
+        thread.Start();
+    }
+
+    /// <summary>Gives an idle receiver its work; null ends it.</summary>
+    public void Assign(Listener? listener, GuestThread? first)
+    {
+        lock (_lock)
+        {
+            (_listener, _first, _hasWork) = (listener, first, true);
+            Monitor.Pulse(_lock);
+        }
+    }
+
+    private void Run()
+    {
+        while (true)
+        {
+            Listener? listener;
+            GuestThread? first;
+            lock (_lock)
+            {
+                while (!_hasWork)
+                    Monitor.Wait(_lock);
+                (listener, first) = (_listener, _first);
+                (_listener, _first, _hasWork) = (null, null, false);
+            }
+            if (listener is null)
+                return;
+            first?.ResumeFirst();
+            Serve(listener);
+            _pool.Release(this);
+        }
+    }
+
+    private static void Serve(Listener listener)
+    {
+        while (true)
+        {
+            if (listener.ShouldRetire && listener.TryRetire())
+                return;
+            Errno error = HostSeccompListener.Receive(listener.Fd, out SeccompNotification notification);
+            if (error is Errno.EINTR)
+                continue;
+            if (error is Errno.Ok)
+            {
+                Dispatch(listener, notification);
+            }
+            else if (error is not Errno.ENOENT || listener.IsDead())
+            {
+                listener.LeaveDead();
+                return;
+            }
+        }
+    }
+
+    private static void Dispatch(Listener listener, in SeccompNotification notification)
+    {
+        GuestThread? thread = listener.Platform.Threads.Find(notification.ThreadId);
+        if (thread is not null && thread.Listener == listener)
+            thread.OnNotification(notification);
+        else
+            listener.Arrive(notification);
+    }
+}

@@ -1,0 +1,82 @@
+using System.Runtime.InteropServices;
+
+namespace Sandbox.Linux;
+
+/// <summary>How a process ended (waitid(2)).</summary>
+/// <param name="Signal">The signal that killed it, or 0.</param>
+/// <param name="Status">Its exit status, if no signal did.</param>
+public readonly record struct ProcessEnd(int Signal, int Status);
+
+/// <summary>Other processes of this user: pidfds, signals, memory, limits.</summary>
+public static unsafe class HostProcess
+{
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Vector
+    {
+        public ulong Base;
+        public ulong Length;
+    }
+
+    /// <summary>pidfd_open(2). EINVAL if <paramref name="pid"/> is no thread group leader.</summary>
+    public static Result<int> OpenPidFd(int pid) => HostSyscall.AsInt(HostSyscall.Call(Sys.pidfd_open, pid, 0));
+
+    /// <summary>pidfd_getfd(2): a duplicate of descriptor <paramref name="number"/> of the process. EBADF if it has none.</summary>
+    public static Result<int> GetFd(int pidFd, int number) =>
+        HostSyscall.AsInt(HostSyscall.Call(Sys.pidfd_getfd, pidFd, number, 0));
+
+    /// <summary>pidfd_send_signal(2).</summary>
+    public static Errno Signal(int pidFd, Signal signal) =>
+        HostSyscall.ErrorOf(HostSyscall.Call(Sys.pidfd_send_signal, pidFd, (int)signal, 0, 0));
+
+    /// <summary>tgkill(2): to one thread.</summary>
+    public static Errno SignalThread(int pid, int tid, Signal signal) =>
+        HostSyscall.ErrorOf(HostSyscall.Call(Sys.tgkill, pid, tid, (int)signal));
+
+    /// <summary>Reaps a child. ECHILD if it was reaped already (or SIGCHLD is ignored).</summary>
+    public static Result<ProcessEnd> Wait(int pidFd)
+    {
+        const int byPidFd = 3, exited = 4, anyChild = 0x40000000, killed = 2, dumped = 3;
+        int* information = stackalloc int[32];
+        long result = HostSyscall.CallRetrying(Sys.waitid, byPidFd, pidFd, (long)information, exited | anyChild, 0);
+        if (HostSyscall.ErrorOf(result) is not Errno.Ok and Errno error)
+            return error;
+        (int code, int status) = (information[2], information[6]);
+        return code is killed or dumped ? new ProcessEnd(status, 0) : new ProcessEnd(0, status);
+    }
+
+    /// <summary>
+    /// process_vm_readv(2). Gives the bytes read, short where the other process's memory ends. EFAULT, ESRCH, EPERM.
+    /// </summary>
+    public static Result<int> ReadMemory(int tid, ulong address, Span<byte> buffer) =>
+        Copy(Sys.process_vm_readv, tid, address, buffer);
+
+    /// <summary>process_vm_writev(2). Gives the bytes written.</summary>
+    public static Result<int> WriteMemory(int tid, ulong address, ReadOnlySpan<byte> buffer) =>
+        Copy(Sys.process_vm_writev, tid, address, buffer);
+
+    private static Result<int> Copy(int number, int tid, ulong address, ReadOnlySpan<byte> buffer)
+    {
+        fixed (byte* start = buffer)
+        {
+            Vector local = new() { Base = (ulong)start, Length = (ulong)buffer.Length };
+            Vector remote = new() { Base = address, Length = (ulong)buffer.Length };
+            return HostSyscall.AsInt(HostSyscall.Call(number, tid, (long)&local, 1, (long)&remote, 1, 0));
+        }
+    }
+
+    /// <summary>prlimit(2): the soft and hard limit of a process (0: this one).</summary>
+    public static Result<(ulong Soft, ulong Hard)> GetLimit(int pid, int resource)
+    {
+        ulong* limits = stackalloc ulong[2];
+        long result = HostSyscall.Call(Sys.prlimit64, pid, resource, 0, (long)limits);
+        return HostSyscall.ErrorOf(result) is not Errno.Ok and Errno error ? error : (limits[0], limits[1]);
+    }
+
+    /// <summary>prlimit(2): sets both limits of a process (0: this one).</summary>
+    public static Errno SetLimit(int pid, int resource, ulong soft, ulong hard)
+    {
+        ulong* limits = stackalloc ulong[2];
+        (limits[0], limits[1]) = (soft, hard);
+        return HostSyscall.ErrorOf(HostSyscall.Call(Sys.prlimit64, pid, resource, (long)limits, 0));
+    }
+}
