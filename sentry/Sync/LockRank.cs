@@ -24,6 +24,9 @@ internal enum LockRank
     /// <summary>The position of one open file.</summary>
     Position,
 
+    /// <summary>A file of an overlay while it is copied up from the lower layer.</summary>
+    CopyUp,
+
     /// <summary>One file's contents and attributes.</summary>
     File,
 

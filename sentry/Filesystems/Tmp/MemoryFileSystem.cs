@@ -16,6 +16,7 @@ internal abstract class MemoryFileSystem(long maxPages, long maxInodes) : FileSy
     private long _inodes;
     private long _maxPages = maxPages;
     private long _maxInodes = maxInodes;
+    private long _lastNumber;
 
     public long UsedPages => Interlocked.Read(ref _pages);
 
@@ -27,6 +28,9 @@ internal abstract class MemoryFileSystem(long maxPages, long maxInodes) : FileSy
 
     /// <summary>Pages that may still be taken; <see cref="long.MaxValue"/> without a limit.</summary>
     public long FreePages => _maxPages == 0 ? long.MaxValue : Math.Max(0, _maxPages - UsedPages);
+
+    /// <summary>A number for a new inode; unique in the filesystem.</summary>
+    public virtual ulong NextInodeNumber() => (ulong)Interlocked.Increment(ref _lastNumber);
 
     /// <summary>The pages that hold <paramref name="bytes"/>.</summary>
     public static long PagesOf(long bytes) => (long)(((ulong)bytes + PageBytes - 1) / PageBytes);

@@ -16,6 +16,11 @@ internal class TmpDirectory : TmpInode
         AddLink(); // ".": the name in the parent is the other one.
     }
 
+    protected TmpDirectory(MemoryFileSystem fileSystem, Inode lower)
+        : base(fileSystem, lower)
+    {
+    }
+
     /// <summary>Linux counts 20 bytes an entry on tmpfs.</summary>
     protected override long SizeBytes => 20 * (_table.Count + 2);
 
@@ -99,15 +104,15 @@ internal class TmpDirectory : TmpInode
 
         if (exchange && other is not null)
         {
-            destination.SetEntry(newName, moved);
-            SetEntry(name, other);
+            destination.SetEntry(newName, moved, replaces: true);
+            SetEntry(name, other, replaces: true);
             MoveParent(other, destination, this);
         }
         else
         {
             if (other is TmpDirectory empty && empty.Remove() is not Errno.Ok and Errno notEmpty)
                 return notEmpty;
-            destination.SetEntry(newName, moved);
+            destination.SetEntry(newName, moved, replaces: other is not null);
             RemoveEntry(name);
             if (other is TmpDirectory)
                 destination.DropLink();
@@ -127,13 +132,8 @@ internal class TmpDirectory : TmpInode
         long position = 0;
         while (true)
         {
-            TmpInode? child;
-            using (Lock.Enter())
-            {
-                if (!_table.Next(ref position, out _, out child))
-                    break;
-            }
-
+            if (!NextOwn(ref position, out _, out TmpInode? child))
+                break;
             child?.ReleaseTree();
         }
 
@@ -150,15 +150,12 @@ internal class TmpDirectory : TmpInode
     /// <summary>Lists entries of this layer from <paramref name="position"/> on until the sink is full.</summary>
     internal void ListOwn(IDirectorySink sink, ref long position)
     {
-        using (Lock.Enter())
+        long next = position;
+        while (NextOwn(ref next, out ReadOnlySpan<byte> name, out TmpInode? inode))
         {
-            long next = position;
-            while (_table.Next(ref next, out ReadOnlySpan<byte> name, out TmpInode? inode))
-            {
-                if (!sink.Add(name, inode!.Number, inode.Type, next))
-                    return;
-                position = next;
-            }
+            if (!sink.Add(name, inode!.Number, inode.Type, next))
+                return;
+            position = next;
         }
     }
 
@@ -175,8 +172,8 @@ internal class TmpDirectory : TmpInode
     /// <summary>ENOTEMPTY unless nothing is visible in the directory.</summary>
     protected virtual Errno CheckEmpty() => OwnCount == 0 ? Errno.Ok : Errno.ENOTEMPTY;
 
-    /// <summary>Makes a name name an inode; one that was there is replaced.</summary>
-    protected virtual void SetEntry(ReadOnlySpan<byte> name, TmpInode inode)
+    /// <summary>Makes a name name an inode; <paramref name="replaces"/> if the name was there.</summary>
+    protected virtual void SetEntry(ReadOnlySpan<byte> name, TmpInode inode, bool replaces)
     {
         using (Lock.Enter())
         {
@@ -185,14 +182,21 @@ internal class TmpDirectory : TmpInode
         }
     }
 
-    /// <summary>Makes a name disappear.</summary>
-    protected virtual void RemoveEntry(ReadOnlySpan<byte> name)
+    /// <summary>Makes a name disappear; false if this layer did not have it.</summary>
+    protected virtual bool RemoveEntry(ReadOnlySpan<byte> name)
     {
         using (Lock.Enter())
         {
-            _table.Remove(name);
             MarkModified();
+            return _table.Remove(name);
         }
+    }
+
+    // The lock is not held while a sink looks at an entry: an overlay's sink takes locks of the same rank.
+    private bool NextOwn(ref long position, out ReadOnlySpan<byte> name, out TmpInode? inode)
+    {
+        using (Lock.Enter())
+            return _table.Next(ref position, out name, out inode);
     }
 
     private Result<Inode> Create(ReadOnlySpan<byte> name, TmpInode inode)
@@ -218,7 +222,7 @@ internal class TmpDirectory : TmpInode
             return refused;
         if (FindOwn(name) is not null)
             return Errno.EEXIST;
-        SetEntry(name, inode);
+        SetEntry(name, inode, replaces: false);
         inode.AddLink();
         return Errno.Ok;
     }

@@ -15,8 +15,11 @@ internal class TmpFile : TmpInode
     {
     }
 
-    /// <summary>True if there are bytes of its own.</summary>
-    protected bool HasContent => _content is not null;
+    /// <summary>The face of a file in an overlay's lower layer.</summary>
+    protected TmpFile(MemoryFileSystem fileSystem, Inode lower)
+        : base(fileSystem, lower)
+    {
+    }
 
     protected override long SizeBytes => _content?.Size ?? 0;
 

@@ -25,7 +25,18 @@ internal abstract class TmpInode : Inode
         : base(fileSystem, attributes.Mode, attributes.UserId, attributes.GroupId)
     {
         Memory = fileSystem;
+        Number = fileSystem.NextInodeNumber();
         _accessTime = _modifyTime = _changeTime = Now;
+    }
+
+    /// <summary>The face of a file in an overlay's lower layer: not counted, with one name that never goes.</summary>
+    protected TmpInode(MemoryFileSystem fileSystem, Inode lower)
+        : base(fileSystem, lower.Mode, lower.UserId, lower.GroupId)
+    {
+        Memory = fileSystem;
+        Number = lower.Number;
+        _isCounted = 0;
+        _links = 1;
     }
 
     /// <summary>The filesystem, as the one that counts memory.</summary>
@@ -167,14 +178,27 @@ internal abstract class TmpInode : Inode
     {
     }
 
-    /// <summary>Takes attributes over from elsewhere (copy-up), or sets the link count of a new object.</summary>
-    protected void AdoptAttributes(in Stat stat)
+    /// <summary>Takes the attributes over from the lower layer (copy-up). ENOSPC if there are too many inodes.</summary>
+    internal Errno AdoptAttributes(in Stat stat, ExtendedAttributeSet? extendedAttributes)
     {
+        if (!Memory.TryTakeInode())
+            return Errno.ENOSPC;
+        _isCounted = 1;
+        _extendedAttributes = extendedAttributes;
         Mode = stat.Mode;
         (UserId, GroupId) = (stat.UserId, stat.GroupId);
         (_accessTime, _modifyTime) = (stat.AccessTime.TotalNanoseconds, stat.ModifyTime.TotalNanoseconds);
         _changeTime = stat.ChangeTime.TotalNanoseconds;
-        Volatile.Write(ref _links, (int)Math.Min(stat.LinkCount, int.MaxValue));
+        Volatile.Write(ref _links, (int)Math.Clamp(stat.LinkCount, 1, int.MaxValue));
+        return Errno.Ok;
+    }
+
+    /// <summary>The lower layer changed under an overlay (a shared mount).</summary>
+    internal void CopyOwner(Inode lower)
+    {
+        if (Mode != lower.Mode)
+            Mode = lower.Mode;
+        (UserId, GroupId) = (lower.UserId, lower.GroupId);
     }
 
     /// <summary>The contents changed. With <see cref="Lock"/> held, or where a torn order of times does not matter.</summary>

@@ -1,5 +1,4 @@
 using Sandbox.Linux;
-using Sandbox.Sentry.Filesystems.Pipe;
 using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Filesystems.Tmp;
@@ -12,5 +11,5 @@ internal sealed class TmpNode(MemoryFileSystem fileSystem, ulong rawDevice, in N
         ((FileType)attributes.Mode & FileType.Mask) is FileType.CharacterDevice or FileType.BlockDevice ? rawDevice : 0;
 
     public override Result<OpenFile> Open(VfsPath path, OpenFlags flags, ICaller caller) =>
-        Type == FileType.Fifo ? PipeBuffer.OpenFifo(this, path, flags, caller) : Errno.ENXIO;
+        SpecialFiles.Open(this, path, flags, caller);
 }
