@@ -15,7 +15,7 @@ public sealed class SentryArrowsTests
     private static readonly string[][] _levels =
     [
         ["Diagnostics"],
-        ["Sync"],
+        ["Sync", "Security"],
         ["Memory"],
         ["Vfs"],
         ["Kernel"],
