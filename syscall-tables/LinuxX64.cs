@@ -18,6 +18,8 @@ internal sealed class LinuxX64 : ISyscallTable
     public LinuxX64()
     {
         ProcessRows.Add(_rows);
+        SignalRows.Add(_rows);
+        FutexRows.Add(_rows);
         MemoryRows.Add(_rows);
         EventRows.Add(_rows);
     }
