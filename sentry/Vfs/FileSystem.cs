@@ -6,6 +6,7 @@ namespace Sandbox.Sentry.Vfs;
 internal abstract class FileSystem
 {
     private static int _lastDevice;
+    private Dentry? _rootDentry;
 
     /// <summary>The type as /proc/mounts and mount(2) call it: "tmpfs", "proc", "overlay"….</summary>
     public abstract string TypeName { get; }
@@ -21,6 +22,13 @@ internal abstract class FileSystem
 
     /// <summary>The root directory (or file, for a bind mount of a file).</summary>
     public abstract Inode RootInode { get; }
+
+    /// <summary>The dentry of <see cref="RootInode"/>: one for all mounts of the filesystem.</summary>
+    public Dentry RootDentry =>
+        _rootDentry ?? Interlocked.CompareExchange(ref _rootDentry, new Dentry(this, RootInode), null) ?? _rootDentry;
+
+    /// <summary>Dentries of it that are in the cache, the root left out.</summary>
+    internal int DentryCount;
 
     /// <summary>The extra options after rw/ro in /proc/mounts, such as "size=65536k,mode=755", or empty.</summary>
     public virtual string MountOptions => "";

@@ -30,6 +30,8 @@ internal sealed class FsContext
     public FsContext(MountNamespace mounts, VfsPath root, VfsPath workingDirectory, uint umask)
     {
         (Mounts, _root, _workingDirectory, Umask) = (mounts, root, workingDirectory, umask);
+        root.Dentry?.Pin();
+        workingDirectory.Dentry?.Pin();
     }
 
     public MountNamespace Mounts { get; set; }
@@ -46,8 +48,11 @@ internal sealed class FsContext
         }
         set
         {
+            value.Dentry?.Pin();
+            VfsPath old;
             using (_lock.Enter())
-                _root = value;
+                (old, _root) = (_root, value);
+            old.Dentry?.Unpin();
         }
     }
 
@@ -60,8 +65,11 @@ internal sealed class FsContext
         }
         set
         {
+            value.Dentry?.Pin();
+            VfsPath old;
             using (_lock.Enter())
-                _workingDirectory = value;
+                (old, _workingDirectory) = (_workingDirectory, value);
+            old.Dentry?.Unpin();
         }
     }
 

@@ -13,6 +13,7 @@ namespace Sandbox.Sentry.Vfs;
 internal abstract class Inode
 {
     private static long _lastNumber;
+    private int _uses; // Dentries that name it, and anonymous files.
 
     protected Inode(FileSystem fileSystem, uint mode, uint userId, uint groupId)
     {
@@ -140,9 +141,20 @@ internal abstract class Inode
 
     // ---- Lifetime ----
 
-    /// <summary>The last dentry that named it and the last open file are gone, as far as the VFS knows; a hint to drop host handles.</summary>
+    /// <summary>
+    /// No dentry in the cache names it and no open file has it, as far as the VFS knows; a hint to drop host handles. A walk that
+    /// is still going on may use it once more.
+    /// </summary>
     public virtual void Forget()
     {
+    }
+
+    internal void AddUse() => Interlocked.Increment(ref _uses);
+
+    internal void DropUse()
+    {
+        if (Interlocked.Decrement(ref _uses) == 0)
+            Forget();
     }
 }
 

@@ -26,6 +26,13 @@ internal sealed class Mount
     public Mount(FileSystem fileSystem, Dentry root, MountFlags flags)
     {
         (FileSystem, Root, Flags) = (fileSystem, root, flags);
+        root.Pin();
+    }
+
+    /// <summary>A mount of a whole filesystem.</summary>
+    public Mount(FileSystem fileSystem, MountFlags flags)
+        : this(fileSystem, fileSystem.RootDentry, flags)
+    {
     }
 
     /// <summary>mnt_id of /proc/PID/mountinfo.</summary>

@@ -21,6 +21,7 @@ internal abstract class OpenFile
     protected OpenFile(VfsPath path, OpenFlags flags, Credentials credentials)
     {
         Path = path;
+        path.Dentry?.Pin();
         Flags = flags & ~(OpenFlags.Create | OpenFlags.Exclusive | OpenFlags.Truncate | OpenFlags.NoControllingTerminal | OpenFlags.CloseOnExec);
         Credentials = credentials;
     }
@@ -145,7 +146,9 @@ internal abstract class OpenFile
             return;
         while (TakeObserver() is { } observer)
             observer.OnFileReleased(this);
+        FileEvents.Closed(this);
         OnRelease();
+        Path.Dentry?.Unpin();
     }
 
     /// <summary>Adds somebody who is told of the release (epoll). The caller holds a reference.</summary>
