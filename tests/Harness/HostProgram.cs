@@ -30,7 +30,12 @@ public sealed partial class HostProgram : IDisposable
     private readonly Thread[] _readers;
     private readonly Stopwatch _clock = Stopwatch.StartNew();
 
-    private HostProgram(IReadOnlyList<string> command, string? folder, string? input, IReadOnlyDictionary<string, string>? environment)
+    private HostProgram(
+        IReadOnlyList<string> command,
+        string? folder,
+        string? input,
+        IReadOnlyDictionary<string, string>? environment,
+        bool isInputKept)
     {
         // The .NET runtime ignores SIGPIPE and its children inherit that: env(1) gives every signal its default back.
         ProcessStartInfo start = new("env")
@@ -46,7 +51,7 @@ public sealed partial class HostProgram : IDisposable
             start.Environment[name] = value;
         _process = Process.Start(start) ?? throw new InvalidOperationException($"cannot start {command[0]}");
         _readers = [Drain(_process.StandardOutput, _output), Drain(_process.StandardError, _error)];
-        Feed(input);
+        Feed(input, isInputKept);
     }
 
     /// <summary>The host pid; also the number of its process group, because env and setsid execute the program in place.</summary>
@@ -62,12 +67,42 @@ public sealed partial class HostProgram : IDisposable
         }
     }
 
-    /// <summary>Starts a program and returns at once.</summary>
+    /// <summary>Starts a program and returns at once. Its standard input ends after <paramref name="input"/>.</summary>
     public static HostProgram Start(
         IReadOnlyList<string> command,
         string? folder = null,
         string? input = null,
-        IReadOnlyDictionary<string, string>? environment = null) => new(command, folder, input, environment);
+        IReadOnlyDictionary<string, string>? environment = null) => new(command, folder, input, environment, false);
+
+    /// <summary>
+    /// Starts a program on a pseudo-terminal of 100 columns and 40 rows (by script(1)), with a keyboard:
+    /// <see cref="Type"/>.
+    /// </summary>
+    public static HostProgram StartOnTerminal(IReadOnlyList<string> command)
+    {
+        StringBuilder line = new("stty cols 100 rows 40; exec");
+        foreach (string word in command)
+            line.Append(" '").Append(word.Replace("'", "'\\''")).Append('\'');
+        return new HostProgram(["script", "-qec", line.ToString(), "/dev/null"], null, null, null, true);
+    }
+
+    /// <summary>Writes to the standard input of a program that was started with a keyboard.</summary>
+    public void Type(string text)
+    {
+        _process.StandardInput.Write(text);
+        _process.StandardInput.Flush();
+    }
+
+    /// <summary>Waits until the standard output contains the text; whether it came in time.</summary>
+    public bool WaitForOutput(string text, TimeSpan limit)
+    {
+        for (Stopwatch clock = Stopwatch.StartNew(); clock.Elapsed < limit; Thread.Sleep(10))
+        {
+            if (OutputSoFar.Contains(text, StringComparison.Ordinal))
+                return true;
+        }
+        return OutputSoFar.Contains(text, StringComparison.Ordinal);
+    }
 
     /// <summary>Runs a program to its end, at most <paramref name="limit"/> long.</summary>
     public static HostResult Run(
@@ -146,13 +181,14 @@ public sealed partial class HostProgram : IDisposable
         return reader;
     }
 
-    private void Feed(string? input)
+    private void Feed(string? input, bool isInputKept)
     {
         try
         {
             if (input is not null)
                 _process.StandardInput.Write(input);
-            _process.StandardInput.Close();
+            if (!isInputKept)
+                _process.StandardInput.Close();
         }
         catch (IOException)
         {
