@@ -9,6 +9,9 @@ public enum WalkFlags : ushort
 
     /// <summary>Open a handle on the last component, if it was reached.</summary>
     WantHandle = 1,
+
+    /// <summary>The same, but only if it is a directory: what a lookup wants, which will be asked for names below it.</summary>
+    WantDirectoryHandle = 2,
 }
 
 /// <summary>

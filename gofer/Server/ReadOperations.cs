@@ -72,7 +72,7 @@ internal static class ReadOperations
             return Errno.EINVAL;
         if (exchange.Server.ProcSelfFd.Reopen(file.Fd, OpenFlags.ReadOnly).Failed(out int fd, out error))
             return error;
-        error = HostSyscall.ErrorOf(HostSyscall.CallRetrying(Sys.fsync, fd));
+        error = HostFileWrite.Synchronize(fd, dataOnly: false);
         HostFile.Close(fd);
         return error;
     }

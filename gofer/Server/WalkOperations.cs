@@ -73,7 +73,9 @@ internal static class WalkOperations
                 break;
         }
         error = WriteTarget(ref exchange, last.Type == FileType.SymbolicLink ? current : null);
-        bool keep = error == Errno.Ok && reply.Count == request.Count && (request.Flags & WalkFlags.WantHandle) != 0;
+        WalkFlags wanted = last.Type == FileType.Directory ? WalkFlags.WantHandle | WalkFlags.WantDirectoryHandle
+            : WalkFlags.WantHandle;
+        bool keep = error == Errno.Ok && reply.Count == request.Count && (request.Flags & wanted) != 0;
         if (keep && current is not null)
         {
             HandleTable handles = exchange.Server.Handles;

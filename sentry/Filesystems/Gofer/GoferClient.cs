@@ -54,14 +54,13 @@ internal sealed class GoferClient : IDisposable
     /// to <paramref name="attributes"/>, which has room for all. A missing name is in the outcome. Errors: ENOTDIR, EBADF, ENFILE.
     /// </summary>
     public Result<WalkOutcome> Walk(
-        uint handle, ReadOnlySpan<byte> path, bool wantHandle, Span<GoferAttributes> attributes)
+        uint handle, ReadOnlySpan<byte> path, WalkFlags flags, Span<GoferAttributes> attributes)
     {
         int count = path.Count((byte)'/') + 1;
         if (count > GoferLimits.WalkComponentsMax || count > attributes.Length)
             return Errno.EINVAL;
         using GoferChannel channel = Take();
         MessageWriter request = channel.Start();
-        WalkFlags flags = wantHandle ? WalkFlags.WantHandle : WalkFlags.None;
         request.Write(new WalkRequest { Handle = handle, Count = (ushort)count, Flags = flags });
         foreach (Range component in path.Split((byte)'/'))
             request.WriteText(path[component]);

@@ -71,7 +71,8 @@ internal sealed class GoferFixture : IDisposable
     public WalkOutcome Walk(string path, bool wantHandle, out GoferAttributes[] attributes)
     {
         attributes = new GoferAttributes[GoferLimits.WalkComponentsMax];
-        Result<WalkOutcome> result = Client.Walk(RootHandle, Bytes(path), wantHandle, attributes);
+        Result<WalkOutcome> result = Client.Walk(
+            RootHandle, Bytes(path), wantHandle ? WalkFlags.WantHandle : WalkFlags.None, attributes);
         Assert.False(result.Failed(out WalkOutcome outcome, out Errno error), error.ToString());
         return outcome;
     }

@@ -285,7 +285,7 @@ public sealed class GoferOperationTests : IDisposable
         {
             if (i == 100) // After the warm-up.
                 before = GC.GetAllocatedBytesForCurrentThread();
-            Client.Walk(Root, "d/f"u8, false, attributes);
+            Client.Walk(Root, "d/f"u8, WalkFlags.None, attributes);
             Client.GetAttributes(Root, "d"u8, out _);
         }
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);

@@ -1,0 +1,242 @@
+using Sandbox.Gofer.Protocol;
+using Sandbox.Linux;
+using Sandbox.Sentry.Vfs;
+
+namespace Sandbox.Sentry.Filesystems.Gofer;
+
+/// <summary>A directory of the host. The VFS holds the directory's dentry lock during everything that looks up or changes names.</summary>
+internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttributes attributes, Place? place)
+    : GoferInode(fileSystem, attributes, place), IListable
+{
+    private const uint RenameExchange = 2; // renameat2(2)
+
+    private GoferListing? _listing; // Of an exclusive tree; null after every change of a name.
+    private int _changes; // Counts them, so that a listing made meanwhile is not kept.
+
+    public override bool CachesMissingNames => Gofer.IsExclusive;
+
+    public override Result<Inode> Lookup(ReadOnlySpan<byte> name)
+    {
+        if (_listing is { } listing)
+        {
+            int index = listing.Find(name);
+            if (index < 0)
+                return Errno.ENOENT;
+            ref readonly GoferEntry entry = ref listing.Entries[index];
+            bool isCertain = entry.HasAttributes && listing.IsFresh
+                && (entry.Type == FileType.Directory || entry.Attributes.LinkCount == 1);
+            if (isCertain)
+                return Gofer.Adopt(entry.Attributes, new Place(this, entry.Name));
+        }
+        return Ask(name);
+    }
+
+    public override Result<Inode> CreateFile(ReadOnlySpan<byte> name, in NewInode attributes)
+    {
+        if (EnsureHandle().Failed(out uint handle, out Errno error))
+            return error;
+        uint permissions = attributes.Mode & ModeBits.All;
+        Result<HostFd> created = Client.Create(
+            handle, name, OpenFlags.ReadWrite, permissions, attributes.UserId, attributes.GroupId, out GoferAttributes made);
+        if (created.Failed(out HostFd? fd, out error))
+            return error;
+        NamesChanged();
+        if (Gofer.Adopt(made, new Place(this, new FileName(name))) is not GoferFile file)
+        {
+            fd.Dispose();
+            return Errno.EIO;
+        }
+        file.KeepNewFd(fd);
+        return file;
+    }
+
+    public override Result<Inode> CreateDirectory(ReadOnlySpan<byte> name, in NewInode attributes)
+    {
+        if (EnsureHandle().Failed(out uint handle, out Errno error))
+            return error;
+        error = Client.MakeDirectory(
+            handle, name, attributes.Mode & ModeBits.All, attributes.UserId, attributes.GroupId, out GoferAttributes made);
+        return Made(error, name, made);
+    }
+
+    public override Result<Inode> CreateSymbolicLink(ReadOnlySpan<byte> name, ReadOnlySpan<byte> target, in NewInode attributes)
+    {
+        if (EnsureHandle().Failed(out uint handle, out Errno error))
+            return error;
+        error = Client.SymbolicLink(handle, name, target, attributes.UserId, attributes.GroupId, out GoferAttributes made);
+        return Made(error, name, made);
+    }
+
+    public override Result<Inode> CreateNode(ReadOnlySpan<byte> name, ulong rawDevice, in NewInode attributes)
+    {
+        if (EnsureHandle().Failed(out uint handle, out Errno error))
+            return error;
+        error = Client.MakeNode(
+            handle, name, attributes.Mode, attributes.UserId, attributes.GroupId, rawDevice, out GoferAttributes made);
+        return Made(error, name, made);
+    }
+
+    public override Errno Link(ReadOnlySpan<byte> name, Inode target)
+    {
+        if (target is not GoferInode source || source.Gofer != Gofer)
+            return Errno.EXDEV;
+        if (EnsureHandle().Failed(out uint handle, out Errno error) || source.EnsureHandle().Failed(out uint from, out error))
+            return error;
+        error = Client.Link(from, default, handle, name, out GoferAttributes made);
+        if (error != Errno.Ok)
+            return error;
+        source.Apply(made);
+        source.Place?.Parent.MarkListingStale();
+        source.SetPlace(new Place(this, new FileName(name))); // Often the old name goes next.
+        Gofer.RememberLinked(source);
+        NamesChanged();
+        return Errno.Ok;
+    }
+
+    public override Errno Unlink(ReadOnlySpan<byte> name, Inode child) => Remove(name, child, isDirectory: false);
+
+    public override Errno RemoveDirectory(ReadOnlySpan<byte> name, Inode child) => Remove(name, child, isDirectory: true);
+
+    public override Errno Rename(
+        ReadOnlySpan<byte> name, Inode child, Inode newParent, ReadOnlySpan<byte> newName, Inode? replaced, bool exchange)
+    {
+        if (newParent is not GoferDirectory target || target.Gofer != Gofer || child is not GoferInode moved)
+            return Errno.EXDEV;
+        GoferInode? old = replaced as GoferInode;
+        if (!exchange)
+            old?.PrepareForNameLoss(target, newName);
+        if (EnsureHandle().Failed(out uint from, out Errno error) || target.EnsureHandle().Failed(out uint to, out error))
+            return error;
+        error = Client.Rename(from, name, to, newName, exchange ? RenameExchange : 0);
+        if (error != Errno.Ok)
+            return error;
+        if (exchange)
+            old?.SetPlace(new Place(this, new FileName(name)));
+        else
+            old?.LostName(target, newName);
+        moved.SetPlace(new Place(target, new FileName(newName)));
+        moved.MarkStale(); // Its change time.
+        NamesChanged();
+        target.NamesChanged();
+        return Errno.Ok;
+    }
+
+    public override Result<OpenFile> Open(VfsPath path, OpenFlags flags, ICaller caller) =>
+        new DirectoryFile(this, path, flags, caller);
+
+    /// <summary>For <see cref="DirectoryFile"/>.</summary>
+    public Errno List(ICaller caller, List<DirectoryEntry> entries)
+    {
+        if (_listing is { } known)
+        {
+            AddAll(known.Entries, entries);
+            return Errno.Ok;
+        }
+        int changes = Volatile.Read(ref _changes);
+        List<GoferEntry> found = [];
+        if (ReadAll(found) is not Errno.Ok and Errno error)
+            return error;
+        if (Gofer.IsExclusive && found.Count <= ListingCache.EntriesPerListingMax)
+        {
+            GoferListing listing = new([.. found]);
+            Volatile.Write(ref _listing, listing);
+            Interlocked.MemoryBarrier(); // Either this thread sees the change, or whoever changed drops the listing.
+            if (Volatile.Read(ref _changes) != changes)
+                DropListing(listing);
+            else
+                Gofer.Listings.Added(this, listing);
+            AddAll(listing.Entries, entries);
+            return Errno.Ok;
+        }
+        AddAll(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(found), entries);
+        return Errno.Ok;
+    }
+
+    /// <summary>Forgets a listing, if it is still that one.</summary>
+    internal void DropListing(GoferListing listing) => Interlocked.CompareExchange(ref _listing, null, listing);
+
+    /// <summary>The attributes of some entry changed.</summary>
+    internal void MarkListingStale() => Volatile.Read(ref _listing)?.MarkStale();
+
+    internal override void LostName(GoferDirectory directory, ReadOnlySpan<byte> name)
+    {
+        base.LostName(directory, name);
+        Volatile.Write(ref _listing, null);
+    }
+
+    /// <summary>A name came or went: the listing is wrong, and this directory's times and link count have changed.</summary>
+    private void NamesChanged()
+    {
+        Interlocked.Increment(ref _changes);
+        Volatile.Write(ref _listing, null);
+        MarkStale();
+    }
+
+    private Result<Inode> Ask(ReadOnlySpan<byte> name)
+    {
+        if (EnsureHandle().Failed(out uint handle, out Errno error))
+            return error;
+        Span<GoferAttributes> attributes = stackalloc GoferAttributes[1];
+        Result<WalkOutcome> walk = Client.Walk(handle, name, WalkFlags.WantDirectoryHandle, attributes);
+        if (walk.Error is Errno.ENFILE or Errno.EMFILE)
+            walk = Client.Walk(handle, name, WalkFlags.None, attributes);
+        if (walk.Failed(out WalkOutcome outcome, out error))
+            return error;
+        if (outcome.Count == 0)
+            return outcome.StepError;
+        GoferInode inode = Gofer.Adopt(attributes[0], new Place(this, new FileName(name)));
+        inode.SetHandle(outcome.Handle);
+        if (inode is GoferSymbolicLink link && outcome.LinkTarget is { } target)
+            link.Remember(target);
+        return inode;
+    }
+
+    private Result<Inode> Made(Errno error, ReadOnlySpan<byte> name, in GoferAttributes made)
+    {
+        if (error != Errno.Ok)
+            return error;
+        NamesChanged();
+        return Gofer.Adopt(made, new Place(this, new FileName(name)));
+    }
+
+    private Errno Remove(ReadOnlySpan<byte> name, Inode child, bool isDirectory)
+    {
+        GoferInode? removed = child as GoferInode;
+        removed?.PrepareForNameLoss(this, name);
+        if (EnsureHandle().Failed(out uint handle, out Errno error))
+            return error;
+        error = Client.Unlink(handle, name, isDirectory);
+        if (error != Errno.Ok)
+            return error;
+        removed?.LostName(this, name);
+        NamesChanged();
+        return Errno.Ok;
+    }
+
+    private Errno ReadAll(List<GoferEntry> found)
+    {
+        if (EnsureHandle().Failed(out uint handle, out Errno error))
+            return error;
+        long cookie = 0;
+        bool isEnd = false;
+        while (!isEnd)
+        {
+            // A listing too long to keep needs no attributes either.
+            bool withAttributes = Gofer.IsExclusive && found.Count <= ListingCache.EntriesPerListingMax;
+            if (Client.ReadDirectory(handle, withAttributes, ref cookie, found).Failed(out isEnd, out error))
+                return error;
+        }
+        return Errno.Ok;
+    }
+
+    private void AddAll(ReadOnlySpan<GoferEntry> found, List<DirectoryEntry> entries)
+    {
+        entries.EnsureCapacity(entries.Count + found.Length);
+        foreach (ref readonly GoferEntry entry in found)
+        {
+            ulong device = entry.HasAttributes ? entry.Attributes.Device : HostId.Device;
+            ulong inode = entry.HasAttributes ? entry.Attributes.Inode : entry.HostInode;
+            entries.Add(new DirectoryEntry(entry.Name, Gofer.Numbers.Of(device, inode), entry.Type));
+        }
+    }
+}

@@ -1,0 +1,108 @@
+using Sandbox.Gofer.Protocol;
+using Sandbox.Linux;
+using Sandbox.Sentry.Sync;
+using Sandbox.Sentry.Vfs;
+
+namespace Sandbox.Sentry.Filesystems.Gofer;
+
+/// <summary>A tree (or a single file) of the host, served by a Gofer.</summary>
+internal sealed class GoferFileSystem : FileSystem
+{
+    private readonly RankedLock _lock = new(LockRank.Leaf);
+
+    // Files with several names, of an exclusive tree: they must be one inode, by whichever name they come. Guarded by _lock.
+    private readonly Dictionary<(ulong Device, ulong Inode), GoferInode> _linked = [];
+
+    /// <summary>For <see cref="GoferSession.Mount"/>.</summary>
+    public GoferFileSystem(GoferSession session, in AttachReply root, GoferCaching caching)
+    {
+        (Session, Caching, RootFlags) = (session, caching, root.Flags);
+        Numbers = new InodeNumbers(root.Attributes.Device);
+        Root = Make(root.Attributes, null);
+        Root.SetHandle(root.Handle);
+    }
+
+    public override string TypeName => "gofer";
+
+    public override Inode RootInode => Root;
+
+    public override string MountOptions => IsExclusive ? "cache=exclusive" : "cache=shared";
+
+    public GoferSession Session { get; }
+
+    public GoferCaching Caching { get; }
+
+    public bool IsExclusive => Caching == GoferCaching.Exclusive;
+
+    /// <summary>What the server permits here.</summary>
+    public RootFlags RootFlags { get; }
+
+    /// <summary>Directory listings that are kept.</summary>
+    public ListingCache Listings { get; } = new();
+
+    public InodeNumbers Numbers { get; }
+
+    internal GoferClient Client => Session.Client;
+
+    private GoferInode Root { get; }
+
+    public override Errno GetStatistics(out StatFs statistics)
+    {
+        if (Root.EnsureHandle().Failed(out uint handle, out Errno error))
+        {
+            statistics = default;
+            return error;
+        }
+        return Client.StatFs(handle, out statistics);
+    }
+
+    public override void Release()
+    {
+        Root.Forget();
+        Session.Descriptors.CloseIdle();
+    }
+
+    /// <summary>The inode of what the Gofer found at a place: a known one if the file has several names, else a new one.</summary>
+    internal GoferInode Adopt(in GoferAttributes attributes, Place place)
+    {
+        bool isLinked = IsExclusive && attributes.LinkCount > 1 && attributes.Type != FileType.Directory;
+        if (!isLinked)
+            return Make(attributes, place);
+        GoferInode made = Make(attributes, place); // Outside the lock; mostly it is the first of its kind.
+        GoferInode? known;
+        using (_lock.Enter())
+        {
+            if (!_linked.TryGetValue(made.HostId, out known) || known.Type != made.Type)
+                _linked[made.HostId] = known = made;
+        }
+        known.SetPlace(place); // The name that was used last is the one most likely to stay.
+        return known;
+    }
+
+    /// <summary>An inode that gets a second name is found by both from now on.</summary>
+    internal void RememberLinked(GoferInode inode)
+    {
+        if (!IsExclusive)
+            return;
+        using (_lock.Enter())
+            _linked[inode.HostId] = inode;
+    }
+
+    /// <summary>An inode that nobody refers to any more.</summary>
+    internal void ForgetLinked(GoferInode inode)
+    {
+        using (_lock.Enter())
+        {
+            if (_linked.TryGetValue(inode.HostId, out GoferInode? known) && known == inode)
+                _linked.Remove(inode.HostId);
+        }
+    }
+
+    private GoferInode Make(in GoferAttributes attributes, Place? place) => attributes.Type switch
+    {
+        FileType.Directory => new GoferDirectory(this, attributes, place),
+        FileType.Regular => new GoferFile(this, attributes, place),
+        FileType.SymbolicLink => new GoferSymbolicLink(this, attributes, place),
+        _ => new GoferNode(this, attributes, place),
+    };
+}
