@@ -16,6 +16,8 @@ internal static unsafe class ProcessRows
             .Partial("no CLONE_PTRACE, CLONE_NEWTIME, CLONE_NEWCGROUP");
         rows[Sys.clone3] = Syscall.Of<UserAddress, nuint>("clone3", &ProcessSyscalls.Clone3)
             .Partial("no set_tid, CLONE_INTO_CGROUP, CLONE_NEWTIME, CLONE_NEWCGROUP");
+        rows[Sys.execve] = Syscall.Of<UserString, UserAddress, UserAddress>("execve", &ExecSyscalls.Execve);
+        rows[Sys.execveat] = Syscall.Of<Fd, UserString, UserAddress, UserAddress, AtFlags>("execveat", &ExecSyscalls.ExecveAt);
         rows[Sys.exit] = Syscall.Of<int>("exit", &ProcessSyscalls.Exit);
         rows[Sys.exit_group] = Syscall.Of<int>("exit_group", &ProcessSyscalls.ExitGroup);
         rows[Sys.wait4] = Syscall.Of<int, UserPtr<int>, WaitOptions, UserPtr<ResourceUsage>>("wait4", &ProcessSyscalls.Wait4);
