@@ -41,6 +41,9 @@ internal static class GuestFilter
             Sys.clone, Sys.clone3, Sys.fork, Sys.vfork, Sys.execve, Sys.execveat, Sys.rt_sigreturn, Sys.sigaltstack,
             Sys.shmat, Sys.shmdt,
         ];
+        // From the stub's command loop it is a command to verify (or a guest that jumped there, and is refused).
+        filter.Rule(
+            Sys.clone, SeccompAction.Notify, SeccompTest.Equal(SeccompTest.InstructionPointer, StubCode.CommandAddress));
         foreach (int number in numbers)
             filter.Rule(number, SeccompAction.Trap);
     }

@@ -159,6 +159,11 @@ internal sealed class GuestThread : IGuestThread
                 OnDoorbell(notification);
                 return;
             }
+            if (notification.InstructionPointer == StubCode.CommandAddress)
+            {
+                AnswerNotification(GuestAction.Return(-(long)Errno.ENOSYS)); // Guest code that jumped there.
+                return;
+            }
             _hasFullState = false;
             _syscall.Number = notification.Number;
             (_syscall.A0, _syscall.A1, _syscall.A2) = (notification.A0, notification.A1, notification.A2);

@@ -85,7 +85,7 @@ internal sealed class ToyKernel : IGuestEvents
 
     public void OnExit(IGuestThread thread, int hostSignal)
     {
-        Events.Enqueue("exit");
+        Events.Enqueue($"exit {hostSignal}");
         Interlocked.Increment(ref Exits);
         lock (_lock)
         {
@@ -112,7 +112,9 @@ internal sealed class ToyKernel : IGuestEvents
             if (_live == 0)
                 return;
         }
-        throw new TimeoutException($"the guest did not end; calls: {string.Join(' ', Calls)}; events: {string.Join(' ', Events)}");
+        throw new TimeoutException(
+            $"the guest did not end; calls: {string.Join(' ', Calls)}; events: {string.Join(' ', Events)}; "
+            + $"log: {string.Join(' ', PlatformFixture.Lines)}");
     }
 }
 
