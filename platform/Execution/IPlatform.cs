@@ -153,7 +153,9 @@ public interface IGuestThread
     /// </summary>
     Result<IGuestThread> CreateThread(ulong? threadPointer);
 
-    /// <summary>Lets a thread that was made by CreateAddressSpace, Fork or CreateThread run for the first time, with its registers.</summary>
+    /// <summary>
+    /// Lets a thread that was made by CreateAddressSpace, Fork or CreateThread run for the first time, with its registers.
+    /// </summary>
     void Start();
 
     /// <summary>

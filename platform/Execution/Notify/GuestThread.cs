@@ -474,31 +474,3 @@ internal sealed class GuestThread : IGuestThread
 
     private ThreadStates Clear(ThreadStates states) => (ThreadStates)Interlocked.And(ref _state, ~(int)states);
 }
-
-/// <summary>What is known of a guest thread, in one word that is only changed atomically.</summary>
-[Flags]
-internal enum ThreadStates
-{
-    None = 0,
-
-    /// <summary>It stands still and is owned.</summary>
-    Busy = 1,
-
-    /// <summary>OnInterrupt is due.</summary>
-    Interrupted = 2,
-
-    /// <summary>It is to end as soon as it is owned.</summary>
-    Dying = 4,
-
-    /// <summary>The stub is gone.</summary>
-    Gone = 8,
-
-    /// <summary>OnExit was called.</summary>
-    Reported = 16,
-
-    /// <summary>It no longer counts on its listener.</summary>
-    Released = 64,
-
-    /// <summary>It has never run.</summary>
-    Unstarted = 32,
-}

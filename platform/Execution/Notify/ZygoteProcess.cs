@@ -171,7 +171,7 @@ internal sealed class ZygoteProcess : IDisposable
             throw new PlatformNotSupportedException($"process_vm_writev into the zygote failed: {error}");
     }
 
-    /// <summary>Runs a batch: <paramref name="firstStop"/> says when the first command ends it, <paramref name="stop"/> the others.</summary>
+    /// <summary>Runs a batch; the stop modes say when the first command ends it, and when the others do.</summary>
     private Errno Run(Span<HostCommand> commands, int firstStop, int stop)
     {
         Span<byte> image = stackalloc byte[StubLayout.MaxCommands * StubLayout.CommandBytes];

@@ -1,4 +1,3 @@
-using System.Linq;
 using Iced.Intel;
 using Sandbox.Linux;
 using Sandbox.Platform;
