@@ -19,6 +19,7 @@ internal sealed class LinuxX64 : ISyscallTable
     {
         ProcessRows.Add(_rows);
         SignalRows.Add(_rows);
+        CredentialRows.Add(_rows);
         FutexRows.Add(_rows);
         MemoryRows.Add(_rows);
         EventRows.Add(_rows);
