@@ -19,6 +19,8 @@ internal sealed class LinuxX64 : ISyscallTable
     {
         ProcessRows.Add(_rows);
         SignalRows.Add(_rows);
+        ClockRows.Add(_rows);
+        SystemRows.Add(_rows);
         CredentialRows.Add(_rows);
         FutexRows.Add(_rows);
         MemoryRows.Add(_rows);

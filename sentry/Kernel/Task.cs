@@ -131,6 +131,12 @@ internal sealed class Task : ICaller, IGuestEvents
     /// <summary>CLOCK_MONOTONIC when it was made, nanoseconds.</summary>
     public long StartTime { get; } = HostClock.Now(HostClock.Monotonic);
 
+    /// <summary>Policy, nice value, affinity…; anyone may replace it.</summary>
+    public Scheduling Scheduling { get; set; } = Scheduling.Default;
+
+    /// <summary>personality(2).</summary>
+    public uint Personality { get; set; }
+
     // ---- Work on the way back to the guest ----
 
     /// <summary>True if signals, a stop or an exit may want something before guest code runs again.</summary>

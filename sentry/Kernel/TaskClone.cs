@@ -107,6 +107,8 @@ internal static class TaskClone
         {
             Name = task.Name,
             SignalMask = task.SignalMask,
+            Scheduling = task.Scheduling.ForChild(),
+            Personality = task.Personality,
             AlternateStack = KeepsAlternateStack(arguments) ? task.AlternateStack : default,
             ClearChildTid = arguments.Has(CloneFlags.ChildClearTid) ? arguments.ChildTid : default,
         };

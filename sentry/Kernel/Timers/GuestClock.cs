@@ -20,6 +20,10 @@ internal static class GuestClock
         clock is Realtime or Monotonic or MonotonicRaw or RealtimeCoarse or MonotonicCoarse or Boottime or RealtimeAlarm
             or BoottimeAlarm or InternationalAtomic;
 
+    /// <summary>The clocks clock_nanosleep(2) and timerfd_create(2) take.</summary>
+    public static bool CanSleepOn(int clock) =>
+        clock is Realtime or Monotonic or Boottime or RealtimeAlarm or BoottimeAlarm or InternationalAtomic;
+
     /// <summary>A wall clock, nanoseconds.</summary>
     public static long Now(int clock) => HostClock.Now(clock switch
     {

@@ -1,0 +1,24 @@
+using Sandbox.Linux;
+using Sandbox.Sentry.Syscalls;
+
+namespace Sandbox.SyscallTables.Families;
+
+/// <summary>Clocks and sleeping.</summary>
+internal static unsafe class ClockRows
+{
+    public static void Add(Syscall?[] rows)
+    {
+        rows[Sys.clock_gettime] = Syscall.Of<int, UserPtr<Timespec>>("clock_gettime", &ClockSyscalls.GetTime);
+        rows[Sys.clock_getres] = Syscall.Of<int, UserPtr<Timespec>>("clock_getres", &ClockSyscalls.GetResolution);
+        rows[Sys.clock_settime] = Syscall.Of<int, UserPtr<Timespec>>("clock_settime", &ClockSyscalls.SetTime)
+            .Partial("always EPERM: time is the host's");
+        rows[Sys.settimeofday] = Syscall.Of<UserPtr<Timeval>, UserAddress>("settimeofday", &ClockSyscalls.SetTimeOfDay)
+            .Partial("always EPERM: time is the host's");
+        rows[Sys.gettimeofday] = Syscall.Of<UserPtr<Timeval>, UserPtr<long>>("gettimeofday", &ClockSyscalls.GetTimeOfDay);
+        rows[Sys.time] = Syscall.Of<UserPtr<long>>("time", &ClockSyscalls.Time);
+        rows[Sys.times] = Syscall.Of<UserPtr<ClockSyscalls.ProcessTimes>>("times", &ClockSyscalls.Times);
+        rows[Sys.nanosleep] = Syscall.Of<UserPtr<Timespec>, UserPtr<Timespec>>("nanosleep", &ClockSyscalls.Nanosleep);
+        rows[Sys.clock_nanosleep] = Syscall.Of<int, int, UserPtr<Timespec>, UserPtr<Timespec>>(
+            "clock_nanosleep", &ClockSyscalls.ClockNanosleep).Partial("no CPU-time clocks");
+    }
+}
