@@ -25,6 +25,7 @@ internal sealed class LinuxX64 : ISyscallTable
         FutexRows.Add(_rows);
         MemoryRows.Add(_rows);
         EventRows.Add(_rows);
+        SocketRows.Add(_rows);
     }
 
     /// <summary>The row of a number, or null.</summary>

@@ -1,0 +1,88 @@
+using System.Buffers.Binary;
+using Sandbox.Linux;
+
+namespace Sandbox.Sentry.Sockets.Inet;
+
+/// <summary>
+/// The options of ip(7), ipv6(7), tcp(7) and udp(7) that a loopback has no use for, or that only change timing: kept and given
+/// back, so that programs find what they set.
+/// </summary>
+internal sealed class InetOptions
+{
+    public const int V6Only = 26;
+
+    private const int TcpInfo = 11, TcpCongestion = 13, TcpInfoBytes = 232, IpOptions = 4;
+    private const byte Established = 1, Closed = 7, Listening = 10;
+
+    // Level and name to the default (Linux 6.12, loopback).
+    private static readonly Dictionary<(int, int), int> _defaults = new()
+    {
+        [(SocketLevel.Ip, 1)] = 0, [(SocketLevel.Ip, 2)] = 64, [(SocketLevel.Ip, 6)] = 0, [(SocketLevel.Ip, 8)] = 0,
+        [(SocketLevel.Ip, 10)] = 1, [(SocketLevel.Ip, 11)] = 0, [(SocketLevel.Ip, 12)] = 0, [(SocketLevel.Ip, 13)] = 0,
+        [(SocketLevel.Ip, 15)] = 0, [(SocketLevel.Ip, 21)] = 0, [(SocketLevel.Ip, 24)] = 0, [(SocketLevel.Ip, 33)] = 1,
+        [(SocketLevel.Ip, 34)] = 1, [(SocketLevel.Ip, 49)] = 1,
+        [(SocketLevel.Ipv6, 16)] = 64, [(SocketLevel.Ipv6, 18)] = 1, [(SocketLevel.Ipv6, 19)] = 1, [(SocketLevel.Ipv6, 23)] = 1,
+        [(SocketLevel.Ipv6, 25)] = 0, [(SocketLevel.Ipv6, V6Only)] = 0, [(SocketLevel.Ipv6, 49)] = 0, [(SocketLevel.Ipv6, 51)] = 0,
+        [(SocketLevel.Ipv6, 62)] = 0, [(SocketLevel.Ipv6, 66)] = 0, [(SocketLevel.Ipv6, 67)] = 0, [(SocketLevel.Ipv6, 70)] = 1,
+        [(SocketLevel.Ipv6, 72)] = 0, [(SocketLevel.Ipv6, 78)] = 0,
+        [(SocketLevel.Tcp, 1)] = 0, [(SocketLevel.Tcp, 2)] = 65483, [(SocketLevel.Tcp, 3)] = 0, [(SocketLevel.Tcp, 4)] = 7200,
+        [(SocketLevel.Tcp, 5)] = 75, [(SocketLevel.Tcp, 6)] = 9, [(SocketLevel.Tcp, 7)] = 6, [(SocketLevel.Tcp, 8)] = 60,
+        [(SocketLevel.Tcp, 9)] = 0, [(SocketLevel.Tcp, 10)] = 0, [(SocketLevel.Tcp, 12)] = 1, [(SocketLevel.Tcp, 16)] = 0,
+        [(SocketLevel.Tcp, 17)] = 0, [(SocketLevel.Tcp, 18)] = 0, [(SocketLevel.Tcp, 23)] = 0, [(SocketLevel.Tcp, 25)] = -1,
+        [(SocketLevel.Tcp, 30)] = 0, [(SocketLevel.Tcp, 36)] = 0,
+        [(SocketLevel.Udp, 1)] = 0,
+    };
+
+    // Never changed in place, since ports are looked up with it under a lock: a change makes a new one.
+    private volatile Dictionary<(int, int), int>? _values;
+
+    /// <summary>The value now; 0 for an option this does not know.</summary>
+    public int this[int level, int name] =>
+        _values is { } values && values.TryGetValue((level, name), out int value)
+            ? value
+            : _defaults.GetValueOrDefault((level, name));
+
+    public void CopyFrom(InetOptions other) => _values = other._values;
+
+    /// <summary>setsockopt(2). ENOPROTOOPT for what is not kept, ENOENT for a congestion control we do not have.</summary>
+    public Errno Set(int level, int name, ReadOnlySpan<byte> value)
+    {
+        if (level == SocketLevel.Tcp && name == TcpCongestion)
+            return IsCongestionControl(value.TrimEnd((byte)0)) ? Errno.Ok : Errno.ENOENT;
+        if (!_defaults.ContainsKey((level, name)))
+            return Errno.ENOPROTOOPT;
+        if (value.IsEmpty)
+            return Errno.EINVAL;
+        int number = value.Length >= sizeof(int) ? BinaryPrimitives.ReadInt32LittleEndian(value) : value[0];
+        _values = new Dictionary<(int, int), int>(_values ?? []) { [(level, name)] = number };
+        return Errno.Ok;
+    }
+
+    private static bool IsCongestionControl(ReadOnlySpan<byte> name) =>
+        name.SequenceEqual("cubic"u8) || name.SequenceEqual("reno"u8);
+
+    /// <summary>getsockopt(2); gives the value's length. ENOPROTOOPT.</summary>
+    public Result<int> Get(int level, int name, Span<byte> value, ConnectionState? state)
+    {
+        switch (level, name)
+        {
+            case (SocketLevel.Tcp, TcpCongestion):
+                value[..16].Clear();
+                "cubic"u8.CopyTo(value);
+                return 16;
+            case (SocketLevel.Tcp, TcpInfo):
+                value[..TcpInfoBytes].Clear();
+                value[0] = state switch
+                {
+                    ConnectionState.Connected => Established,
+                    ConnectionState.Listening => Listening,
+                    _ => Closed,
+                };
+                return TcpInfoBytes;
+            case (SocketLevel.Ip, IpOptions):
+                return 0;
+        }
+
+        return _defaults.ContainsKey((level, name)) ? SocketOptions.PutInt(value, this[level, name]) : Errno.ENOPROTOOPT;
+    }
+}

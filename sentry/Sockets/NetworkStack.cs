@@ -1,0 +1,63 @@
+using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Sockets.Inet;
+using Sandbox.Sentry.Sockets.Unix;
+using Sandbox.Sentry.Sync;
+
+namespace Sandbox.Sentry.Sockets;
+
+/// <summary>What a network namespace has: abstract unix names, ports, and the sockets that /proc/net lists.</summary>
+internal sealed class NetworkStack
+{
+    /// <summary>Sockets of one namespace; beyond it ENFILE.</summary>
+    private const int MaxSockets = 1 << 18;
+
+    private readonly RankedLock _lock = new(LockRank.Leaf);
+    private readonly HashSet<Socket> _sockets = []; // Guarded by _lock.
+
+    /// <summary>Abstract names of AF_UNIX sockets (unix(7)).</summary>
+    public UnixNames UnixNames { get; } = new();
+
+    public PortTable TcpPorts { get; } = new();
+
+    public PortTable UdpPorts { get; } = new();
+
+    /// <summary>The stack of a namespace, made at first use.</summary>
+    public static NetworkStack Of(NetworkNamespace space)
+    {
+        if (space.Stack is NetworkStack stack)
+            return stack;
+        NetworkStack made = new();
+        return Interlocked.CompareExchange(ref space.Stack, made, null) as NetworkStack ?? made;
+    }
+
+    /// <summary>Lists a new socket; false if there are too many.</summary>
+    public bool TryAdd(Socket socket)
+    {
+        using (_lock.Enter())
+            return _sockets.Count < MaxSockets && _sockets.Add(socket);
+    }
+
+    public void Remove(Socket socket)
+    {
+        using (_lock.Enter())
+            _sockets.Remove(socket);
+    }
+
+    /// <summary>The sockets of one kind, in the order they were made.</summary>
+    public List<T> Collect<T>()
+        where T : Socket
+    {
+        List<T> found = [];
+        using (_lock.Enter())
+        {
+            foreach (Socket socket in _sockets)
+            {
+                if (socket is T wanted)
+                    found.Add(wanted);
+            }
+        }
+
+        found.Sort(static (a, b) => a.Inode.Number.CompareTo(b.Inode.Number));
+        return found;
+    }
+}
