@@ -1,0 +1,68 @@
+namespace Sandbox.Sentry.Control;
+
+/// <summary>A container to make: what of config.json concerns the virtual kernel, already checked and decoded.</summary>
+internal sealed class ContainerDescription
+{
+    public string Id { get; set; } = string.Empty;
+    public ProcessDescription Process { get; set; } = new();
+    public string Hostname { get; set; } = string.Empty;
+    public string Domainname { get; set; } = string.Empty;
+
+    /// <summary>The mount at "/" first, the others in their order.</summary>
+    public MountDescription[] Mounts { get; set; } = [];
+    public bool RootIsReadOnly { get; set; }
+
+    /// <summary>Writes below "/" stay in memory: the gofer's root gets an overlay on top.</summary>
+    public bool OverlaysRoot { get; set; }
+
+    /// <summary>Nobody else changes the root file system while the container runs: its attributes may be cached.</summary>
+    public bool RootIsExclusive { get; set; } = true;
+    public string[] MaskedPaths { get; set; } = [];
+    public string[] ReadOnlyPaths { get; set; } = [];
+    public DeviceDescription[] Devices { get; set; } = [];
+    public Dictionary<string, string> Sysctl { get; set; } = [];
+
+    /// <summary>True if the container shares the pod's pid namespace.</summary>
+    public bool SharesPidNamespace { get; set; }
+
+    /// <summary>Bytes of memory the container may use, 0 for no limit.</summary>
+    public long MemoryLimitBytes { get; set; }
+
+    /// <summary>Tasks the container may have, 0 for no limit.</summary>
+    public long TasksMax { get; set; }
+}
+
+/// <summary>One mount(2) to make.</summary>
+internal sealed class MountDescription
+{
+    public string Destination { get; set; } = "/";
+
+    /// <summary>"bind" for files of the host (through the Gofer), else a file system's name.</summary>
+    public string Type { get; set; } = string.Empty;
+    public string Source { get; set; } = string.Empty;
+
+    /// <summary>MS_* bits.</summary>
+    public ulong Flags { get; set; }
+
+    /// <summary>The options that are no flags, with commas: "size=65536k,mode=755".</summary>
+    public string Data { get; set; } = string.Empty;
+
+    /// <summary>The Gofer's root to attach to; -1 if it is no bind mount.</summary>
+    public int GoferRoot { get; set; } = -1;
+
+    /// <summary>A bind mount of something else than a directory.</summary>
+    public bool IsFile { get; set; }
+}
+
+/// <summary>A device node to make; guests only ever reach the sandbox's own devices.</summary>
+internal sealed class DeviceDescription
+{
+    public string Path { get; set; } = string.Empty;
+
+    /// <summary>With the type bits.</summary>
+    public uint Mode { get; set; }
+    public uint Major { get; set; }
+    public uint Minor { get; set; }
+    public uint UserId { get; set; }
+    public uint GroupId { get; set; }
+}

@@ -1,0 +1,206 @@
+using System.Text;
+using Sandbox.Linux;
+using Sandbox.Sentry.Filesystems.Dev;
+using Sandbox.Sentry.Filesystems.Gofer;
+using Sandbox.Sentry.Filesystems.Overlay;
+using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Loader;
+using Sandbox.Sentry.Security;
+using Sandbox.Sentry.Vfs;
+
+namespace Sandbox.Sentry.Control;
+
+/// <summary>
+/// Builds a container's mount namespace from its description: the root, the mounts in their order, device nodes, masked and
+/// read-only paths. Errors are one line for the operator.
+/// </summary>
+internal sealed class ContainerMounts
+{
+    private const MountFlags MaskFlags = MountFlags.ReadOnly | MountFlags.NoSetUserId | MountFlags.NoDevices | MountFlags.NoExecute;
+
+    private readonly Kernel.Kernel _kernel;
+    private readonly ContainerDescription _description;
+    private readonly GoferSession _gofer;
+    private readonly PidNamespace _pids;
+    private readonly MountNamespace _namespace = new(UserNamespace.Root);
+    private BootCaller _caller = null!;
+
+    private ContainerMounts(Kernel.Kernel kernel, ContainerDescription description, GoferSession gofer, PidNamespace pids)
+    {
+        (_kernel, _description, _gofer, _pids) = (kernel, description, gofer, pids);
+    }
+
+    private static Credentials Superuser { get; } = new()
+    {
+        UserNamespace = UserNamespace.Root,
+        Permitted = CapabilitySet.Full,
+        Effective = CapabilitySet.Full,
+    };
+
+    /// <summary>The root and mounts of a new container; null and an error if they cannot be made.</summary>
+    public static FsContext? Build(
+        Kernel.Kernel kernel, ContainerDescription description, GoferSession gofer, PidNamespace pids, out string? error)
+    {
+        ContainerMounts mounts = new(kernel, description, gofer, pids);
+        error = mounts.BuildAll();
+        return error is null ? mounts._caller.Fs : null;
+    }
+
+    private VfsPath Root => _caller.Fs.Root;
+
+    private string? BuildAll()
+    {
+        if (_description.Mounts.Length == 0)
+            return "no root file system";
+        if (MakeRoot(_description.Mounts[0]) is { } rootError)
+            return rootError;
+        for (int index = 1; index < _description.Mounts.Length; index++)
+        {
+            if (Add(_description.Mounts[index]) is { } error)
+                return $"mounts[{index - 1}] ({_description.Mounts[index].Destination}): {error}";
+        }
+
+        if (AddDevices() is { } deviceError)
+            return deviceError;
+        foreach (string path in _description.MaskedPaths)
+        {
+            if (Mask(path) is not Errno.Ok and Errno failed)
+                return $"linux.maskedPaths: {path}: {Describe(failed)}";
+        }
+
+        foreach (string path in _description.ReadOnlyPaths)
+        {
+            if (MakeReadOnly(path) is not Errno.Ok and Errno failed)
+                return $"linux.readonlyPaths: {path}: {Describe(failed)}";
+        }
+
+        if (_description.RootIsReadOnly)
+            _namespace.Root.Flags |= MountFlags.ReadOnly;
+        return null;
+    }
+
+    private string? MakeRoot(MountDescription description)
+    {
+        GoferCaching caching = _description.RootIsExclusive ? GoferCaching.Exclusive : GoferCaching.Shared;
+        if (_gofer.Mount((uint)description.GoferRoot, caching, "none").Failed(out GoferFileSystem? lower, out Errno error))
+            return $"root.path: {Describe(error)}";
+        FileSystem files = _description.OverlaysRoot ? new OverlayFileSystem(lower.RootInode) : lower;
+        Mount root = new(files, (MountFlags)description.Flags & MountFlags.PerMount & ~MountFlags.ReadOnly);
+        _namespace.SetRoot(root);
+        VfsPath place = new(root, root.Root);
+        _caller = new BootCaller(Superuser, new FsContext(_namespace, place, place, umask: 0));
+        return null;
+    }
+
+    private string? Add(MountDescription description)
+    {
+        Result<FileSystem> made = description.GoferRoot >= 0
+            ? Bind(description)
+            : FileSystemTypes.Create(_kernel, _pids, description.Type, description.Source, description.Data);
+        if (made.Failed(out FileSystem? files, out Errno error))
+            return error == Errno.ENODEV ? $"unknown filesystem type \"{description.Type}\"" : Describe(error);
+        byte[] destination = Encoding.UTF8.GetBytes(description.Destination);
+        if (MakeMountPoint(destination, !files.RootInode.IsDirectory).Failed(out VfsPath place, out error))
+            return Describe(error);
+        if (description.Destination.TrimEnd('/') == "/dev" && description.GoferRoot < 0)
+        {
+            error = DevTree.Populate(files.RootInode);
+            if (error != Errno.Ok)
+                return Describe(error);
+        }
+
+        MountFlags flags = (MountFlags)description.Flags & MountFlags.PerMount;
+        error = Attach(new Mount(files, flags), place);
+        return error == Errno.Ok ? null : Describe(error);
+    }
+
+    private Result<FileSystem> Bind(MountDescription description) =>
+        _gofer.Mount((uint)description.GoferRoot, GoferCaching.Shared, description.Source)
+            .Failed(out GoferFileSystem? files, out Errno error) ? error : files;
+
+    private Errno Attach(Mount mount, VfsPath place)
+    {
+        using (_namespace.Lock.Enter())
+            return _namespace.Attach(mount, place);
+    }
+
+    // Links are followed as far as they exist: they lead nowhere but into the container's own root.
+    private Result<VfsPath> MakeMountPoint(byte[] path, bool isFile)
+    {
+        Result<VfsPath> found = PathWalk.Resolve(_caller, Root, path, follow: true);
+        if (found.Error != Errno.ENOENT)
+            return found;
+        for (int end = 1; end < path.Length; end++)
+        {
+            if (path[end] != '/')
+                continue;
+            Errno made = CreateOperations.CreateDirectory(_caller, Root, path.AsSpan(0, end), 0x1ED);
+            if (made is not (Errno.Ok or Errno.EEXIST))
+                return made;
+        }
+
+        Errno last = isFile
+            ? CreateOperations.CreateNode(_caller, Root, path, (uint)FileType.Regular | 0x1A4, 0).Error
+            : CreateOperations.CreateDirectory(_caller, Root, path, 0x1ED);
+        if (last is not (Errno.Ok or Errno.EEXIST))
+            return last;
+        return PathWalk.Resolve(_caller, Root, path, follow: true);
+    }
+
+    // The default devices of the OCI runtime specification, and those of config.json; a read-only rootfs keeps what it has.
+    private string? AddDevices()
+    {
+        if (MakeMountPoint([.. "/dev"u8], isFile: false).Failed(out VfsPath dev, out Errno error))
+            return error == Errno.EROFS ? null : $"/dev: {Describe(error)}";
+        error = DevTree.Populate(dev.Inode);
+        if (error is not (Errno.Ok or Errno.EROFS or Errno.EPERM))
+            return $"/dev: {Describe(error)}";
+        if (_description.Process.HasTerminal)
+            _ = DevTree.AddConsole(dev.Inode);
+        foreach (DeviceDescription device in _description.Devices)
+        {
+            byte[] path = Encoding.UTF8.GetBytes(device.Path);
+            ulong number = DeviceNumber.Make(device.Major, device.Minor);
+            if (CreateOperations.CreateNode(_caller, Root, path, device.Mode, number).Failed(out VfsPath node, out error))
+            {
+                if (error is Errno.EEXIST or Errno.EROFS)
+                    continue;
+                return $"linux.devices: {device.Path}: {Describe(error)}";
+            }
+
+            _ = node.Inode.SetAttributes(new AttributeChange { UserId = device.UserId, GroupId = device.GroupId });
+        }
+
+        return null;
+    }
+
+    // As runc: a directory is covered by an empty read-only tmpfs, a file by /dev/null; what does not exist needs no mask.
+    private Errno Mask(string path)
+    {
+        Result<VfsPath> found = PathWalk.Resolve(_caller, Root, Encoding.UTF8.GetBytes(path), follow: true);
+        if (found.Failed(out VfsPath place, out Errno error))
+            return error is Errno.ENOENT or Errno.ENOTDIR ? Errno.Ok : error;
+        if (!place.Inode.IsDirectory)
+            return MaskFile(place);
+        if (FileSystemTypes.Create(_kernel, _pids, "tmpfs", "tmpfs", "size=0k").Failed(out FileSystem? empty, out error))
+            return error;
+        return Attach(new Mount(empty, MaskFlags), place);
+    }
+
+    private Errno MaskFile(VfsPath place)
+    {
+        if (PathWalk.Resolve(_caller, Root, "/dev/null"u8, follow: true).Failed(out VfsPath none, out Errno error))
+            return error;
+        return Attach(new Mount(none.Mount.FileSystem, none.Dentry, none.Mount.Flags), place);
+    }
+
+    private Errno MakeReadOnly(string path)
+    {
+        Result<VfsPath> found = PathWalk.Resolve(_caller, Root, Encoding.UTF8.GetBytes(path), follow: true);
+        if (found.Failed(out VfsPath place, out Errno error))
+            return error is Errno.ENOENT or Errno.ENOTDIR ? Errno.Ok : error;
+        return Attach(new Mount(place.Mount.FileSystem, place.Dentry, place.Mount.Flags | MountFlags.ReadOnly), place);
+    }
+
+    private static string Describe(Errno error) => ErrnoText.Of(error);
+}

@@ -1,0 +1,32 @@
+using Sandbox.Linux;
+using Sandbox.Sentry.Filesystems.Tmp;
+using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Vfs;
+
+namespace Sandbox.Sentry.Control;
+
+/// <summary>The filesystems that can be mounted by name: by config.json, and by mount(2) from inside.</summary>
+internal static class FileSystemTypes
+{
+    /// <summary>A new instance for a mount. ENODEV for an unknown type, EINVAL for bad options.</summary>
+    /// <param name="kernel">The kernel it shows.</param>
+    /// <param name="pids">The pid namespace a proc shows.</param>
+    /// <param name="type">The name of the type.</param>
+    /// <param name="source">What mount(2) calls the device; only shown.</param>
+    /// <param name="data">Options of the type, with commas.</param>
+    public static Result<FileSystem> Create(Kernel.Kernel kernel, PidNamespace pids, string type, string source, string data)
+    {
+        switch (type)
+        {
+            case "tmpfs":
+            case "ramfs":
+            case "devtmpfs":
+            case "mqueue":
+                if (TmpFileSystem.Create(source, data, kernel.Host.MemoryBytes).Failed(out TmpFileSystem? files, out Errno error))
+                    return error;
+                return files;
+            default:
+                return Errno.ENODEV;
+        }
+    }
+}

@@ -1,0 +1,53 @@
+using System.Text;
+using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Security;
+
+namespace Sandbox.Sentry.Control;
+
+/// <summary>Turns a process description into the kernel's terms.</summary>
+internal static class ProcessAttributes
+{
+    public static Credentials CredentialsOf(ProcessDescription process)
+    {
+        CapabilitySet known = CapabilitySet.Full;
+        return new Credentials
+        {
+            UserNamespace = UserNamespace.Root,
+            UserId = process.UserId,
+            EffectiveUserId = process.UserId,
+            SavedUserId = process.UserId,
+            FileSystemUserId = process.UserId,
+            GroupId = process.GroupId,
+            EffectiveGroupId = process.GroupId,
+            SavedGroupId = process.GroupId,
+            FileSystemGroupId = process.GroupId,
+            Groups = (uint[])process.AdditionalGroups.Clone(),
+            Bounding = new CapabilitySet(process.Bounding) & known,
+            Effective = new CapabilitySet(process.Effective) & known,
+            Permitted = new CapabilitySet(process.Permitted) & known,
+            Inheritable = new CapabilitySet(process.Inheritable) & known,
+            Ambient = new CapabilitySet(process.Ambient) & known,
+            NoNewPrivileges = process.NoNewPrivileges,
+        };
+    }
+
+    public static ResourceLimits LimitsOf(ProcessDescription process)
+    {
+        ResourceLimits limits = ResourceLimits.Default;
+        foreach (LimitDescription limit in process.Limits)
+        {
+            if ((uint)limit.Resource < (uint)Resource.Count)
+                limits = limits.With((Resource)limit.Resource, new Limit(limit.Soft, limit.Hard));
+        }
+
+        return limits;
+    }
+
+    public static List<byte[]> Bytes(string[] strings)
+    {
+        List<byte[]> bytes = new(strings.Length);
+        foreach (string text in strings)
+            bytes.Add(Encoding.UTF8.GetBytes(text));
+        return bytes;
+    }
+}

@@ -1,0 +1,312 @@
+using Sandbox.Linux;
+using Sandbox.Sentry.Filesystems.Gofer;
+using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Signals;
+using Sandbox.Sentry.Loader;
+using Sandbox.Sentry.Security;
+using Sandbox.Sentry.Vfs;
+
+namespace Sandbox.Sentry.Control;
+
+/// <summary>Carries out the operator's commands on a kernel: containers and the processes started in them from outside.</summary>
+internal sealed class SandboxControl : ISandboxControl
+{
+    private readonly Kernel.Kernel _kernel;
+    private readonly Dictionary<string, ContainerRecord> _containers = []; // Guarded by itself, as are the records in it.
+
+    public SandboxControl(Kernel.Kernel kernel)
+    {
+        _kernel = kernel;
+        kernel.ProcessExited = OnProcessExited;
+    }
+
+    public string? Create(ContainerDescription container, ContainerDescriptors descriptors)
+    {
+        PidNamespace pids = new(_kernel.RootPids, UserNamespace.Root);
+        GoferClient client = new(Array.ConvertAll(descriptors.GoferSockets, static fd => new HostFd(fd)));
+        FsContext? fs = ContainerMounts.Build(_kernel, container, new GoferSession(client), pids, out string? error);
+        if (fs is null)
+            return error;
+
+        Container made = new(container.Id) { Fs = fs };
+        NamespaceSet namespaces = new()
+        {
+            Uts = new UtsNamespace(Utf8(container.Hostname), Utf8(container.Domainname), UserNamespace.Root),
+            Ipc = new IpcNamespace(UserNamespace.Root),
+            Network = new NetworkNamespace(UserNamespace.Root),
+            PidForChildren = pids,
+            Container = made,
+        };
+        made.Namespaces = namespaces;
+        ContainerRecord record = new(made) { Description = container };
+        ProcessRecord? init = StartProcess(record, container.Process, descriptors.Process, out error);
+        if (init is null)
+            return error;
+        record.Processes[0] = init;
+        lock (_containers)
+        {
+            if (!_containers.TryAdd(container.Id, record))
+                error = "container exists already";
+        }
+
+        return error;
+    }
+
+    public string? Start(string container)
+    {
+        ProcessRecord init;
+        lock (_containers)
+        {
+            if (!_containers.TryGetValue(container, out ContainerRecord? record))
+                return "container does not exist";
+            if (record.IsStarted)
+                return "cannot start a container that has run already";
+            if (record.Init.Status is not null)
+                return "container not running";
+            record.IsStarted = true;
+            init = record.Init;
+        }
+
+        init.Group.Leader.Thread.Start();
+        return null;
+    }
+
+    public string? Execute(string container, ProcessDescription process, ProcessDescriptors descriptors, out int number)
+    {
+        number = 0;
+        ContainerRecord? record;
+        lock (_containers)
+        {
+            if (!_containers.TryGetValue(container, out record))
+                return "container does not exist";
+            if (!record.IsStarted || record.Init.Status is not null)
+                return "container not running";
+        }
+
+        ProcessRecord? started = StartProcess(record, process, descriptors, out string? error);
+        if (started is null)
+            return error;
+        lock (_containers)
+        {
+            number = record.NextNumber++;
+            record.Processes[number] = started;
+        }
+
+        started.Group.Leader.Thread.Start();
+        return null;
+    }
+
+    public string? Signal(string container, int process, int signal, bool all)
+    {
+        if (signal is < 0 or > (int)Linux.Signal.Last)
+            return $"unknown signal {signal}";
+        lock (_containers)
+        {
+            if (!_containers.TryGetValue(container, out ContainerRecord? record))
+                return "container does not exist";
+            if (!record.Processes.TryGetValue(process, out ProcessRecord? target))
+                return "no such process";
+            if (all)
+            {
+                SignalAll(record.Container, signal);
+                return null;
+            }
+
+            if (target.Status is not null)
+                return process == 0 ? "container not running" : "process already finished";
+            if (signal == 0)
+                return null;
+            if (!record.IsStarted && process == 0)
+                return SignalCreated(record, (Signal)signal);
+            SendTo(target.Group, (Signal)signal);
+            return null;
+        }
+    }
+
+    public void Kill(string container, int process)
+    {
+        ProcessRecord? target;
+        lock (_containers)
+        {
+            if (!_containers.TryGetValue(container, out ContainerRecord? record)
+                || !record.Processes.TryGetValue(process, out target))
+                return;
+            if (process == 0 && !record.IsStarted)
+            {
+                _ = SignalCreated(record, Linux.Signal.Kill);
+                return;
+            }
+        }
+
+        SendTo(target.Group, Linux.Signal.Kill);
+    }
+
+    public void WindowChanged(string container, int process)
+    {
+        // No terminals yet.
+    }
+
+    public string? OnExit(string container, int process, Action<int> exited)
+    {
+        ProcessRecord? target;
+        lock (_containers)
+        {
+            if (!_containers.TryGetValue(container, out ContainerRecord? record)
+                || !record.Processes.TryGetValue(process, out target))
+                return "no such process";
+        }
+
+        target.WhenExited(exited);
+        return null;
+    }
+
+    public string? ListProcesses(string container, List<ProcessEntry> processes)
+    {
+        Container? target = FindContainer(container);
+        if (target is null)
+            return "container does not exist";
+        PidNamespace pids = target.Namespaces!.PidForChildren;
+        using (_kernel.Tree.Enter())
+        {
+            foreach (ThreadGroup group in ProcessesOf(target))
+                processes.Add(ProcessListing.Describe(group, pids));
+        }
+
+        return null;
+    }
+
+    public string? Pause(string container) => "pause is not supported yet";
+
+    public string? Resume(string container) => "resume is not supported yet";
+
+    public string? Statistics(string container, out ContainerStatistics statistics)
+    {
+        statistics = new ContainerStatistics();
+        Container? target = FindContainer(container);
+        if (target is null)
+            return "container does not exist";
+        using (_kernel.Tree.Enter())
+        {
+            foreach (ThreadGroup group in ProcessesOf(target))
+            {
+                (long user, long system) = group.TotalTime();
+                statistics.UserTime += user;
+                statistics.SystemTime += system;
+                statistics.Tasks += group.Tasks.Count;
+            }
+        }
+
+        return null;
+    }
+
+    private ProcessRecord? StartProcess(
+        ContainerRecord record, ProcessDescription process, ProcessDescriptors descriptors, out string? error)
+    {
+        Container container = record.Container;
+        Credentials credentials = ProcessAttributes.CredentialsOf(process);
+        FsContext fs = container.Fs!.Clone();
+        fs.Umask = process.Umask ?? 0x12;
+        error = WorkingDirectory.Enter(fs, credentials, process.Cwd, createMissing: container.Init is null);
+        if (error is not null)
+            return null;
+        ProcessFiles files = ProcessFiles.Open(credentials, descriptors);
+        ProcessRequest request = new()
+        {
+            Container = container,
+            Arguments = ProcessAttributes.Bytes(process.Args),
+            Environment = ProcessAttributes.Bytes(process.Env),
+            Credentials = credentials,
+            Limits = ProcessAttributes.LimitsOf(process),
+            Namespaces = container.Namespaces!,
+            Fs = fs,
+            Files = files.Table,
+            Terminal = files.Terminal,
+            OomScoreAdjustment = process.OomScoreAdjust,
+        };
+        if (ProcessStarter.Create(_kernel, request, ExecutableOpener.Instance).Failed(out ThreadGroup? group, out Errno failed))
+        {
+            files.Table.RemoveUser();
+            error = DescribeExec(process.Args[0], failed);
+            return null;
+        }
+
+        return new ProcessRecord(group);
+    }
+
+    // The words callers look for (runc's).
+    private static string DescribeExec(string program, Errno error) =>
+        error == Errno.ENOENT && !program.Contains('/')
+            ? $"exec: \"{program}\": executable file not found in $PATH"
+            : $"exec: \"{program}\": {ErrnoText.Of(error)}";
+
+    private void OnProcessExited(ThreadGroup group, int status)
+    {
+        ProcessRecord? record = null;
+        lock (_containers)
+        {
+            foreach (ContainerRecord container in _containers.Values)
+            {
+                foreach (ProcessRecord process in container.Processes.Values)
+                {
+                    if (process.Group == group)
+                        record = process;
+                }
+            }
+        }
+
+        if (record is null)
+            return;
+        record.SetExited(status);
+    }
+
+    // In `created` there is no program yet to handle the signal: what would end it ends it.
+    private string? SignalCreated(ContainerRecord record, Signal signal)
+    {
+        if (signal is Linux.Signal.Child or Linux.Signal.Urgent or Linux.Signal.WindowChange or Linux.Signal.Continue)
+            return null;
+        record.IsStarted = true;
+        ThreadGroup group = record.Init.Group;
+        using (_kernel.Tree.Enter())
+            TaskExit.BeginGroupExit(group, (int)signal);
+        TaskExit.Run(group.Leader);
+        return null;
+    }
+
+    private void SendTo(ThreadGroup group, Signal signal)
+    {
+        using (_kernel.Tree.Enter())
+            SignalSender.SendToGroup(group, SignalInfo.FromKernel(signal));
+    }
+
+    private void SignalAll(Container container, int signal)
+    {
+        if (signal == 0)
+            return;
+        using (_kernel.Tree.Enter())
+        {
+            foreach (ThreadGroup group in ProcessesOf(container))
+                SignalSender.SendToGroup(group, SignalInfo.FromKernel((Signal)signal));
+        }
+    }
+
+    // With Tree held.
+    private List<ThreadGroup> ProcessesOf(Container container)
+    {
+        List<ThreadGroup> groups = [];
+        foreach (KeyValuePair<int, Pid> entry in _kernel.RootPids.Pids)
+        {
+            if (entry.Value.ThreadGroup is { IsZombie: false } group && group.Leader.Namespaces.Container == container)
+                groups.Add(group);
+        }
+
+        return groups;
+    }
+
+    private Container? FindContainer(string id)
+    {
+        lock (_containers)
+            return _containers.TryGetValue(id, out ContainerRecord? record) ? record.Container : null;
+    }
+
+    private static byte[] Utf8(string text) => System.Text.Encoding.UTF8.GetBytes(text);
+}
