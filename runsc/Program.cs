@@ -1,11 +1,45 @@
+using Sandbox.Runsc.CommandLine;
+using Sandbox.Runsc.Commands;
+
 namespace Sandbox.Runsc;
 
-/// <summary>The entry point of the <c>runsc</c> binary.</summary>
+/// <summary>The entry point: finds the command and turns its failure into the one line and the exit code callers expect.</summary>
 internal static class Program
 {
     private static int Main(string[] args)
     {
-        Console.Error.WriteLine($"runsc: {args.Length} arguments, nothing here yet");
-        return 1;
+        string? log = null;
+        bool logIsJson = false;
+        try
+        {
+            Arguments global = Arguments.Parse("runsc", GlobalOptions.Flags, args, 1);
+            log = global.Get("log") is { Length: > 0 } file ? file : null;
+            logIsJson = global.Get("log-format") == "json";
+            if (global.Has("version"))
+                return VersionCommand.Print();
+            if (global.Positional.Count == 0)
+                return HelpCommand.PrintOverview(global.WantsHelp ? 1 : 2, global.WantsHelp ? 0 : 1);
+            if (global.WantsHelp)
+                return HelpCommand.PrintOverview(1, 0);
+            return RunCommand(GlobalOptions.From(global), [.. global.Positional]);
+        }
+        catch (Failure failure)
+        {
+            ErrorReport.Write(log, logIsJson, failure.Message);
+            return failure.ExitCode;
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            ErrorReport.Write(log, logIsJson, error.Message);
+            return 1;
+        }
+    }
+
+    private static int RunCommand(GlobalOptions options, string[] words)
+    {
+        Command command = CommandTable.Find(words[0])
+            ?? throw new Failure($"unknown command \"{words[0]}\"; \"runsc help\" lists them");
+        Arguments arguments = Arguments.Parse(command.Name, command.Flags, words.AsSpan(1), command.PositionalBeforeRest);
+        return arguments.WantsHelp ? HelpCommand.PrintCommand(command) : command.Run(options, arguments);
     }
 }

@@ -1,0 +1,22 @@
+using Sandbox.Runsc.CommandLine;
+
+namespace Sandbox.Runsc.Commands;
+
+/// <summary>All commands, in the order help lists them.</summary>
+internal static class CommandTable
+{
+    /// <summary>The command of that name, or null. A switch, so that starting one does not build all the others.</summary>
+    public static Command? Find(string name) => name switch
+    {
+        "help" => HelpCommand.Definition,
+        "spec" => SpecCommand.Definition,
+        _ => null,
+    };
+
+    /// <summary>The commands a person may want.</summary>
+    public static string[] Names { get; } =
+    [
+        "run", "do", "create", "start", "exec", "kill", "delete", "state", "list", "ps", "pause", "resume", "update",
+        "wait", "events", "spec", "features", "checkpoint", "restore", "help",
+    ];
+}

@@ -1,0 +1,92 @@
+using System.Text;
+using System.Text.Json;
+using Sandbox.Linux;
+using Sandbox.Runsc.CommandLine;
+
+namespace Sandbox.Runsc.State;
+
+/// <summary>
+/// One container's directory, held under its lock until disposed. Files: state.json (replaced atomically), config.json (the bundle's, as
+/// it was at create), lock, control.sock (the sandbox's, in the directory of the sandbox's own container).
+/// </summary>
+internal sealed class ContainerDirectory : IDisposable
+{
+    private readonly HostFd _lock;
+
+    public ContainerDirectory(string path, bool isNew)
+    {
+        const int exclusive = 2;
+        const OpenFlags flags = OpenFlags.ReadWrite | OpenFlags.CloseOnExec | OpenFlags.Create;
+        DirectoryPath = path;
+        if (HostFile.OpenAt(-100, Utf8("lock"), flags, 0x180).Failed(out int fd, out Errno error))
+            throw error == Errno.ENOENT ? new DirectoryNotFoundException(path) : new Failure($"open {path}/lock: {error}");
+        _lock = new HostFd(fd);
+        HostSyscall.CallRetrying(Sys.flock, fd, exclusive);
+        if (isNew || Directory.Exists(path))
+            return;
+        _lock.Dispose();
+        throw new DirectoryNotFoundException(path);
+    }
+
+    public string DirectoryPath { get; }
+
+    public string Id => Path.GetFileName(DirectoryPath);
+
+    /// <summary>The recorded state; null if create did not get so far.</summary>
+    public ContainerState? TryLoad()
+    {
+        string file = Path.Combine(DirectoryPath, "state.json");
+        if (!File.Exists(file))
+            return null;
+        try
+        {
+            return JsonSerializer.Deserialize(File.ReadAllBytes(file), StateJson.Default.ContainerState);
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The recorded state; a container whose creation never finished does not exist for its callers.</summary>
+    public ContainerState Load() => TryLoad() ?? throw new Failure($"container \"{Id}\" does not exist");
+
+    /// <summary>Replaces state.json in one step.</summary>
+    public void Save(ContainerState state) =>
+        Replace(Path.Combine(DirectoryPath, "state.json"), JsonSerializer.SerializeToUtf8Bytes(state, StateJson.Default.ContainerState));
+
+    /// <summary>Keeps the configuration for later commands (hooks).</summary>
+    public void SaveConfig(byte[] json) => File.WriteAllBytes(Path.Combine(DirectoryPath, "config.json"), json);
+
+    /// <summary>The kept configuration, or null.</summary>
+    public byte[]? LoadConfig()
+    {
+        string file = Path.Combine(DirectoryPath, "config.json");
+        return File.Exists(file) ? File.ReadAllBytes(file) : null;
+    }
+
+    /// <summary>Writes a file so that nobody ever sees half of it.</summary>
+    public static void Replace(string file, byte[] content)
+    {
+        string temporary = $"{file}.{Environment.ProcessId}.tmp";
+        File.WriteAllBytes(temporary, content);
+        File.Move(temporary, file, overwrite: true);
+    }
+
+    /// <summary>Removes the directory with all that is in it.</summary>
+    public void Remove()
+    {
+        try
+        {
+            Directory.Delete(DirectoryPath, recursive: true);
+        }
+        catch (DirectoryNotFoundException)
+        {
+            // Somebody removed it by hand.
+        }
+    }
+
+    public void Dispose() => _lock.Dispose();
+
+    private byte[] Utf8(string name) => Encoding.UTF8.GetBytes(Path.Combine(DirectoryPath, name));
+}

@@ -1,0 +1,73 @@
+using System.Text;
+using Sandbox.Linux;
+using Sandbox.Runsc.CommandLine;
+
+namespace Sandbox.Runsc.State;
+
+/// <summary>The --root directory: one directory per container, named exactly by its id.</summary>
+internal sealed class StateDirectory(string root)
+{
+    private const int IdLengthMax = 1024;
+
+    public string Root { get; } = root;
+
+    /// <summary>The rule runc has: letters, digits and <c>_ + - .</c>, but not "." or "..".</summary>
+    public static void CheckId(string id)
+    {
+        if (id.Length == 0)
+            throw new Failure("container id must not be empty");
+        if (id.Length > IdLengthMax || id is "." or "..")
+            throw new Failure($"invalid container id format: {id}");
+        foreach (char letter in id)
+        {
+            if (!char.IsAsciiLetterOrDigit(letter) && letter is not ('_' or '+' or '-' or '.'))
+                throw new Failure($"invalid container id format: {id}");
+        }
+    }
+
+    public string PathOf(string id) => Path.Combine(Root, id);
+
+    /// <summary>Makes the directory of a new container and locks it. Fails if there is one.</summary>
+    public ContainerDirectory Create(string id)
+    {
+        const uint ownerOnly = 0x1C0;
+        CheckId(id);
+        Directory.CreateDirectory(Root, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        byte[] path = Encoding.UTF8.GetBytes(PathOf(id) + '\0');
+        Errno error = HostDirectory.MakeDirectory(-100, path, ownerOnly);
+        return error switch
+        {
+            Errno.Ok => new ContainerDirectory(PathOf(id), isNew: true),
+            Errno.EEXIST => throw new Failure($"container with id \"{id}\" exists already"),
+            _ => throw new Failure($"mkdir {PathOf(id)}: {error}"),
+        };
+    }
+
+    /// <summary>The container's directory, locked, or null if there is no such container.</summary>
+    public ContainerDirectory? Find(string id)
+    {
+        CheckId(id);
+        try
+        {
+            return Directory.Exists(PathOf(id)) ? new ContainerDirectory(PathOf(id), isNew: false) : null;
+        }
+        catch (DirectoryNotFoundException)
+        {
+            return null; // Deleted while we waited for its lock.
+        }
+    }
+
+    /// <summary>As <see cref="Find"/>; fails with the words callers look for.</summary>
+    public ContainerDirectory Open(string id) =>
+        Find(id) ?? throw new Failure($"container \"{id}\" does not exist");
+
+    /// <summary>Ids of all containers, sorted.</summary>
+    public string[] List()
+    {
+        if (!Directory.Exists(Root))
+            return [];
+        string[] ids = Array.ConvertAll(Directory.GetDirectories(Root), static path => Path.GetFileName(path));
+        Array.Sort(ids, StringComparer.Ordinal);
+        return ids;
+    }
+}
