@@ -1,0 +1,50 @@
+using System.Text.Json.Serialization;
+
+namespace Sandbox.Sentry.Control;
+
+/// <summary>What a command asks. Descriptors come along in the order of the field comments.</summary>
+internal sealed class ControlRequest
+{
+    /// <summary>One of <see cref="ControlMethod"/>.</summary>
+    public string Method { get; set; } = string.Empty;
+    public string Container { get; set; } = string.Empty;
+
+    /// <summary>A number from Execute, or 0 for the container's first process.</summary>
+    public int Process { get; set; }
+    public int Signal { get; set; }
+    public bool All { get; set; }
+
+    /// <summary>For exec. Descriptors: monitor, then console, or standard input, output, error; then the extra ones.</summary>
+    public ProcessDescription? Execute { get; set; }
+
+    /// <summary>For create in a pod. Descriptors: monitor, console or the standard three, the extra ones, the Gofer's sockets.</summary>
+    public ContainerDescription? Create { get; set; }
+}
+
+/// <summary>The answer.</summary>
+internal sealed class ControlReply
+{
+    /// <summary>One line, or null for success.</summary>
+    public string? Error { get; set; }
+
+    /// <summary>For wait: the wait status (wait(2)).</summary>
+    public int Status { get; set; }
+
+    /// <summary>For exec: the process's number.</summary>
+    public int Process { get; set; }
+    public List<ProcessEntry>? Processes { get; set; }
+    public ContainerStatistics? Statistics { get; set; }
+}
+
+/// <summary>The names of what can be asked.</summary>
+internal static class ControlMethod
+{
+    public const string Create = "create", Start = "start", Execute = "exec", Signal = "signal", Wait = "wait",
+        Processes = "processes", Pause = "pause", Resume = "resume", Statistics = "statistics";
+}
+
+/// <summary>The generated readers and writers of control messages.</summary>
+[JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault)]
+[JsonSerializable(typeof(ControlRequest))]
+[JsonSerializable(typeof(ControlReply))]
+internal sealed partial class ControlJson : JsonSerializerContext;
