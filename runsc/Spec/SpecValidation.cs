@@ -8,7 +8,8 @@ internal static class SpecValidation
     private static readonly string[] _namespaceTypes =
         ["pid", "network", "mount", "ipc", "uts", "user", "cgroup", "time"];
 
-    private static readonly string[] _rlimitTypes =
+    /// <summary>In the order of their numbers (getrlimit(2)).</summary>
+    public static readonly string[] RlimitTypes =
     [
         "RLIMIT_CPU", "RLIMIT_FSIZE", "RLIMIT_DATA", "RLIMIT_STACK", "RLIMIT_CORE", "RLIMIT_RSS", "RLIMIT_NPROC",
         "RLIMIT_NOFILE", "RLIMIT_MEMLOCK", "RLIMIT_AS", "RLIMIT_LOCKS", "RLIMIT_SIGPENDING", "RLIMIT_MSGQUEUE",
@@ -52,7 +53,7 @@ internal static class SpecValidation
         for (int index = 0; index < limits.Length; index++)
         {
             string field = $"{prefix}rlimits[{index}]";
-            if (limits[index] is null || Array.IndexOf(_rlimitTypes, limits[index].Type) < 0)
+            if (limits[index] is null || Array.IndexOf(RlimitTypes, limits[index].Type) < 0)
                 Fail(file, field + ".type", $"\"{limits[index]?.Type}\" is not a resource limit");
             if (limits[index].Soft > limits[index].Hard)
                 Fail(file, field + ".soft", $"{limits[index].Soft} is above the hard limit {limits[index].Hard}");

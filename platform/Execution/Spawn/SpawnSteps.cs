@@ -56,7 +56,7 @@ public static class SpawnSteps
 
     /// <summary>
     /// Gives the program exactly <paramref name="fds"/>, as descriptors 0, 1, 2…; closes all others. -1 leaves a number closed.
-    /// They are first moved out of each other's way, above all of them.
+    /// They are first moved out of each other's way, above all of them. Others stay open until the program executes.
     /// </summary>
     public static void PassDescriptors(this SpawnScript script, ReadOnlySpan<int> fds)
     {
@@ -112,6 +112,24 @@ public static class SpawnSteps
     /// <summary>execveat(2) of a descriptor (AT_EMPTY_PATH): the last step.</summary>
     public static void Execute(
         this SpawnScript script, int fd, ReadOnlySpan<string> arguments, ReadOnlySpan<string> environment) =>
+        script.ExecuteArgument(fd, arguments, environment);
+
+    /// <summary>
+    /// <see cref="PassDescriptors"/> and <see cref="Execute"/>, where the program's own descriptor may be among the
+    /// numbers that are given away.
+    /// </summary>
+    public static void ExecuteWith(
+        this SpawnScript script, int fd, ReadOnlySpan<int> descriptors, ReadOnlySpan<string> arguments,
+        ReadOnlySpan<string> environment)
+    {
+        const int duplicateAbove = 1030; // F_DUPFD_CLOEXEC
+        SpawnStep program = script.Add("dup the program", Sys.fcntl, fd, duplicateAbove, descriptors.Length);
+        script.PassDescriptors(descriptors);
+        script.ExecuteArgument(script.ResultOf(program), arguments, environment);
+    }
+
+    private static void ExecuteArgument(
+        this SpawnScript script, SpawnArgument fd, ReadOnlySpan<string> arguments, ReadOnlySpan<string> environment) =>
         script.Add(
             $"execute {(arguments.Length > 0 ? arguments[0] : "?")}", Sys.execveat, fd, script.Text(string.Empty),
             script.Texts(arguments), script.Texts(environment), (long)AtFlags.EmptyPath);

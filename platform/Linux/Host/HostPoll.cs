@@ -2,32 +2,47 @@ using System.Runtime.InteropServices;
 
 namespace Sandbox.Linux;
 
-/// <summary>poll(2) on one or two descriptors.</summary>
+/// <summary>struct pollfd.</summary>
+[StructLayout(LayoutKind.Sequential)]
+public struct PollFd(int fd, PollEvents events)
+{
+    /// <summary>Negative numbers are skipped.</summary>
+    public int Fd = fd;
+    private readonly ushort _events = (ushort)events;
+    private readonly ushort _found;
+
+    /// <summary>What was found; Error, HangUp and Invalid without having been asked for.</summary>
+    public readonly PollEvents Found => (PollEvents)_found;
+}
+
+/// <summary>poll(2).</summary>
 public static unsafe class HostPoll
 {
-    [StructLayout(LayoutKind.Sequential)]
-    private struct Entry
+    /// <summary>
+    /// Waits until something is found, and gives the number of descriptors that have it; 0 after the timeout (milliseconds, -1: none).
+    /// Errors: EINTR.
+    /// </summary>
+    public static Result<int> Wait(Span<PollFd> fds, int timeoutMilliseconds)
     {
-        public int Fd;
-        public short Events;
-        public short Result;
+        fixed (PollFd* start = fds)
+            return HostSyscall.AsInt(HostSyscall.Call(Sys.poll, (long)start, fds.Length, timeoutMilliseconds));
     }
 
     /// <summary>What is ready on <paramref name="fd"/> at this moment.</summary>
     public static PollEvents Now(int fd, PollEvents events)
     {
-        Entry entry = new() { Fd = fd, Events = (short)events };
+        PollFd entry = new(fd, events);
         HostSyscall.CallRetrying(Sys.poll, (long)&entry, 1, 0);
-        return (PollEvents)(ushort)entry.Result;
+        return entry.Found;
     }
 
     /// <summary>Waits until one of the two is readable (or in error); true for each that is.</summary>
     public static (bool First, bool Second) WaitReadable(int first, int second)
     {
-        Entry* entries = stackalloc Entry[2];
-        entries[0] = new Entry { Fd = first, Events = (short)PollEvents.In };
-        entries[1] = new Entry { Fd = second, Events = (short)PollEvents.In };
+        PollFd* entries = stackalloc PollFd[2];
+        entries[0] = new PollFd(first, PollEvents.In);
+        entries[1] = new PollFd(second, PollEvents.In);
         HostSyscall.CallRetrying(Sys.poll, (long)entries, 2, -1);
-        return (entries[0].Result != 0, entries[1].Result != 0);
+        return (entries[0].Found != 0, entries[1].Found != 0);
     }
 }

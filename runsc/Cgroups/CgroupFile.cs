@@ -1,0 +1,47 @@
+using System.Globalization;
+using System.Text;
+using Sandbox.Linux;
+using Sandbox.Runsc.CommandLine;
+
+namespace Sandbox.Runsc.Cgroups;
+
+/// <summary>Control files of cgroups: one write(2) each.</summary>
+internal static class CgroupFile
+{
+    public static Errno TryWrite(string path, string value)
+    {
+        if (HostFile.OpenAt(-100, Encoding.UTF8.GetBytes(path), OpenFlags.WriteOnly | OpenFlags.CloseOnExec)
+            .Failed(out int file, out Errno error))
+        {
+            return error;
+        }
+
+        HostFile.Write(file, Encoding.ASCII.GetBytes(value)).Failed(out _, out error);
+        HostFile.Close(file);
+        return error;
+    }
+
+    /// <summary>Writes a limit that was asked for; a file this host does not have is no error, a refused value is.</summary>
+    public static void Write(string path, string value)
+    {
+        Errno error = TryWrite(path, value);
+        if (error is not (Errno.Ok or Errno.ENOENT or Errno.EROFS or Errno.EACCES or Errno.EPERM))
+            throw new Failure($"write {value} to {path}: {error}");
+    }
+
+    /// <inheritdoc cref="Write(string, string)"/>
+    public static void Write(string path, long value) => Write(path, value.ToString(CultureInfo.InvariantCulture));
+
+    /// <summary>The file's text without line end, or nothing.</summary>
+    public static string Read(string path)
+    {
+        try
+        {
+            return File.ReadAllText(path).TrimEnd('\n');
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            return string.Empty;
+        }
+    }
+}

@@ -1,0 +1,160 @@
+using System.Globalization;
+using System.Text;
+using Sandbox.Linux;
+using Sandbox.Platform.Spawn;
+using Sandbox.Runsc.CommandLine;
+
+namespace Sandbox.Runsc.Launch;
+
+/// <summary>
+/// A further process of this program in namespaces of its own, with an empty root directory but for /proc, an empty
+/// environment and exactly the given descriptors: the Sentry, or a Gofer.
+/// </summary>
+internal sealed class ConfinedChild : IDisposable
+{
+    /// <summary>The user and group "nobody".</summary>
+    private const uint NobodyId = 65534;
+
+    private const CloneFlags Namespaces = CloneFlags.NewUser | CloneFlags.NewPid | CloneFlags.NewMount | CloneFlags.NewNet
+        | CloneFlags.NewIpc | CloneFlags.NewUts | CloneFlags.NewCgroup;
+
+    private readonly SpawnScript _script = new(Namespaces);
+    private readonly string _what;
+    private readonly bool _keepsOwners;
+    private readonly uint _callerId = (uint)HostSyscall.Call(Sys.geteuid);
+    private readonly uint _callerGroup = (uint)HostSyscall.Call(Sys.getegid);
+
+    /// <param name="what">Its name in errors: "sentry".</param>
+    /// <param name="keepsOwners">
+    /// It sees all ids of the host, as its root; else it is nobody, and there is no other id in its namespace.
+    /// </param>
+    private ConfinedChild(string what, bool keepsOwners) => (_what, _keepsOwners) = (what, keepsOwners);
+
+    public int ProcessId => _script.ProcessId;
+
+    /// <summary>The caller's to dispose.</summary>
+    public HostFd PidFd => _script.PidFd!;
+
+    /// <summary>Prepares the Sentry: nobody, with clocks that start now.</summary>
+    public static ConfinedChild Sentry(HostFd program, ReadOnlySpan<string> arguments, Descriptors descriptors)
+    {
+        ConfinedChild child = new("sentry", keepsOwners: false);
+        child.AddSteps(program, arguments, descriptors, startsClocks: true);
+        return child;
+    }
+
+    /// <summary>Prepares a Gofer: root of a namespace that maps every id to itself, so that files keep their owners.</summary>
+    public static ConfinedChild Gofer(HostFd program, ReadOnlySpan<string> arguments, Descriptors descriptors)
+    {
+        ConfinedChild child = new("gofer", keepsOwners: true);
+        child.AddSteps(program, arguments, descriptors, startsClocks: false);
+        return child;
+    }
+
+    /// <summary>Clones it, gives it its ids, and lets it run.</summary>
+    public void Start()
+    {
+        if (_script.Start() is not Errno.Ok and Errno error)
+        {
+            throw new Failure(error == Errno.EPERM
+                ? $"start the {_what}: user namespaces are not permitted on this host"
+                : $"start the {_what}: clone: {error}");
+        }
+
+        string process = string.Create(CultureInfo.InvariantCulture, $"/proc/{_script.ProcessId}");
+        if (_callerId == 0)
+        {
+            string map = _keepsOwners ? "0 0 4294967295" : $"{NobodyId} {NobodyId} 1";
+            Write($"{process}/uid_map", map);
+            Write($"{process}/gid_map", map);
+        }
+        else
+        {
+            uint inside = _keepsOwners ? 0 : NobodyId;
+            Write($"{process}/setgroups", "deny");
+            Write($"{process}/uid_map", $"{inside} {_callerId} 1");
+            Write($"{process}/gid_map", $"{inside} {_callerGroup} 1");
+        }
+    }
+
+    /// <summary>Lets it go on, once it is in its cgroups.</summary>
+    public void Release() => _script.Release();
+
+    /// <summary>Waits until it executes; fails with the step that did not work.</summary>
+    public void Finish()
+    {
+        SpawnOutcome outcome = _script.Finish();
+        if (!outcome.Succeeded)
+            throw new Failure($"start the {_what}: {outcome}");
+    }
+
+    public void Dispose() => _script.Dispose();
+
+    private void AddSteps(HostFd program, ReadOnlySpan<string> arguments, Descriptors descriptors, bool startsClocks)
+    {
+        const int noNewPrivileges = 38;
+        _script.AddWaitForRelease();
+        _script.Add("setsid", Sys.setsid);
+        _script.ResetSignals();
+        if (startsClocks)
+            AddClocks();
+        if (_callerId == 0)
+            _script.Add("setgroups", Sys.setgroups, 0, 0);
+        uint id = _keepsOwners ? 0 : NobodyId;
+        _script.Add("setresgid", Sys.setresgid, id, id, id);
+        _script.Add("setresuid", Sys.setresuid, id, id, id);
+        AddRoot();
+        _script.Control("PR_SET_NO_NEW_PRIVS", noNewPrivileges, 1);
+        _script.ExecuteWith(program.Number, descriptors.All, arguments, []);
+    }
+
+    /// <summary>
+    /// A time namespace whose monotonic clocks start at zero: guests read them without a system call. Children have it at
+    /// once, the Sentry itself from its execution on (Linux 6.1).
+    /// </summary>
+    private void AddClocks()
+    {
+        Timespec monotonic = Timespec.FromNanoseconds(HostClock.Now(HostClock.Monotonic));
+        Timespec boot = Timespec.FromNanoseconds(HostClock.Now(HostClock.Boottime));
+        _script.Add("unshare the clocks", Sys.unshare, (long)CloneFlags.NewTime);
+        _script.WriteFile(
+            "/proc/self/timens_offsets",
+            string.Create(
+                CultureInfo.InvariantCulture,
+                $"monotonic {-monotonic.Seconds - 1} {1_000_000_000 - monotonic.Nanoseconds}\n"
+                + $"boottime {-boot.Seconds - 1} {1_000_000_000 - boot.Nanoseconds}\n"));
+    }
+
+    /// <summary>A read-only tmpfs with nothing in it but /proc, which shows processes of the own pid namespace only.</summary>
+    private void AddRoot()
+    {
+        const ulong readOnly = 1, noSetUid = 2, noDevices = 4, noExecute = 8, remount = 32, bind = 4096, recursive = 0x4000,
+            isPrivate = 1 << 18;
+        const int detach = 2;
+        const ulong safe = noSetUid | noDevices | noExecute;
+        _script.Mount("none", "/", null, isPrivate | recursive);
+        // Mounted while the host's own /proc is still seen, as the kernel demands of a new user namespace.
+        _script.Mount("tmpfs", "/tmp", "tmpfs", safe, "mode=0555,size=64k,nr_inodes=16");
+        _script.MakeDirectory("/tmp/proc", 0x16D);
+        _script.Mount("proc", "/tmp/proc", "proc", safe | readOnly, "subset=pid");
+        _script.ChangeDirectory("/tmp");
+        _script.PivotRoot(".", ".");
+        _script.Unmount(".", detach);
+        _script.ChangeDirectory("/");
+        _script.Mount("none", "/", null, remount | bind | readOnly | safe);
+    }
+
+    private static void Write(string path, string text)
+    {
+        if (HostFile.OpenAt(-100, Encoding.ASCII.GetBytes(path), OpenFlags.WriteOnly | OpenFlags.CloseOnExec)
+            .Failed(out int file, out Errno error))
+        {
+            throw new Failure($"open {path}: {error}");
+        }
+
+        bool failed = HostFile.Write(file, Encoding.ASCII.GetBytes(text)).Failed(out _, out error);
+        HostFile.Close(file);
+        if (failed)
+            throw new Failure($"write {path}: {error}");
+    }
+}

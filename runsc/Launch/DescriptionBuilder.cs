@@ -1,0 +1,135 @@
+using Sandbox.Gofer.Protocol;
+using Sandbox.Runsc.CommandLine;
+using Sandbox.Runsc.Spec;
+using Sandbox.Sentry.Control;
+
+namespace Sandbox.Runsc.Launch;
+
+/// <summary>Turns config.json into what the Sentry is told, opening the host's files on the way.</summary>
+internal static class DescriptionBuilder
+{
+    public static ContainerDescription Build(
+        string id, string bundle, Specification specification, GlobalOptions options, HostRoots roots)
+    {
+        LinuxSpec linux = specification.Linux ?? new LinuxSpec();
+        return new ContainerDescription
+        {
+            Id = id,
+            Process = Build(specification.Process!),
+            Hostname = string.IsNullOrEmpty(specification.Hostname) ? "localhost" : specification.Hostname,
+            Domainname = specification.Domainname ?? string.Empty,
+            Mounts = Mounts(bundle, specification, options, roots),
+            RootIsReadOnly = specification.Root!.Readonly,
+            OverlaysRoot = options.OverlaysRoot,
+            RootIsExclusive = !options.SharedFileAccess,
+            MaskedPaths = linux.MaskedPaths ?? [],
+            ReadOnlyPaths = linux.ReadonlyPaths ?? [],
+            Devices = Array.ConvertAll(linux.Devices ?? [], Device),
+            Sysctl = linux.Sysctl ?? [],
+            MemoryLimitBytes = Math.Max(0, linux.Resources?.Memory?.Limit ?? 0),
+            TasksMax = Math.Max(0, linux.Resources?.Pids?.Limit ?? 0),
+        };
+    }
+
+    public static ProcessDescription Build(ProcessSpec process)
+    {
+        UserSpec user = process.User ?? new UserSpec();
+        CapabilitiesSpec capabilities = process.Capabilities ?? new CapabilitiesSpec();
+        return new ProcessDescription
+        {
+            Args = process.Args!,
+            Env = process.Env ?? [],
+            Cwd = process.Cwd!,
+            UserId = user.Uid,
+            GroupId = user.Gid,
+            AdditionalGroups = user.AdditionalGids ?? [],
+            Umask = user.Umask,
+            Bounding = CapabilityNames.Mask(capabilities.Bounding),
+            Effective = CapabilityNames.Mask(capabilities.Effective),
+            Permitted = CapabilityNames.Mask(capabilities.Permitted),
+            Inheritable = CapabilityNames.Mask(capabilities.Inheritable),
+            Ambient = CapabilityNames.Mask(capabilities.Ambient),
+            Limits = Array.ConvertAll(process.Rlimits ?? [], static limit => new LimitDescription
+            {
+                Resource = Array.IndexOf(SpecValidation.RlimitTypes, limit.Type),
+                Soft = limit.Soft,
+                Hard = limit.Hard,
+            }),
+            NoNewPrivileges = process.NoNewPrivileges,
+            OomScoreAdjust = process.OomScoreAdj ?? 0,
+            HasTerminal = process.Terminal,
+        };
+    }
+
+    /// <summary>The root file system's directory on the host.</summary>
+    public static string RootfsPath(string bundle, Specification specification) =>
+        Path.GetFullPath(specification.Root!.Path!, bundle);
+
+    private static MountDescription[] Mounts(
+        string bundle, Specification specification, GlobalOptions options, HostRoots roots)
+    {
+        List<MountDescription> mounts = [];
+        string rootfs = RootfsPath(bundle, specification);
+        bool writable = !options.OverlaysRoot && !specification.Root!.Readonly;
+        (int root, bool isFile) = roots.Open(
+            rootfs, "root.path", writable ? RootFlags.Writable | RootFlags.DeviceNodes : RootFlags.None, recursive: true);
+        if (isFile)
+            throw new Failure($"config.json: root.path: {rootfs}: not a directory");
+        mounts.Add(new MountDescription
+        {
+            Destination = "/", Type = "bind", Source = rootfs, GoferRoot = root,
+            Flags = specification.Root!.Readonly ? MountOptions.ReadOnly : 0,
+        });
+
+        MountSpec[] specified = specification.Mounts ?? [];
+        for (int index = 0; index < specified.Length; index++)
+            mounts.Add(Mount(bundle, specified[index], index, roots));
+        return [.. mounts];
+    }
+
+    private static MountDescription Mount(string bundle, MountSpec mount, int index, HostRoots roots)
+    {
+        (ulong flags, string data) = MountOptions.Parse(mount.Options ?? []);
+        string destination = mount.Destination!;
+        MountDescription description = new()
+        {
+            Destination = destination.StartsWith('/') ? destination : "/" + destination,
+            Type = mount.Type ?? string.Empty,
+            Source = mount.Source ?? string.Empty,
+            Flags = flags,
+            Data = data,
+        };
+        if (mount.Type != "bind" && (flags & MountOptions.Bind) == 0)
+        {
+            if (string.IsNullOrEmpty(mount.Type))
+                throw new Failure($"config.json: mounts[{index}].type: must not be empty");
+            return description;
+        }
+
+        if (string.IsNullOrEmpty(mount.Source))
+            throw new Failure($"config.json: mounts[{index}].source: must not be empty");
+        string source = Path.GetFullPath(mount.Source, bundle);
+        bool readOnly = (flags & MountOptions.ReadOnly) != 0;
+        (description.GoferRoot, description.IsFile) = roots.Open(
+            source, $"mounts[{index}].source", readOnly ? RootFlags.None : RootFlags.Writable,
+            (flags & MountOptions.Recursive) != 0);
+        description.Type = "bind";
+        description.Source = source;
+        return description;
+    }
+
+    private static DeviceDescription Device(DeviceSpec device)
+    {
+        const uint characterDevice = 0x2000, blockDevice = 0x6000, fifo = 0x1000, permissions = 0xFFF, ordinary = 0x1B6;
+        uint type = device.Type switch { "b" => blockDevice, "p" => fifo, _ => characterDevice };
+        return new DeviceDescription
+        {
+            Path = device.Path!,
+            Mode = type | ((device.FileMode ?? ordinary) & permissions),
+            Major = (uint)device.Major,
+            Minor = (uint)device.Minor,
+            UserId = device.Uid ?? 0,
+            GroupId = device.Gid ?? 0,
+        };
+    }
+}
