@@ -64,9 +64,12 @@ internal sealed class CgroupSet
     }
 
     /// <summary>Moves a process there.</summary>
-    public void Join(int processId)
+    public void Join(int processId) => Join(Directories, processId);
+
+    /// <summary>Moves a process to existing cgroups.</summary>
+    public static void Join(string[] directories, int processId)
     {
-        foreach ((_, string directory) in _members)
+        foreach (string directory in directories)
             CgroupFile.TryWrite($"{directory}/cgroup.procs", processId.ToString(CultureInfo.InvariantCulture));
     }
 

@@ -8,8 +8,26 @@ internal static class CommandTable
     /// <summary>The command of that name, or null. A switch, so that starting one does not build all the others.</summary>
     public static Command? Find(string name) => name switch
     {
-        "help" => HelpCommand.Definition,
+        "run" => RunCommand.Definition,
+        "do" => DoCommand.Definition,
+        "create" => CreateCommand.Definition,
+        "start" => StartCommand.Definition,
+        "exec" => ExecCommand.Definition,
+        "kill" => KillCommand.Definition,
+        "delete" => DeleteCommand.Definition,
+        "state" => StateCommand.Definition,
+        "list" => ListCommand.Definition,
+        "ps" => PsCommand.Definition,
+        "pause" => PauseCommand.Pause,
+        "resume" => PauseCommand.Resume,
+        "update" => UpdateCommand.Definition,
+        "wait" => WaitCommand.Definition,
+        "events" => EventsCommand.Definition,
         "spec" => SpecCommand.Definition,
+        "features" => FeaturesCommand.Definition,
+        "checkpoint" => CheckpointCommand.Checkpoint,
+        "restore" => CheckpointCommand.Restore,
+        "help" => HelpCommand.Definition,
         _ => null,
     };
 

@@ -1,0 +1,236 @@
+using System.Text.Json;
+using Sandbox.Linux;
+using Sandbox.Runsc.Boot;
+using Sandbox.Runsc.Cgroups;
+using Sandbox.Runsc.CommandLine;
+using Sandbox.Runsc.Spec;
+using Sandbox.Runsc.State;
+using Sandbox.Sentry.Control;
+
+namespace Sandbox.Runsc.Launch;
+
+/// <summary>What create and run are asked for.</summary>
+/// <param name="Bundle">Absolute path.</param>
+/// <param name="Console">The slave of the container's terminal, or -1.</param>
+/// <param name="PreserveFds">How many descriptors from 3 on the container gets.</param>
+internal sealed record LaunchRequest(string Bundle, int Console, int PreserveFds);
+
+/// <summary>
+/// Makes a container: cgroups, Gofer, Sentry and monitor, up to the point where only start is missing. Undoes all of it when something
+/// fails; what a killed command leaves ends by itself, for every part of it waits for another's end of file.
+/// </summary>
+internal sealed class ContainerLaunch : IDisposable
+{
+    private const int GoferConnections = 3;
+    private readonly GlobalOptions _options;
+    private readonly ContainerDirectory _directory;
+    private readonly Specification _specification;
+    private readonly LaunchRequest _request;
+    private readonly ContainerState _state;
+    private readonly List<IDisposable> _owned = [];
+    private readonly List<HostFd> _children = [];
+
+    public ContainerLaunch(
+        GlobalOptions options, ContainerDirectory directory, Specification specification, LaunchRequest request)
+    {
+        (_options, _directory, _specification, _request) = (options, directory, specification, request);
+        _state = new ContainerState
+        {
+            Id = directory.Id,
+            SandboxId = directory.Id,
+            Bundle = request.Bundle,
+            Rootfs = DescriptionBuilder.RootfsPath(request.Bundle, specification),
+            OciVersion = specification.OciVersion!,
+            Created = DateTime.UtcNow.ToString("O", System.Globalization.CultureInfo.InvariantCulture),
+            OwnerId = (uint)HostSyscall.Call(Sys.geteuid),
+            Annotations = specification.Annotations,
+        };
+    }
+
+    public ContainerState State => _state;
+
+    /// <summary>Makes it; afterwards the state is saved as created.</summary>
+    public void Run()
+    {
+        CgroupSet cgroups = CgroupSet.For(_specification.Linux, _options);
+        _state.Cgroups = cgroups.Directories;
+        _directory.Save(_state);
+        try
+        {
+            cgroups.Create(_specification.Linux?.Resources);
+            StartProcesses(cgroups);
+            Hooks.Run(_specification.Hooks?.Prestart, "prestart", _state, ContainerPhase.Creating);
+            Hooks.Run(_specification.Hooks?.CreateRuntime, "createRuntime", _state, ContainerPhase.Creating);
+            Hooks.Run(_specification.Hooks?.CreateContainer, "createContainer", _state, ContainerPhase.Creating);
+            _state.Phase = ContainerPhase.Created;
+            _directory.Save(_state);
+        }
+        catch
+        {
+            KillChildren();
+            CgroupSet.Remove(_state.Cgroups);
+            throw;
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (IDisposable owned in _owned)
+            owned.Dispose();
+        foreach (HostFd child in _children)
+            child.Dispose();
+    }
+
+    private void StartProcesses(CgroupSet cgroups)
+    {
+        HostFd program = Own(OpenFile("/proc/self/exe", OpenFlags.Path));
+        HostFd nullFile = Own(OpenFile("/dev/null", OpenFlags.ReadWrite));
+        HostFd? log = OpenLog();
+        (HostFd errorsRead, HostFd errorsWrite) = Pipe();
+        (HostFd statusRead, HostFd statusWrite) = Pipe();
+        (HostFd monitorEnd, HostFd sentryEnd) = Pair(SocketType.SequencedPacket);
+        HostFd[] goferEnds = new HostFd[GoferConnections], clientEnds = new HostFd[GoferConnections];
+        for (int index = 0; index < GoferConnections; index++)
+            (goferEnds[index], clientEnds[index]) = Pair(SocketType.SequencedPacket);
+
+        HostRoots roots = Own(new HostRoots());
+        ContainerDescription container = DescriptionBuilder.Build(
+            _directory.Id, _request.Bundle, _specification, _options, roots);
+        container.Process.ExtraDescriptors = _request.PreserveFds;
+
+        ConfinedChild gofer = Own(PrepareGofer(program, nullFile, log ?? errorsWrite, roots, goferEnds));
+        gofer.Start();
+        _children.Add(gofer.PidFd);
+        HostFd listener = Own(ControlClient.Listen(_directory.DirectoryPath));
+        ConfinedChild sentry = Own(PrepareSentry(
+            container, new SentryFds(program, nullFile, errorsWrite, statusWrite, sentryEnd, listener, log, clientEnds)));
+        sentry.Start();
+        _children.Add(sentry.PidFd);
+        cgroups.Join(gofer.ProcessId);
+        gofer.Release();
+        cgroups.Join(sentry.ProcessId);
+        sentry.Release();
+        MonitorProcess monitor = Own(MonitorProcess.ForContainer(
+            _specification.Linux?.Namespaces ?? [], _state.Rootfs, monitorEnd, nullFile, _request.Console));
+        monitor.Start();
+        _children.Add(monitor.PidFd);
+        cgroups.Join(monitor.ProcessId);
+        monitor.Release();
+
+        gofer.Finish();
+        sentry.Finish();
+        monitor.Finish();
+        _state.Gofer = ProcessIdentity.Of(gofer.ProcessId);
+        _state.Sentry = ProcessIdentity.Of(sentry.ProcessId);
+        _state.Monitor = ProcessIdentity.Of(monitor.ProcessId);
+        // Our copies go: each side must see the end of the others.
+        foreach (HostFd mine in (ReadOnlySpan<HostFd>)[errorsWrite, statusWrite, monitorEnd, sentryEnd, .. goferEnds, .. clientEnds])
+            mine.Dispose();
+        BootStatus.Await(statusRead, errorsRead);
+    }
+
+    private static ConfinedChild PrepareGofer(
+        HostFd program, HostFd nullFile, HostFd errors, HostRoots roots, HostFd[] sockets)
+    {
+        Descriptors descriptors = new();
+        descriptors.Add([nullFile.Number, nullFile.Number, errors.Number]);
+        List<string> arguments = ["runsc-gofer", "gofer"];
+        foreach (HostFd socket in sockets)
+            arguments.Add($"--socket={descriptors.Add(socket.Number)}");
+        roots.Pass(descriptors, arguments);
+        return ConfinedChild.Gofer(program, arguments.ToArray(), descriptors);
+    }
+
+    private ConfinedChild PrepareSentry(ContainerDescription container, SentryFds fds)
+    {
+        const int standardFds = 3, firstExtra = 3;
+        Descriptors descriptors = new();
+        descriptors.Add([fds.Null.Number, fds.Null.Number, fds.Errors.Number]);
+        HostFd description = CreateMemory();
+        descriptors.Add(description.Number);
+        BootDescription boot = new()
+        {
+            Container = container,
+            Platform = _options.Platform,
+            Network = _options.Network,
+            IsDebug = _options.Debug,
+            Strace = _options.Strace,
+            DirectMemory = _options.DirectMemory,
+            ControlFd = descriptors.Add(fds.Listener.Number),
+            StatusFd = descriptors.Add(fds.Status.Number),
+            MonitorFd = descriptors.Add(fds.Monitor.Number),
+            CpuInfoFd = descriptors.Add(Own(OpenFile("/proc/cpuinfo", OpenFlags.ReadOnly)).Number),
+            LogFd = fds.Log is null ? -1 : descriptors.Add(fds.Log.Number),
+            GoferFds = descriptors.Add(Array.ConvertAll(fds.Gofer, static socket => socket.Number)),
+        };
+        if (_request.Console >= 0)
+            boot.ConsoleFd = descriptors.Add(_request.Console);
+        else
+            boot.StandardFds = descriptors.Add([0, 1, standardFds - 1]);
+        boot.ExtraFds = new int[_request.PreserveFds];
+        for (int index = 0; index < _request.PreserveFds; index++)
+            boot.ExtraFds[index] = descriptors.Add(firstExtra + index);
+        if (HostFile.WriteAt(description.Number, JsonSerializer.SerializeToUtf8Bytes(boot, BootJson.Default.BootDescription), 0)
+            .Failed(out _, out Errno error))
+        {
+            throw new Failure($"describe the container to the sentry: {error}");
+        }
+
+        return ConfinedChild.Sentry(fds.Program, ["runsc-sentry", "boot"], descriptors);
+    }
+
+    /// <summary>A directory when it ends in a slash, with a file per container in it.</summary>
+    private HostFd? OpenLog()
+    {
+        if (_options.DebugLog is not { } path)
+            return null;
+        if (path.EndsWith('/'))
+        {
+            Directory.CreateDirectory(path);
+            path += $"runsc.{_directory.Id}.log";
+        }
+
+        return Own(OpenFile(path, OpenFlags.WriteOnly | OpenFlags.Append | OpenFlags.Create));
+    }
+
+    private static HostFd OpenFile(string path, OpenFlags flags)
+    {
+        const uint mode = 0x1A4;
+        return HostFile.OpenAt(-100, System.Text.Encoding.UTF8.GetBytes(path), flags | OpenFlags.CloseOnExec, mode)
+            .Failed(out int fd, out Errno error)
+            ? throw new Failure($"open {path}: {HostRoots.Describe(error)}")
+            : new HostFd(fd);
+    }
+
+    private HostFd CreateMemory() => HostFile.CreateMemory("runsc-boot\0"u8, 1).Failed(out int fd, out Errno error)
+        ? throw new Failure($"memfd_create: {error}")
+        : Own(new HostFd(fd));
+
+    private (HostFd Read, HostFd Write) Pipe() => HostChild.CreatePipe().Failed(out (HostFd Read, HostFd Write) pipe, out Errno error)
+        ? throw new Failure($"pipe: {error}")
+        : (Own(pipe.Read), Own(pipe.Write));
+
+    private (HostFd First, HostFd Second) Pair(SocketType type) =>
+        HostSocket.CreatePair(type).Failed(out (HostFd First, HostFd Second) pair, out Errno error)
+            ? throw new Failure($"socketpair: {error}")
+            : (Own(pair.First), Own(pair.Second));
+
+    private T Own<T>(T item)
+        where T : IDisposable
+    {
+        _owned.Add(item);
+        return item;
+    }
+
+    private void KillChildren()
+    {
+        const int kill = 9, limitMilliseconds = 10_000;
+        foreach (HostFd child in _children)
+            HostChild.Signal(child, kill);
+        foreach (HostFd child in _children)
+            HostChild.WaitForEnd(child, limitMilliseconds);
+    }
+
+    private sealed record SentryFds(
+        HostFd Program, HostFd Null, HostFd Errors, HostFd Status, HostFd Monitor, HostFd Listener, HostFd? Log, HostFd[] Gofer);
+}

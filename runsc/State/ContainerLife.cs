@@ -1,0 +1,76 @@
+using Sandbox.Linux;
+using Sandbox.Runsc.Cgroups;
+using Sandbox.Runsc.CommandLine;
+using Sandbox.Runsc.Launch;
+using Sandbox.Runsc.Spec;
+
+namespace Sandbox.Runsc.State;
+
+/// <summary>What can be said of and done to a container whatever state its processes are in.</summary>
+internal static class ContainerLife
+{
+    private const int Kill = 9, EndLimitMilliseconds = 10_000;
+
+    /// <summary>"creating", "created", "running", "paused" or "stopped".</summary>
+    public static string Status(ContainerState state)
+    {
+        if (state.Phase == ContainerPhase.Creating && state.Monitor.Id == 0)
+            return "creating";
+        return state.Monitor.IsAlive && state.Sentry.IsAlive ? StateOutput.NameOf(state.Phase) : "stopped";
+    }
+
+    /// <summary>The connection to a container's sandbox; fails with "container not running" if it is over.</summary>
+    public static ControlClient Connect(StateDirectory states, ContainerState state)
+    {
+        if (Status(state) == "stopped")
+            throw new Failure("container not running");
+        return ControlClient.TryConnect(states.PathOf(state.SandboxId)) ?? throw new Failure("container not running");
+    }
+
+    /// <summary>Ends whatever is left of it and removes every trace.</summary>
+    public static void Destroy(ContainerDirectory directory)
+    {
+        if (directory.TryLoad() is { } state)
+        {
+            EndProcesses(state);
+            CgroupSet.Remove(state.Cgroups);
+            RunPoststopHooks(directory, state);
+        }
+
+        directory.Remove();
+    }
+
+    private static void EndProcesses(ContainerState state)
+    {
+        bool isSandbox = state.SandboxId == state.Id;
+        // The monitor first: its end alone tells a Sentry that survives (a pod's) to end the container.
+        ReadOnlySpan<ProcessIdentity> processes = isSandbox
+            ? [state.Monitor, state.Sentry, state.Gofer]
+            : [state.Monitor, state.Gofer];
+        foreach (ProcessIdentity process in processes)
+        {
+            if (process.Open().Failed(out HostFd? pidFd, out _))
+                continue;
+            using (pidFd)
+            {
+                HostChild.Signal(pidFd, Kill);
+                if (!HostChild.WaitForEnd(pidFd, EndLimitMilliseconds))
+                    throw new Failure($"process {process.Id} does not end");
+            }
+        }
+    }
+
+    private static void RunPoststopHooks(ContainerDirectory directory, ContainerState state)
+    {
+        if (directory.LoadConfig() is not { } json)
+            return;
+        try
+        {
+            Hooks.RunAll(SpecReader.Parse(json, "config.json").Hooks?.Poststop, state, "stopped");
+        }
+        catch (Failure)
+        {
+            // It was valid when the container was made; a damaged copy must not keep it from being deleted.
+        }
+    }
+}
