@@ -8,6 +8,11 @@ internal static class Program
 {
     private static int Main(string[] args)
     {
+        // The other two processes of a sandbox are this program, too; nothing of the command line concerns them.
+        if (args is ["boot"])
+            return Boot.SentryMain.Run();
+        if (args is ["gofer", ..])
+            return Gofer.GoferMain.Run(args.AsSpan(1));
         string? log = null;
         bool logIsJson = false;
         try

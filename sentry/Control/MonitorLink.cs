@@ -16,15 +16,24 @@ internal sealed class MonitorLink
     private readonly int _process;
     private readonly bool _hasTerminal;
     private readonly HostFd _socket;
+    private readonly ManualResetEventSlim? _sandboxEnded;
     private volatile bool _isOver;
 
-    private MonitorLink(ISandboxControl control, string container, int process, bool hasTerminal, HostFd socket) =>
-        (_control, _container, _process, _hasTerminal, _socket) = (control, container, process, hasTerminal, socket);
+    private MonitorLink(
+        ISandboxControl control, string container, int process, bool hasTerminal, HostFd socket, ManualResetEventSlim? sandboxEnded) =>
+        (_control, _container, _process, _hasTerminal, _socket, _sandboxEnded) =
+            (control, container, process, hasTerminal, socket, sandboxEnded);
 
-    /// <summary>Serves a monitor until its process is over; takes the socket. Fails as <see cref="ISandboxControl.OnExit"/> does.</summary>
-    public static string? Attach(ISandboxControl control, string container, int process, bool hasTerminal, HostFd socket)
+    /// <summary>
+    /// Serves a monitor until its process is over; takes the socket. Fails as <see cref="ISandboxControl.OnExit"/> does.
+    /// With <paramref name="sandboxEnded"/>, which is then set, the sandbox ends with the process: the socket stays open until
+    /// the Sentry is gone, so that whoever waits for the monitor finds no Sentry any more.
+    /// </summary>
+    public static string? Attach(
+        ISandboxControl control, string container, int process, bool hasTerminal, HostFd socket,
+        ManualResetEventSlim? sandboxEnded = null)
     {
-        MonitorLink link = new(control, container, process, hasTerminal, socket);
+        MonitorLink link = new(control, container, process, hasTerminal, socket, sandboxEnded);
         new Thread(link.Listen, StackBytes) { IsBackground = true, Name = "monitor" }.Start();
         string? error = control.OnExit(container, process, link.Exited);
         if (error is not null)
@@ -41,7 +50,14 @@ internal sealed class MonitorLink
         Span<byte> message = stackalloc byte[sizeof(uint)];
         BinaryPrimitives.WriteInt32LittleEndian(message, ExitCode(waitStatus));
         HostSocket.Send(_socket.Number, message);
-        Close();
+        if (_sandboxEnded is null)
+        {
+            Close();
+            return;
+        }
+
+        _isOver = true;
+        _sandboxEnded.Set();
     }
 
     private void Close()

@@ -1,0 +1,68 @@
+using System.Text.Json;
+using Sandbox.Linux;
+using Sandbox.Runsc.Launch;
+using Sandbox.Sentry.Control;
+
+namespace Sandbox.Runsc.Boot;
+
+/// <summary>
+/// The Sentry process: opens and loads all it will ever need, makes the first container, locks itself in, and lives until that
+/// container's process is over.
+/// </summary>
+internal static class SentryMain
+{
+    public static int Run()
+    {
+        BootDescription boot = ReadDescription();
+        string? error;
+        try
+        {
+            error = Run(boot);
+        }
+        catch (Exception failure) when (failure is not OutOfMemoryException)
+        {
+            error = boot.IsDebug ? failure.ToString() : $"{failure.GetType().Name}: {failure.Message}";
+        }
+
+        if (error is null)
+            return 0;
+        BootStatus.SendFailure(boot.StatusFd, error);
+        return 1;
+    }
+
+    private static string? Run(BootDescription boot)
+    {
+        const int setName = 15, setDumpable = 4;
+        _ = setName;
+        HostSyscall.Call(Sys.prctl, setDumpable, 1); // The stubs' memory is read and written by us, their parent.
+        IdleControl control = new();
+        int[] standard = boot.StandardFds;
+        ProcessDescriptors descriptors = new(standard, boot.ConsoleFd, boot.ExtraFds);
+        if (control.Create(boot.Container, new ContainerDescriptors(descriptors, boot.GoferFds)) is { } error)
+            return error;
+        ControlServer server = new(new HostFd(boot.ControlFd), control);
+        using ManualResetEventSlim ended = new();
+        error = MonitorLink.Attach(
+            control, boot.Container.Id, 0, boot.Container.Process.HasTerminal, new HostFd(boot.MonitorFd), ended);
+        if (error is not null)
+            return error;
+        server.Start();
+        HostSyscall.Call(Sys.dup3, boot.LogFd >= 0 ? boot.LogFd : 0, 2, 0);
+        BootStatus.SendReady(boot.StatusFd);
+        HostFile.Close(boot.StatusFd);
+        ended.Wait();
+        server.Drain();
+        HostSyscall.Call(Sys.exit_group, 0);
+        return null;
+    }
+
+    private static BootDescription ReadDescription()
+    {
+        if (HostFile.Stat(BootDescription.DescriptionFd).Failed(out Stat stat, out Errno error))
+            throw new InvalidOperationException($"the boot description: {error}");
+        byte[] json = new byte[stat.SizeBytes];
+        HostFile.ReadAt(BootDescription.DescriptionFd, json, 0);
+        HostFile.Close(BootDescription.DescriptionFd);
+        return JsonSerializer.Deserialize(json, BootJson.Default.BootDescription)!;
+    }
+}
