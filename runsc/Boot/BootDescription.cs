@@ -3,7 +3,10 @@ using Sandbox.Sentry.Control;
 
 namespace Sandbox.Runsc.Boot;
 
-/// <summary>All that the Sentry is started with; it comes as JSON in descriptor <see cref="DescriptionFd"/>. Numbers ending in Fd are its own.</summary>
+/// <summary>
+/// All that the Sentry is started with; it comes as JSON in descriptor <see cref="DescriptionFd"/>. Numbers ending in Fd are
+/// its own.
+/// </summary>
 internal sealed class BootDescription
 {
     /// <summary>Where this description itself is found.</summary>

@@ -2,7 +2,10 @@ using Sandbox.Runsc.Spec;
 
 namespace Sandbox.Runsc.Cgroups;
 
-/// <summary>Limits in version 1 hierarchies. Tasks are not limited here: the sandbox's own threads would count; the Sentry limits its guests.</summary>
+/// <summary>
+/// Limits in version 1 hierarchies. Tasks are not limited here: the sandbox's own threads would count; the Sentry limits
+/// its guests.
+/// </summary>
 internal static class LegacyLimits
 {
     public static void Apply(CgroupHierarchy hierarchy, string directory, ResourcesSpec resources)

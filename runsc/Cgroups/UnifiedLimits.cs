@@ -27,7 +27,8 @@ internal static class UnifiedLimits
             if (cpu.Quota is not (null or 0) || cpu.Period is > 0)
             {
                 string quota = cpu.Quota is > 0 and { } limit ? limit.ToString(CultureInfo.InvariantCulture) : "max";
-                CgroupFile.Write($"{directory}/cpu.max", string.Create(CultureInfo.InvariantCulture, $"{quota} {cpu.Period ?? DefaultPeriod}"));
+                string period = (cpu.Period ?? DefaultPeriod).ToString(CultureInfo.InvariantCulture);
+                CgroupFile.Write($"{directory}/cpu.max", $"{quota} {period}");
             }
 
             if (!string.IsNullOrEmpty(cpu.Cpus))

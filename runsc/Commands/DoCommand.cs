@@ -40,8 +40,8 @@ internal static class DoCommand
 
     private static Specification Specify(string root, Arguments arguments)
     {
-        bool hasTerminal = !HostTerminal.GetAttributes(0).Failed(out _, out _)
-            && !HostTerminal.GetAttributes(1).Failed(out _, out _);
+        bool hasTerminal = HostTerminal.GetAttributes(0, out _) == Errno.Ok
+            && HostTerminal.GetAttributes(1, out _) == Errno.Ok;
         List<string> environment = [];
         foreach (System.Collections.DictionaryEntry variable in Environment.GetEnvironmentVariables())
             environment.Add($"{variable.Key}={variable.Value}");

@@ -8,7 +8,8 @@ namespace Sandbox.Runsc.Commands;
 /// <summary><c>pause</c> and <c>resume</c>: done inside the sandbox, so that nothing on the host is left frozen.</summary>
 internal static class PauseCommand
 {
-    public static Command Pause { get; } = Define("pause", "stop all processes of a container where they are", "running", ContainerPhase.Paused);
+    public static Command Pause { get; } = Define(
+        "pause", "stop all processes of a container where they are", "running", ContainerPhase.Paused);
 
     public static Command Resume { get; } = Define("resume", "let a paused container go on", "paused", ContainerPhase.Running);
 

@@ -35,11 +35,11 @@ internal sealed class ConsolePair : IDisposable
             throw new Failure("cannot allocate tty if runsc will detach without setting console socket");
         if (!isDetached && consoleSocket is not null)
             throw new Failure("cannot use console socket if runsc will not detach");
-        if (HostTerminal.OpenPair().Failed(out (HostFd Master, HostFd Slave) pair, out Errno error))
+        if (HostPseudoTerminal.Open().Failed(out (HostFd Master, HostFd Slave) pair, out Errno error))
             throw new Failure($"open /dev/ptmx: {HostRoots.Describe(error)}");
         ConsolePair console = new(pair.Master, pair.Slave);
         if (process.ConsoleSize is { Height: > 0, Width: > 0 } size)
-            HostTerminal.SetSize(pair.Master.Number, new WindowSize((ushort)size.Height, (ushort)size.Width, 0, 0));
+            HostTerminal.SetWindowSize(pair.Master.Number, new WindowSize((ushort)size.Height, (ushort)size.Width, 0, 0));
         if (consoleSocket is not null)
             console.SendMaster(consoleSocket);
         return console;

@@ -14,7 +14,7 @@ internal sealed class Foreground : IDisposable
     private const int CopyBytes = 4096, StackBytes = 64 << 10;
     private readonly List<PosixSignalRegistration> _registrations = [];
     private readonly ConsolePair? _console;
-    private readonly TerminalAttributes? _saved;
+    private readonly Termios? _saved;
     private volatile HostFd? _monitor;
     private volatile int _early;
 
@@ -27,10 +27,10 @@ internal sealed class Foreground : IDisposable
         if (console is null)
             return;
         CopySize();
-        if (HostTerminal.GetAttributes(0).Failed(out TerminalAttributes attributes, out _))
+        if (HostTerminal.GetAttributes(0, out Termios attributes) != Errno.Ok)
             return;
         _saved = attributes;
-        HostTerminal.SetAttributes(0, attributes.Raw());
+        HostTerminal.SetAttributes(0, HostTerminal.MakeRaw(attributes));
     }
 
     /// <summary>Stays until the monitor, a child of this process, ends; gives its exit code.</summary>
@@ -73,8 +73,8 @@ internal sealed class Foreground : IDisposable
 
     private void CopySize()
     {
-        if (!HostTerminal.GetSize(0).Failed(out WindowSize size, out _))
-            HostTerminal.SetSize(_console!.Master.Number, size);
+        if (HostTerminal.GetWindowSize(0, out WindowSize size) == Errno.Ok)
+            HostTerminal.SetWindowSize(_console!.Master.Number, size);
     }
 
     private void CopyInput()

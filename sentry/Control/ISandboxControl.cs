@@ -31,8 +31,8 @@ internal interface ISandboxControl
     void WindowChanged(string container, int process);
 
     /// <summary>
-    /// Calls <paramref name="exited"/> once with the wait status (wait(2)) when the process is over and its output is written; at once if it is
-    /// over already. "no such process" if there is none.
+    /// Calls <paramref name="exited"/> once with the wait status (wait(2)) when the process is over and its output is
+    /// written; at once if it is over already. "no such process" if there is none.
     /// </summary>
     string? OnExit(string container, int process, Action<int> exited);
 
@@ -50,7 +50,7 @@ internal interface ISandboxControl
 
 /// <summary>Host descriptors that come with a new container.</summary>
 /// <param name="Process">Its first process's.</param>
-/// <param name="GoferSockets">The container's Gofer, ready to serve the roots the mounts name; each socket can carry one request at a time.</param>
+/// <param name="GoferSockets">The container's Gofer; each socket can carry one request at a time.</param>
 internal sealed record ContainerDescriptors(ProcessDescriptors Process, int[] GoferSockets);
 
 /// <summary>Host descriptors that come with a new process. Whoever takes them closes them.</summary>

@@ -20,7 +20,7 @@ internal static unsafe class SpawnCode
     public const int HeaderCurrentStep = 32, HeaderFailedStep = 40;
     public const int HeaderBytes = 48;
 
-    /// <summary>Offsets of a step: u32 number, u8 flags, u8 mask of arguments to load through a pointer, six u64 arguments, i64 result.</summary>
+    /// <summary>Offsets of a step: u32 number, u8 flags, u8 mask of indirect arguments, six u64 arguments, i64 result.</summary>
     public const int StepNumber = 0, StepFlags = 4, StepIndirect = 5, StepArguments = 8, StepResult = 56;
     public const int StepBytes = 64;
 

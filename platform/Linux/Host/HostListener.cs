@@ -7,7 +7,10 @@ public static unsafe class HostListener
 {
     private const int UnixPathBytesMax = 108;
 
-    /// <summary>A socket bound to <paramref name="path"/> (no NUL) that listens; close-on-exec. Errors: bind(2)'s, ENAMETOOLONG beyond 107 bytes.</summary>
+    /// <summary>
+    /// A socket bound to <paramref name="path"/> (no NUL) that listens; close-on-exec. Errors: bind(2)'s, ENAMETOOLONG
+    /// beyond 107 bytes.
+    /// </summary>
     public static Result<HostFd> Listen(ReadOnlySpan<byte> path, int backlog)
     {
         if (path.Length >= UnixPathBytesMax)
