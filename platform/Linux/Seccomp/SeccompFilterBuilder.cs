@@ -13,11 +13,20 @@ public sealed class SeccompFilterBuilder(SeccompAction defaultAction, SeccompAct
 
     private readonly SortedDictionary<int, List<(SeccompTest[] Tests, SeccompAction Action)>> _rules = [];
 
-    /// <summary>How many different calls have a rule.</summary>
-    public int CallCount => _rules.Count;
-
-    /// <summary>The calls that have a rule, in ascending order.</summary>
-    public IReadOnlyCollection<int> Calls => _rules.Keys;
+    /// <summary>The calls that some rule allows, in ascending order.</summary>
+    public IReadOnlyCollection<int> AllowedCalls
+    {
+        get
+        {
+            List<int> calls = [];
+            foreach ((int number, List<(SeccompTest[] Tests, SeccompAction Action)> rules) in _rules)
+            {
+                if (rules.Exists(rule => rule.Action == SeccompAction.Allow))
+                    calls.Add(number);
+            }
+            return calls;
+        }
+    }
 
     /// <summary>For <paramref name="number"/>: <paramref name="action"/> if all <paramref name="tests"/> hold (none: always).</summary>
     public SeccompFilterBuilder Rule(int number, SeccompAction action, params SeccompTest[] tests)
