@@ -13,6 +13,9 @@ public sealed class SeccompFilterBuilder(SeccompAction defaultAction, SeccompAct
 
     private readonly SortedDictionary<int, List<(SeccompTest[] Tests, SeccompAction Action)>> _rules = [];
 
+    /// <summary>The calls that have a rule, in ascending order.</summary>
+    public IReadOnlyCollection<int> Calls => _rules.Keys;
+
     /// <summary>The calls that some rule allows, in ascending order.</summary>
     public IReadOnlyCollection<int> AllowedCalls
     {
