@@ -141,7 +141,7 @@ internal static class KillSyscalls
     private static SignalInfo UserInfo(int number) => new() { Number = number, Code = SignalInfo.CodeUser };
 
     /// <summary>Checks, signs and sends; number 0 only checks. A negative si_code was filled in by the guest itself.</summary>
-    private static Errno Send(Task task, ThreadGroup group, Task? thread, SignalInfo info)
+    internal static Errno Send(Task task, ThreadGroup group, Task? thread, SignalInfo info)
     {
         if (SignalPermission.Check(task, group, info.Signal) is not Errno.Ok and Errno error)
             return error;

@@ -14,6 +14,18 @@ internal static unsafe class EventRows
         rows[Sys.pipe2] = Syscall.Of<UserPtr<FdPair>, OpenFlags>("pipe2", &PipeSyscalls.Pipe2).Partial("no O_DIRECT");
         rows[Sys.eventfd] = Syscall.Of<uint>("eventfd", &EventSyscalls.EventFd);
         rows[Sys.eventfd2] = Syscall.Of<uint, OpenFlags>("eventfd2", &EventSyscalls.EventFd2);
+        rows[Sys.timerfd_create] = Syscall.Of<int, OpenFlags>("timerfd_create", &TimerFdSyscalls.Create);
+        rows[Sys.timerfd_settime] = Syscall.Of<Fd, int, UserPtr<IntervalTime>, UserPtr<IntervalTime>>(
+            "timerfd_settime", &TimerFdSyscalls.SetTime).Partial("TFD_TIMER_CANCEL_ON_SET never cancels");
+        rows[Sys.timerfd_gettime] = Syscall.Of<Fd, UserPtr<IntervalTime>>("timerfd_gettime", &TimerFdSyscalls.GetTime);
+        rows[Sys.signalfd] = Syscall.Of<Fd, UserPtr<SignalSet>, nuint>("signalfd", &SignalFdSyscalls.SignalFd);
+        rows[Sys.signalfd4] = Syscall.Of<Fd, UserPtr<SignalSet>, nuint, OpenFlags>("signalfd4", &SignalFdSyscalls.SignalFd4)
+            .Partial("always takes the signals of the task that made it");
+        rows[Sys.pidfd_open] = Syscall.Of<int, OpenFlags>("pidfd_open", &PidFdSyscalls.Open).Partial("no PIDFD_THREAD");
+        rows[Sys.pidfd_send_signal] = Syscall.Of<Fd, int, UserPtr<SignalInfo>, uint>(
+            "pidfd_send_signal", &PidFdSyscalls.SendSignal);
+        rows[Sys.pidfd_getfd] = Syscall.Of<Fd, Fd, uint>("pidfd_getfd", &PidFdSyscalls.GetFd);
+        rows[Sys.memfd_create] = Syscall.Of<UserString, uint>("memfd_create", &MemFdSyscalls.Create).Partial("no MFD_HUGETLB");
 
         rows[Sys.poll] = Syscall.Of<UserPtr<PollDescriptor>, uint, int>("poll", &PollSyscalls.Poll);
         rows[Sys.ppoll] = Syscall.Of<UserPtr<PollDescriptor>, uint, UserPtr<Timespec>, UserPtr<SignalSet>, nuint>(
