@@ -25,6 +25,8 @@ internal sealed class LinuxX64 : ISyscallTable
         FutexRows.Add(_rows);
         MemoryRows.Add(_rows);
         EventRows.Add(_rows);
+        FileRows.Add(_rows);
+        PathRows.Add(_rows);
         SocketRows.Add(_rows);
     }
 

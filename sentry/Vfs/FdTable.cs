@@ -232,10 +232,14 @@ internal sealed class FdTable
     }
 
     // Outside the lock: releasing may notify, close host descriptors or wait for a gofer.
-    private static void Close(OpenFile file, bool isBusy)
+    private void Close(OpenFile file, bool isBusy)
     {
         if (!isBusy)
+        {
+            FileLocks.ReleaseOwner(file.Inode, this);
             file.Flush();
+        }
+
         file.Release();
     }
 

@@ -147,6 +147,7 @@ internal abstract class OpenFile
         while (TakeObserver() is { } observer)
             observer.OnFileReleased(this);
         FileEvents.Closed(this);
+        FileLocks.ReleaseFile(this);
         OnRelease();
         Path.Dentry?.Unpin();
     }

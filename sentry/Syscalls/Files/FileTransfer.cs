@@ -1,0 +1,211 @@
+using Sandbox.Linux;
+using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Signals;
+using Sandbox.Sentry.Memory;
+using Sandbox.Sentry.Sync;
+using Sandbox.Sentry.Vfs;
+
+namespace Sandbox.Sentry.Syscalls;
+
+/// <summary>
+/// Moves bytes between files and guest memory: what read(2), write(2) and their relatives share. The only place where they wait.
+/// </summary>
+internal static class FileTransfer
+{
+    // Up to here a buffer on the stack is cheaper than a rented one.
+    private const int SmallBytes = 1024;
+
+    /// <summary>Reads at the file's position, or at <paramref name="offset"/> if it is not negative. Blocks unless told not to.</summary>
+    public static SyscallResult Read(Task task, OpenFile file, ref IoRanges buffers, long offset = -1, bool noWait = false)
+    {
+        if (!file.IsReadable)
+            return Errno.EBADF;
+        long done = 0;
+        while (true)
+        {
+            Result<int> piece = ReadPiece(task, file, buffers, offset < 0 ? -1 : offset + done, noWait);
+            if (piece.Failed(out int count, out Errno error))
+            {
+                if (done == 0)
+                    return error;
+                break;
+            }
+
+            buffers.Advance(count);
+            done += count;
+
+            // Only files that never wait are read on: what a pipe or a socket gave at once is the answer.
+            if (count < ScratchBuffers.Bytes || buffers.Remaining == 0 || file.Waiters is not null)
+                break;
+        }
+
+        if (done != 0)
+            FileEvents.Accessed(file);
+        return done;
+    }
+
+    /// <summary>Writes at the file's position, or at <paramref name="offset"/> if it is not negative.</summary>
+    public static SyscallResult Write(Task task, OpenFile file, ref IoRanges buffers, long offset = -1, bool noWait = false)
+    {
+        if (!file.IsWritable)
+            return Errno.EBADF;
+        long allowed = buffers.Remaining;
+        if (file.Inode.IsRegular && LimitSize(task, file, offset, ref allowed) is not Errno.Ok and Errno tooLarge)
+            return tooLarge;
+        long done = 0;
+        while (true)
+        {
+            Result<int> piece = WritePiece(
+                task, file, buffers, (int)Math.Min(allowed - done, ScratchBuffers.Bytes), offset < 0 ? -1 : offset + done, noWait,
+                out int offered);
+            if (piece.Failed(out int count, out Errno error))
+            {
+                if (error == Errno.EPIPE)
+                    SendToCaller(task, Signal.Pipe);
+                if (done == 0)
+                    return error;
+                break;
+            }
+
+            buffers.Advance(count);
+            done += count;
+            bool isStopped = count == 0 || (count < offered && !(file.WritesWholly && !file.IsNonBlocking && !noWait));
+            if (isStopped || done == allowed)
+                break;
+        }
+
+        if (done != 0)
+        {
+            AttributeOperations.RemoveSetIds(file.Inode, task.Credentials);
+            FileEvents.Modified(file.Inode, file.Path.Dentry);
+        }
+
+        return done;
+    }
+
+    /// <summary>Waits until an attempt succeeds, if the file can make one wait.</summary>
+    public static Result<int> Wait<TState>(
+        Task task, OpenFile file, PollEvents events, bool noWait, TState state, Func<TState, Result<int>> attempt)
+        where TState : allows ref struct
+    {
+        if (noWait || file.IsNonBlocking || file.Waiters is not { } waiters)
+            return attempt(state);
+        return Blocking.Until(
+            task.Sleeper, waiters, events, file.TransferDeadline((events & PollEvents.Out) != 0), state, attempt);
+    }
+
+    /// <summary>
+    /// RLIMIT_FSIZE and the largest offset: how much of a write fits. EFBIG, with SIGXFSZ for the limit (setrlimit(2)).
+    /// </summary>
+    public static Errno LimitSize(Task task, OpenFile file, long offset, ref long count)
+    {
+        ulong limit = task.Group.Limits[Resource.FileSize].Soft;
+        if (limit >= long.MaxValue && offset < 0)
+            return Errno.Ok;
+        if (offset < 0)
+        {
+            offset = file.Position;
+            Stat stat = default;
+            if ((file.Flags & OpenFlags.Append) != 0 && file.Inode.GetAttributes(ref stat) == Errno.Ok)
+                offset = stat.SizeBytes;
+        }
+
+        if (count > long.MaxValue - offset)
+            return Errno.EFBIG;
+        if (count == 0 || limit >= long.MaxValue)
+            return Errno.Ok;
+        if ((ulong)offset >= limit)
+        {
+            SendToCaller(task, Signal.FileSizeLimit);
+            return Errno.EFBIG;
+        }
+
+        count = Math.Min(count, (long)limit - offset);
+        return Errno.Ok;
+    }
+
+    /// <summary>A signal that the caller's own deed brings about.</summary>
+    public static void SendToCaller(Task task, Signal signal)
+    {
+        using (task.Kernel.Tree.Enter())
+            SignalSender.SendToTask(task, SignalInfo.FromKernel(signal), task);
+    }
+
+    private static Result<int> ReadPiece(Task task, OpenFile file, IoRanges buffers, long offset, bool noWait)
+    {
+        ReadState state = new(file, buffers, offset);
+        return Wait(task, file, PollEvents.Readable | PollEvents.ReadHangUp, noWait, state, static s => s.Attempt());
+    }
+
+    private static Result<int> WritePiece(
+        Task task, OpenFile file, IoRanges buffers, int length, long offset, bool noWait, out int offered)
+    {
+        offered = 0;
+        if (length <= SmallBytes)
+        {
+            Span<byte> small = stackalloc byte[SmallBytes];
+            return WriteFrom(task, file, buffers, small[..length], offset, noWait, out offered);
+        }
+
+        byte[] buffer = ScratchBuffers.Rent();
+        try
+        {
+            // While a writer waits it keeps its bytes: they were copied in, and must not be read from the guest twice.
+            return WriteFrom(task, file, buffers, buffer.AsSpan(0, length), offset, noWait, out offered);
+        }
+        finally
+        {
+            ScratchBuffers.Return(buffer);
+        }
+    }
+
+    private static Result<int> WriteFrom(
+        Task task, OpenFile file, IoRanges buffers, scoped Span<byte> room, long offset, bool noWait, out int offered)
+    {
+        offered = 0;
+        if (buffers.CopyIn(room).Failed(out int copied, out Errno error))
+            return error;
+        offered = copied;
+        WriteState state = new(file, room[..copied], offset);
+        return Wait(task, file, PollEvents.Writable, noWait, state, static s => s.Attempt());
+    }
+
+    private readonly ref struct ReadState(OpenFile file, IoRanges buffers, long offset)
+    {
+        private readonly IoRanges _buffers = buffers;
+
+        public Result<int> Attempt()
+        {
+            if (_buffers.Remaining <= SmallBytes)
+            {
+                Span<byte> small = stackalloc byte[SmallBytes];
+                return ReadThrough(small[..(int)_buffers.Remaining]);
+            }
+
+            byte[] buffer = ScratchBuffers.Rent();
+            try
+            {
+                return ReadThrough(buffer.AsSpan(0, (int)Math.Min(_buffers.Remaining, buffer.Length)));
+            }
+            finally
+            {
+                ScratchBuffers.Return(buffer);
+            }
+        }
+
+        private Result<int> ReadThrough(Span<byte> room)
+        {
+            Result<int> read = offset < 0 ? file.Read(room) : file.ReadAt(room, offset);
+            if (read.Failed(out int count, out Errno error))
+                return error;
+            return count == 0 ? 0 : _buffers.CopyOut(room[..count]);
+        }
+    }
+
+    private readonly ref struct WriteState(OpenFile file, ReadOnlySpan<byte> source, long offset)
+    {
+        private readonly ReadOnlySpan<byte> _source = source;
+
+        public Result<int> Attempt() => offset < 0 ? file.Write(_source) : file.WriteAt(_source, offset);
+    }
+}

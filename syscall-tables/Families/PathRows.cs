@@ -1,0 +1,85 @@
+using Sandbox.Linux;
+using Sandbox.Sentry.Syscalls;
+using Sandbox.Sentry.Vfs;
+
+namespace Sandbox.SyscallTables.Families;
+
+/// <summary>Names of files and what they are: stat, directories, links, attributes.</summary>
+internal static unsafe class PathRows
+{
+    public static void Add(Syscall?[] rows)
+    {
+        AddStat(rows);
+        AddDirectories(rows);
+        AddLinks(rows);
+        AddAttributes(rows);
+    }
+
+    private static void AddStat(Syscall?[] rows)
+    {
+        rows[Sys.stat] = Syscall.Of<UserString, UserPtr<Stat>>("stat", &StatSyscalls.Stat);
+        rows[Sys.lstat] = Syscall.Of<UserString, UserPtr<Stat>>("lstat", &StatSyscalls.LinkStat);
+        rows[Sys.fstat] = Syscall.Of<Fd, UserPtr<Stat>>("fstat", &StatSyscalls.FileStat);
+        rows[Sys.newfstatat] = Syscall.Of<Fd, UserString, UserPtr<Stat>, AtFlags>("newfstatat", &StatSyscalls.StatAt);
+        rows[Sys.statx] = Syscall.Of<Fd, UserString, AtFlags, uint, UserPtr<Statx>>("statx", &StatSyscalls.Statx);
+        rows[Sys.access] = Syscall.Of<UserString, int>("access", &StatSyscalls.Access);
+        rows[Sys.faccessat] = Syscall.Of<Fd, UserString, int>("faccessat", &StatSyscalls.AccessAt);
+        rows[Sys.faccessat2] = Syscall.Of<Fd, UserString, int, AtFlags>("faccessat2", &StatSyscalls.AccessAt2);
+        rows[Sys.statfs] = Syscall.Of<UserString, UserPtr<StatFs>>("statfs", &StatSyscalls.StatFileSystem);
+        rows[Sys.fstatfs] = Syscall.Of<Fd, UserPtr<StatFs>>("fstatfs", &StatSyscalls.FileStatFileSystem);
+        rows[Sys.ustat] = Syscall.Missing("ustat", Errno.ENOSYS, "obsolete: statfs(2) is there");
+    }
+
+    private static void AddDirectories(Syscall?[] rows)
+    {
+        rows[Sys.getdents] = Syscall.Of<Fd, UserAddress, uint>("getdents", &DirectorySyscalls.GetEntriesOld);
+        rows[Sys.getdents64] = Syscall.Of<Fd, UserAddress, uint>("getdents64", &DirectorySyscalls.GetEntries64);
+        rows[Sys.mkdir] = Syscall.Of<UserString, uint>("mkdir", &DirectorySyscalls.MakeDirectory);
+        rows[Sys.mkdirat] = Syscall.Of<Fd, UserString, uint>("mkdirat", &DirectorySyscalls.MakeDirectoryAt);
+        rows[Sys.mknod] = Syscall.Of<UserString, uint, uint>("mknod", &DirectorySyscalls.MakeNode);
+        rows[Sys.mknodat] = Syscall.Of<Fd, UserString, uint, uint>("mknodat", &DirectorySyscalls.MakeNodeAt);
+        rows[Sys.rmdir] = Syscall.Of<UserString>("rmdir", &DirectorySyscalls.RemoveDirectory);
+        rows[Sys.chdir] = Syscall.Of<UserString>("chdir", &DirectorySyscalls.ChangeDirectory);
+        rows[Sys.fchdir] = Syscall.Of<Fd>("fchdir", &DirectorySyscalls.ChangeDirectoryTo);
+        rows[Sys.getcwd] = Syscall.Of<UserAddress, ulong>("getcwd", &DirectorySyscalls.GetWorkingDirectory);
+        rows[Sys.chroot] = Syscall.Of<UserString>("chroot", &DirectorySyscalls.ChangeRoot);
+    }
+
+    private static void AddLinks(Syscall?[] rows)
+    {
+        rows[Sys.link] = Syscall.Of<UserString, UserString>("link", &LinkSyscalls.Link);
+        rows[Sys.linkat] = Syscall.Of<Fd, UserString, Fd, UserString, AtFlags>("linkat", &LinkSyscalls.LinkAt);
+        rows[Sys.unlink] = Syscall.Of<UserString>("unlink", &LinkSyscalls.Unlink);
+        rows[Sys.unlinkat] = Syscall.Of<Fd, UserString, AtFlags>("unlinkat", &LinkSyscalls.UnlinkAt);
+        rows[Sys.symlink] = Syscall.Of<UserString, UserString>("symlink", &LinkSyscalls.MakeSymbolicLink);
+        rows[Sys.symlinkat] = Syscall.Of<UserString, Fd, UserString>("symlinkat", &LinkSyscalls.MakeSymbolicLinkAt);
+        rows[Sys.readlink] = Syscall.Of<UserString, UserAddress, int>("readlink", &LinkSyscalls.ReadLink);
+        rows[Sys.readlinkat] = Syscall.Of<Fd, UserString, UserAddress, int>("readlinkat", &LinkSyscalls.ReadLinkAt);
+        rows[Sys.rename] = Syscall.Of<UserString, UserString>("rename", &LinkSyscalls.Rename);
+        rows[Sys.renameat] = Syscall.Of<Fd, UserString, Fd, UserString>("renameat", &LinkSyscalls.RenameAt);
+        rows[Sys.renameat2] = Syscall.Of<Fd, UserString, Fd, UserString, RenameFlags>("renameat2", &LinkSyscalls.RenameAt2)
+            .Partial("no RENAME_WHITEOUT");
+    }
+
+    private static void AddAttributes(Syscall?[] rows)
+    {
+        rows[Sys.chmod] = Syscall.Of<UserString, uint>("chmod", &AttributeSyscalls.ChangeMode);
+        rows[Sys.fchmod] = Syscall.Of<Fd, uint>("fchmod", &AttributeSyscalls.ChangeModeOf);
+        rows[Sys.fchmodat] = Syscall.Of<Fd, UserString, uint>("fchmodat", &AttributeSyscalls.ChangeModeAt);
+        rows[Sys.fchmodat2] = Syscall.Of<Fd, UserString, uint, AtFlags>("fchmodat2", &AttributeSyscalls.ChangeModeAt2);
+        rows[Sys.chown] = Syscall.Of<UserString, uint, uint>("chown", &AttributeSyscalls.ChangeOwner);
+        rows[Sys.lchown] = Syscall.Of<UserString, uint, uint>("lchown", &AttributeSyscalls.ChangeLinkOwner);
+        rows[Sys.fchown] = Syscall.Of<Fd, uint, uint>("fchown", &AttributeSyscalls.ChangeOwnerOf);
+        rows[Sys.fchownat] = Syscall.Of<Fd, UserString, uint, uint, AtFlags>("fchownat", &AttributeSyscalls.ChangeOwnerAt);
+        rows[Sys.umask] = Syscall.Of<uint>("umask", &AttributeSyscalls.SetUmask);
+        rows[Sys.truncate] = Syscall.Of<UserString, long>("truncate", &AttributeSyscalls.Truncate);
+        rows[Sys.ftruncate] = Syscall.Of<Fd, long>("ftruncate", &AttributeSyscalls.TruncateFile);
+        rows[Sys.fallocate] = Syscall.Of<Fd, int, long, long>("fallocate", &AttributeSyscalls.Allocate);
+        rows[Sys.utimensat] = Syscall.Of<Fd, UserString, UserPtr<FileTimeSyscalls.TimePair>, AtFlags>(
+            "utimensat", &FileTimeSyscalls.SetTimesAt);
+        rows[Sys.utimes] = Syscall.Of<UserString, UserPtr<FileTimeSyscalls.TimePair>>("utimes", &FileTimeSyscalls.SetTimesOld);
+        rows[Sys.futimesat] = Syscall.Of<Fd, UserString, UserPtr<FileTimeSyscalls.TimePair>>(
+            "futimesat", &FileTimeSyscalls.SetTimesOldAt);
+        rows[Sys.utime] = Syscall.Of<UserString, UserPtr<FileTimeSyscalls.SecondsPair>>("utime", &FileTimeSyscalls.SetSeconds);
+    }
+}
