@@ -1,0 +1,179 @@
+using System.Buffers.Text;
+using System.Globalization;
+using Sandbox.Linux;
+using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Timers;
+using Sandbox.Sentry.Security;
+using Sandbox.Sentry.Vfs;
+
+namespace Sandbox.Sentry.Filesystems.Proc.Tasks;
+
+/// <summary>The small files of /proc/PID.</summary>
+internal static class TaskTexts
+{
+    private static readonly (string Name, Resource Resource, string Unit)[] _limits =
+    [
+        ("Max cpu time", Resource.Cpu, "seconds"), ("Max file size", Resource.FileSize, "bytes"),
+        ("Max data size", Resource.Data, "bytes"), ("Max stack size", Resource.Stack, "bytes"),
+        ("Max core file size", Resource.Core, "bytes"), ("Max resident set", Resource.ResidentSet, "bytes"),
+        ("Max processes", Resource.Processes, "processes"), ("Max open files", Resource.OpenFiles, "files"),
+        ("Max locked memory", Resource.LockedMemory, "bytes"), ("Max address space", Resource.AddressSpace, "bytes"),
+        ("Max file locks", Resource.Locks, "locks"), ("Max pending signals", Resource.PendingSignals, "signals"),
+        ("Max msgqueue size", Resource.MessageQueueBytes, "bytes"), ("Max nice priority", Resource.Nice, ""),
+        ("Max realtime priority", Resource.RealTimePriority, ""), ("Max realtime timeout", Resource.RealTimeTime, "us"),
+    ];
+
+    public static Errno WriteNothing(ProcTask target, ICaller reader, ByteBuilder text) => Errno.Ok;
+
+    public static Errno WriteName(ProcTask target, ICaller reader, ByteBuilder text)
+    {
+        text.Append(target.Task.Name).Append((byte)'\n');
+        return Errno.Ok;
+    }
+
+    /// <summary>Threads of the same process may rename each other (proc_pid_comm(5)).</summary>
+    public static Errno ReadName(ProcTask target, ICaller writer, ReadOnlySpan<byte> text)
+    {
+        if (writer is not Task task || task.Group != target.Group)
+            return Errno.EINVAL;
+        int end = text.IndexOfAny((byte)'\n', (byte)0);
+        ReadOnlySpan<byte> name = end < 0 ? text : text[..end];
+        target.Task.Name = name[..Math.Min(name.Length, 15)].ToArray();
+        return Errno.Ok;
+    }
+
+    public static Errno WriteLimits(ProcTask target, ICaller reader, ByteBuilder text)
+    {
+        text.Append("Limit                     Soft Limit           Hard Limit           Units     \n"u8);
+        ResourceLimits limits = target.Group.Limits;
+        foreach ((string name, Resource resource, string unit) in _limits)
+        {
+            Limit limit = limits[resource];
+            text.AppendLine(string.Create(
+                CultureInfo.InvariantCulture, $"{name,-25} {Describe(limit.Soft),-20} {Describe(limit.Hard),-20} {unit,-10}"));
+        }
+
+        return Errno.Ok;
+
+        static string Describe(ulong value) =>
+            value == Limit.Infinity ? "unlimited" : value.ToString(CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>Transfer counts are not kept; the file exists because readers expect it (proc_pid_io(5)).</summary>
+    public static Errno WriteTransfer(ProcTask target, ICaller reader, ByteBuilder text)
+    {
+        text.Append("rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n"u8);
+        return Errno.Ok;
+    }
+
+    public static Errno WriteOomScore(ProcTask target, ICaller reader, ByteBuilder text)
+    {
+        long memory = Math.Max(1, target.Kernel.Host.MemoryBytes);
+        long used = StatText.MemoryPages(target).Resident * 4096;
+        text.Append(Math.Clamp((used * 1000 / memory) + target.Group.OomScoreAdjustment, 0, 2000)).Append((byte)'\n');
+        return Errno.Ok;
+    }
+
+    public static Errno WriteOomAdjustment(ProcTask target, ICaller reader, ByteBuilder text)
+    {
+        text.Append(target.Group.OomScoreAdjustment).Append((byte)'\n');
+        return Errno.Ok;
+    }
+
+    /// <summary>-1000 to 1000; lowering it needs CAP_SYS_RESOURCE: EACCES (proc_pid_oom_score_adj(5)).</summary>
+    public static Errno ReadOomAdjustment(ProcTask target, ICaller writer, ReadOnlySpan<byte> text)
+    {
+        ReadOnlySpan<byte> trimmed = text.Trim(" \n\t"u8);
+        if (!Utf8Parser.TryParse(trimmed, out int value, out int used) || used != trimmed.Length || value is < -1000 or > 1000)
+            return Errno.EINVAL;
+        if (value < target.Group.OomScoreAdjustment && !writer.Credentials.Has(Capability.SysResource))
+            return Errno.EACCES;
+        target.Group.OomScoreAdjustment = value;
+        return Errno.Ok;
+    }
+
+    /// <summary>No login: the id -1 (proc_pid_loginuid(5)).</summary>
+    public static Errno WriteNoLogin(ProcTask target, ICaller reader, ByteBuilder text)
+    {
+        text.Append("4294967295"u8);
+        return Errno.Ok;
+    }
+
+    public static Errno WriteCgroup(ProcTask target, ICaller reader, ByteBuilder text)
+    {
+        text.Append("0::/\n"u8);
+        return Errno.Ok;
+    }
+
+    public static Errno WriteCpuset(ProcTask target, ICaller reader, ByteBuilder text)
+    {
+        text.Append("/\n"u8);
+        return Errno.Ok;
+    }
+
+    public static Errno WriteWaitChannel(ProcTask target, ICaller reader, ByteBuilder text)
+    {
+        text.Append("0"u8);
+        return Errno.Ok;
+    }
+
+    public static Errno WriteSchedule(ProcTask target, ICaller reader, ByteBuilder text)
+    {
+        CpuTime time = target.Thread is { } thread ? CpuTime.OfTask(thread) : CpuTime.OfGroup(target.Group);
+        int threads;
+        using (target.Kernel.Tree.Enter())
+            threads = target.Group.Tasks.Count;
+        text.Append(target.Task.Name)
+            .Append(string.Create(CultureInfo.InvariantCulture, $" ({target.NumberOf(target.Task.Id)}, #threads: {threads})\n"))
+            .Append(string.Create(CultureInfo.InvariantCulture, $"se.sum_exec_runtime : {time.Total / 1e6:F6}\n"))
+            .Append("policy : 0\nprio : 120\n"u8);
+        return Errno.Ok;
+    }
+
+    public static Errno WriteScheduleStatistics(ProcTask target, ICaller reader, ByteBuilder text)
+    {
+        CpuTime time = target.Thread is { } thread ? CpuTime.OfTask(thread) : CpuTime.OfGroup(target.Group);
+        text.Append(time.Total).Append(" 0 0\n"u8);
+        return Errno.Ok;
+    }
+
+    public static Errno WriteTimerSlack(ProcTask target, ICaller reader, ByteBuilder text)
+    {
+        text.Append("50000\n"u8);
+        return Errno.Ok;
+    }
+
+    public static Errno WritePersonality(ProcTask target, ICaller reader, ByteBuilder text)
+    {
+        text.Append("00000000\n"u8);
+        return Errno.Ok;
+    }
+
+    /// <summary>The number of the call a task is in; its registers are not told (proc_pid_syscall(5)).</summary>
+    public static Errno WriteSyscall(ProcTask target, ICaller reader, ByteBuilder text)
+    {
+        int number = target.Task.SyscallNumber;
+        if (number < 0)
+            text.Append("running\n"u8);
+        else
+            text.Append(number).Append(" 0x0 0x0 0x0 0x0 0x0 0x0 0x0 0x0\n"u8);
+        return Errno.Ok;
+    }
+
+    /// <summary>The processes whose parent is this one; listed for its main thread.</summary>
+    public static Errno WriteChildren(ProcTask target, ICaller reader, ByteBuilder text)
+    {
+        if (target.Thread != target.Group.Leader)
+            return Errno.Ok;
+        using (target.Kernel.Tree.Enter())
+        {
+            foreach (ThreadGroup child in target.Group.Children)
+            {
+                if (target.NumberOf(child.Id) is > 0 and int number)
+                    text.Append(number).Append((byte)' ');
+            }
+        }
+
+        return Errno.Ok;
+    }
+}
