@@ -38,4 +38,7 @@ public enum GoferOperation : ushort
 
     /// <summary>Gives handles back, many in one message.</summary>
     Close = 22,
+
+    /// <summary>syncfs(2) of the filesystem a directory is on.</summary>
+    SyncFileSystem = 23,
 }

@@ -28,7 +28,8 @@ public struct RenameRequest
 
 /// <summary>
 /// A request with nothing but a handle and, as text, a name in it (empty: the handle itself): GetAttributes
-/// (<see cref="AttributesReply"/>), ReadLink (the target as text), StatFs (the host's struct statfs), Sync (nothing).
+/// (<see cref="AttributesReply"/>), ReadLink (the target as text), StatFs (the host's struct statfs), Sync and
+/// SyncFileSystem (nothing).
 /// </summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct FileRequest

@@ -25,7 +25,7 @@ internal static class GoferFilter
     private static ReadOnlySpan<int> ReadCalls =>
     [
         Sys.recvmsg, Sys.sendmsg, Sys.openat2, Sys.statx, Sys.fstatfs, Sys.getdents64, Sys.lseek, Sys.readlinkat,
-        Sys.fsync, Sys.getxattr, Sys.listxattr,
+        Sys.fsync, Sys.syncfs, Sys.getxattr, Sys.listxattr,
     ];
 
     /// <summary>What a writable root takes besides; the filter lacks them if there is none.</summary>

@@ -58,8 +58,8 @@ internal static class ReadOperations
         return Errno.Ok;
     }
 
-    /// <summary>fsync(2) of a directory or a regular file. Errors: EINVAL (other types), EBADF, EIO.</summary>
-    public static Errno Sync(ref Exchange exchange)
+    /// <summary>fsync(2) of a directory or a regular file, or syncfs(2). Errors: EINVAL (other types), EBADF, EIO.</summary>
+    public static Errno Sync(ref Exchange exchange, bool wholeFileSystem)
     {
         if (exchange.Request.Read(out FileRequest request) is not Errno.Ok and Errno error)
             return error;
@@ -72,7 +72,7 @@ internal static class ReadOperations
             return Errno.EINVAL;
         if (exchange.Server.ProcSelfFd.Reopen(file.Fd, OpenFlags.ReadOnly).Failed(out int fd, out error))
             return error;
-        error = HostFileWrite.Synchronize(fd, dataOnly: false);
+        error = wholeFileSystem ? HostFileWrite.SynchronizeFileSystem(fd) : HostFileWrite.Synchronize(fd, dataOnly: false);
         HostFile.Close(fd);
         return error;
     }

@@ -15,6 +15,9 @@ public static unsafe class HostFileWrite
         }
     }
 
+    /// <summary>syncfs(2).</summary>
+    public static Errno SynchronizeFileSystem(int fd) => HostSyscall.ErrorOf(HostSyscall.CallRetrying(Sys.syncfs, fd));
+
     /// <summary>fsync(2), or fdatasync(2).</summary>
     public static Errno Synchronize(int fd, bool dataOnly) =>
         HostSyscall.ErrorOf(HostSyscall.CallRetrying(dataOnly ? Sys.fdatasync : Sys.fsync, fd));

@@ -249,6 +249,10 @@ internal sealed class GoferClient : IDisposable
         return error != Errno.Ok ? error : Sound(reply.Read(out status));
     }
 
+    /// <summary>syncfs(2) of what a directory or file is on.</summary>
+    public Errno SyncFileSystem(uint handle) =>
+        ForNothing(GoferOperation.SyncFileSystem, new FileRequest { Handle = handle }, [], [], 1);
+
     /// <summary>fsync(2).</summary>
     public Errno Sync(uint handle) => ForNothing(GoferOperation.Sync, new FileRequest { Handle = handle }, [], [], 1);
 

@@ -85,6 +85,8 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
         error = Client.Link(from, default, handle, name, out GoferAttributes made);
         if (error != Errno.Ok)
             return error;
+        if (!source.IsSame(made))
+            return Errno.EIO;
         source.Apply(made);
         source.Place?.Parent.MarkListingStale();
         source.SetPlace(new Place(this, new FileName(name))); // Often the old name goes next.
@@ -151,6 +153,9 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
         AddAll(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(found), entries);
         return Errno.Ok;
     }
+
+    /// <summary>For <see cref="DirectoryFile"/>.</summary>
+    public Errno Synchronize() => EnsureHandle().Failed(out uint handle, out Errno error) ? error : Client.Sync(handle);
 
     /// <summary>Forgets a listing, if it is still that one.</summary>
     internal void DropListing(GoferListing listing) => Interlocked.CompareExchange(ref _listing, null, listing);

@@ -56,6 +56,9 @@ internal sealed class GoferFileSystem : FileSystem
         return Client.StatFs(handle, out statistics);
     }
 
+    public override Errno Synchronize() =>
+        Root.EnsureHandle().Failed(out uint handle, out Errno error) ? error : Client.SyncFileSystem(handle);
+
     public override void Release()
     {
         Root.Forget();

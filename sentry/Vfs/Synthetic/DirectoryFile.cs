@@ -34,7 +34,7 @@ internal sealed class DirectoryFile : OpenFile
 
     public override Result<int> ReadAt(Span<byte> destination, long offset) => Errno.EISDIR;
 
-    public override Errno Synchronize(bool dataOnly) => Errno.Ok;
+    public override Errno Synchronize(bool dataOnly) => _listable.Synchronize();
 
     public override Result<long> Seek(long offset, SeekWhence whence)
     {

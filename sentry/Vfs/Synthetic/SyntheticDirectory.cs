@@ -10,6 +10,9 @@ internal interface IListable
 {
     /// <summary>Appends all entries except "." and "..", as <paramref name="caller"/> (who opened the directory) sees them.</summary>
     Errno List(ICaller caller, List<DirectoryEntry> entries);
+
+    /// <summary>fsync(2) of the directory: its names are on stable storage.</summary>
+    Errno Synchronize() => Errno.Ok;
 }
 
 /// <summary>

@@ -261,6 +261,14 @@ public sealed class GoferOperationTests : IDisposable
     }
 
     [Fact]
+    public void A_whole_filesystem_is_synchronized()
+    {
+        using ProcFixture proc = new(); // One with nothing to write.
+        Assert.Equal(Errno.Ok, proc.Client.SyncFileSystem(proc.Self));
+        Assert.Equal(Errno.EBADF, proc.Client.SyncFileSystem(0));
+    }
+
+    [Fact]
     public void Closed_handles_are_gone_and_their_numbers_are_not_reused_at_once()
     {
         Directory.CreateDirectory(_gofer.At("d"));
