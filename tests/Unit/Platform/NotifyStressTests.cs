@@ -1,0 +1,211 @@
+using System.Collections.Concurrent;
+using Iced.Intel;
+using Sandbox.Linux;
+using Sandbox.Platform;
+using Xunit;
+using static Iced.Intel.AssemblerRegisters;
+
+namespace Sandbox.UnitTests.Platform;
+
+/// <summary>Many threads, forks, interrupts and kills at once: every call is answered, every thread ends exactly once.</summary>
+public sealed class NotifyStressTests(PlatformFixture fixture) : IClassFixture<PlatformFixture>
+{
+    private const int StackBytes = 0x1000;
+
+    /// <summary>Counts exits per thread and makes threads and children as asked.</summary>
+    private sealed class StressKernel : IGuestEvents
+    {
+        public ConcurrentDictionary<int, int> Exits { get; } = new();
+
+        public ConcurrentBag<IGuestThread> Threads { get; } = [];
+
+        public int Live;
+
+        public int Calls;
+
+        public int Interrupts;
+
+        public void Add(IGuestThread thread)
+        {
+            thread.Events = this;
+            Interlocked.Increment(ref Live);
+            Threads.Add(thread);
+        }
+
+        public GuestAction OnSyscall(IGuestThread thread)
+        {
+            Interlocked.Increment(ref Calls);
+            switch (thread.Syscall.Number)
+            {
+                case Sys.clone:
+                    ulong stack = thread.Syscall.A1;
+                    return Start(thread.CreateThread(null), stack);
+                case Sys.fork:
+                    return Start(thread.Fork(), 0);
+                case Sys.exit or Sys.exit_group:
+                    return GuestAction.Exit;
+                case Sys.nanosleep:
+                    Thread.Sleep(2);
+                    return GuestAction.Return(0);
+                case Sys.getppid:
+                    return GuestAction.ReturnThenInterrupt(1);
+                default:
+                    return GuestAction.Return(1);
+            }
+        }
+
+        private GuestAction Start(Result<IGuestThread> made, ulong stack)
+        {
+            if (made.Failed(out IGuestThread? child, out Errno error))
+                return GuestAction.Return(-(long)error);
+            Add(child);
+            child.Registers.Rax = 0;
+            if (stack != 0)
+                child.Registers.Rsp = stack;
+            int id = child.HostThreadId;
+            child.Start();
+            return GuestAction.Return(id);
+        }
+
+        public GuestAction OnFault(IGuestThread thread, in FaultInfo info) => GuestAction.Exit;
+
+        public GuestAction OnInterrupt(IGuestThread thread)
+        {
+            Interlocked.Increment(ref Interrupts);
+            return GuestAction.Resume;
+        }
+
+        public void OnExit(IGuestThread thread, int hostSignal)
+        {
+            Exits.AddOrUpdate(thread.HostThreadId, 1, (_, count) => count + 1);
+            Interlocked.Decrement(ref Live);
+        }
+
+        public void WaitForAll()
+        {
+            long deadline = Environment.TickCount64 + 30_000;
+            while (Volatile.Read(ref Live) > 0)
+            {
+                Assert.True(
+                    Environment.TickCount64 < deadline,
+                    $"{Live} threads are left of {Threads.Count}; {Calls} calls; log: {string.Join('\n', PlatformFixture.Lines)}");
+                Thread.Sleep(1);
+            }
+        }
+    }
+
+    /// <summary>Makes <paramref name="threads"/> threads that each run <paramref name="body"/> <paramref name="rounds"/> times and exit.</summary>
+    private StressKernel Launch(int threads, int rounds, Action<Assembler> body)
+    {
+        Assembler c = new(64);
+        Label work = c.CreateLabel(), round = c.CreateLabel(), next = c.CreateLabel();
+        c.mov(r15d, threads);
+        c.mov(r14, ToyImage.DataBase + StackBytes);
+        c.Label(ref next);
+        c.mov(edi, 0x100);
+        c.mov(rsi, r14);
+        c.mov(eax, Sys.clone);
+        c.syscall();
+        c.test(rax, rax);
+        c.je(work);
+        c.add(r14, StackBytes / 8);
+        c.dec(r15d);
+        c.jne(next);
+        c.Label(ref work);
+        c.mov(r13d, rounds);
+        c.Label(ref round);
+        body(c);
+        c.dec(r13d);
+        c.jne(round);
+        c.xor(edi, edi);
+        c.mov(eax, Sys.exit);
+        c.syscall();
+        StressKernel kernel = new();
+        IGuestThread thread = ToyImage.Load(fixture.Platform, MachineCode.Assemble(c, ToyImage.Base), kernel);
+        kernel.Add(thread);
+        thread.Start();
+        return kernel;
+    }
+
+    private static void Call(Assembler c, int number)
+    {
+        c.mov(eax, number);
+        c.syscall();
+    }
+
+    [Fact]
+    public void Threads_are_served_side_by_side_under_interrupts()
+    {
+        const int threads = 12, rounds = 300;
+        StressKernel kernel = Launch(threads, rounds, c =>
+        {
+            Call(c, Sys.getpid);
+            Call(c, Sys.getppid);
+            Call(c, Sys.sigaltstack);
+        });
+        while (Volatile.Read(ref kernel.Live) > 0 && kernel.Interrupts < 100_000)
+        {
+            foreach (IGuestThread thread in kernel.Threads)
+                thread.Interrupt();
+            Thread.Sleep(1);
+        }
+        kernel.WaitForAll();
+        Assert.Equal(threads + 1, kernel.Exits.Count);
+        Assert.All(kernel.Exits.Values, count => Assert.Equal(1, count));
+        Assert.Equal(((threads + 1) * ((rounds * 3) + 1)) + threads, kernel.Calls);
+    }
+
+    [Fact]
+    public void Threads_fork_at_the_same_time()
+    {
+        const int threads = 6, rounds = 15;
+        StressKernel kernel = Launch(threads, rounds, c =>
+        {
+            Label parent = c.CreateLabel();
+            Call(c, Sys.fork);
+            c.test(rax, rax);
+            c.jne(parent);
+            Call(c, Sys.getpid);
+            Call(c, Sys.exit_group);
+            c.Label(ref parent);
+            Call(c, Sys.nanosleep);
+        });
+        kernel.WaitForAll();
+        Assert.Equal(threads + 1 + ((threads + 1) * rounds), kernel.Threads.Count);
+        Assert.All(kernel.Exits.Values, count => Assert.Equal(1, count));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Guests_killed_at_any_moment_report_every_thread_once(bool threadByThread)
+    {
+        const int guests = 40, threads = 4;
+        Random random = new(7);
+        List<StressKernel> kernels = [];
+        for (int i = 0; i < guests; i++)
+        {
+            StressKernel kernel = Launch(threads, 1_000_000, c =>
+            {
+                Call(c, i % 3 == 0 ? Sys.getpid : i % 3 == 1 ? Sys.getppid : Sys.sigaltstack);
+            });
+            kernels.Add(kernel);
+            Thread.Sleep(random.Next(4));
+            while (threadByThread && kernel.Threads.Count < threads + 1)
+                Thread.Sleep(1);
+            foreach (IGuestThread thread in kernel.Threads)
+            {
+                if (threadByThread)
+                    thread.Kill();
+                else
+                    thread.AddressSpace.Kill();
+            }
+        }
+        foreach (StressKernel kernel in kernels)
+        {
+            kernel.WaitForAll();
+            Assert.Equal(kernel.Threads.Count, kernel.Exits.Count);
+            Assert.All(kernel.Exits.Values, count => Assert.Equal(1, count));
+        }
+    }
+}
