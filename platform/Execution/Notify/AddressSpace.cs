@@ -100,7 +100,7 @@ internal sealed class AddressSpace : IAddressSpace
     }
 
     public Result<HostMapping> FindMapping(UserAddress address) =>
-        ReadProcFile("maps"u8).Failed(out byte[]? maps, out Errno error) ? error : MapsParser.Find(maps, address.Value);
+        _platform.Proc.FindMapping(Volatile.Read(ref _accessThreadId), address.Value);
 
     public Errno ListMappings(List<HostMapping> mappings)
     {

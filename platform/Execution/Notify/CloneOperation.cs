@@ -14,6 +14,7 @@ internal readonly struct CloneOperation(GuestThread parent, CommandRunner runner
     public Result<IGuestThread> Fork()
     {
         RequireFullState();
+        DropLentDescriptors();
         lock (parent.Listener.CloneLock)
         {
             PendingClone pending = new(false);
@@ -83,6 +84,18 @@ internal readonly struct CloneOperation(GuestThread parent, CommandRunner runner
     {
         HostSyscall.Call(Sys.kill, pid, (int)Signal.Kill);
         return error;
+    }
+
+    /// <summary>
+    /// Closes what was lent to the stub for mappings, which hold their files by themselves. Another thread might be about
+    /// to use one; then they stay until a later fork.
+    /// </summary>
+    private void DropLentDescriptors()
+    {
+        if (!parent.Space.HasLentDescriptors || !parent.Space.IsLast(parent))
+            return;
+        if (runner.Run([new HostCommand(Sys.close_range, 0, uint.MaxValue, 0)], true) is Errno.Ok)
+            parent.Space.HasLentDescriptors = false;
     }
 
     private Result<ulong> TakeSlot()

@@ -173,15 +173,11 @@ internal sealed class CommandRunner(GuestThread thread)
         {
             if (child is not null && HostPoll.WaitReadable(listener.Fd, child.Number) is { First: false, Second: true })
                 return false;
-            Errno error = HostSeccompListener.Receive(listener.Fd, out SeccompNotification notification);
+            Errno error = listener.Receive(out SeccompNotification notification);
             if (error is Errno.EINTR)
                 continue;
             if (error is not Errno.Ok)
-            {
-                if (error is not Errno.ENOENT || listener.IsDead())
-                    return false;
-                continue;
-            }
+                return false;
             if (listener.Platform.Threads.Find(notification.ThreadId) == thread)
                 OnNotification(notification);
             else

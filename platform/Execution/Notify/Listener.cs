@@ -10,6 +10,7 @@ namespace Sandbox.Platform.Notify;
 internal sealed class Listener(NotifyPlatform platform, int fd)
 {
     private readonly Lock _lock = new();
+    private readonly Lock _pollLock = new();
 
     // All guarded by _lock; ShouldRetire reads the first two without it.
     private int _receivers;
@@ -119,8 +120,33 @@ internal sealed class Listener(NotifyPlatform platform, int fd)
             Leave();
     }
 
+    /// <summary>
+    /// The next notification. EINTR: try again. ENOENT: every user of the filter is gone. Before Linux 6.11 the kernel does
+    /// not tell a receiver that waits so, but it tells one that polls: there, one polls and the others wait behind it.
+    /// </summary>
+    public Errno Receive(out SeccompNotification notification)
+    {
+        Errno error;
+        if (platform.EndWakesReceivers)
+        {
+            error = HostSeccompListener.Receive(fd, out notification);
+            return error is Errno.ENOENT && !IsDead() ? Errno.EINTR : error;
+        }
+        lock (_pollLock)
+        {
+            PollEvents ready = HostPoll.WaitOne(fd, PollEvents.In);
+            if ((ready & PollEvents.In) == 0)
+            {
+                notification = default;
+                return (ready & PollEvents.HangUp) != 0 ? Errno.ENOENT : Errno.EINTR;
+            }
+            error = HostSeccompListener.Receive(fd, out notification);
+            return error is Errno.ENOENT ? Errno.EINTR : error;
+        }
+    }
+
     /// <summary>True if every user of the filter is gone (seccomp_unotify(2): POLLHUP).</summary>
-    public bool IsDead() => (HostPoll.Now(fd, PollEvents.In) & PollEvents.HangUp) != 0;
+    private bool IsDead() => (HostPoll.Now(fd, PollEvents.In) & PollEvents.HangUp) != 0;
 
     /// <summary>A notification from a thread id that is not known: the child of the pending clone, or an intruder.</summary>
     public void Arrive(in SeccompNotification notification)

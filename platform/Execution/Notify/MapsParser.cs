@@ -28,8 +28,11 @@ internal static class MapsParser
         }
     }
 
-    private static bool IsStub(in HostMapping mapping) =>
-        mapping.Start >= StubLayout.WindowStart && mapping.Start < StubLayout.WindowEnd;
+    /// <summary>st_dev (makedev(3)).</summary>
+    public static ulong DeviceNumber(ulong major, ulong minor) =>
+        (minor & 0xFF) | ((major & 0xFFF) << 8) | ((minor & ~0xFFul) << 12) | ((major & ~0xFFFul) << 32);
+
+    private static bool IsStub(in HostMapping mapping) => StubLayout.IsInWindow(mapping.Start);
 
     private static bool TryTakeLine(ref ReadOnlySpan<byte> text, out ReadOnlySpan<byte> line)
     {
@@ -59,9 +62,7 @@ internal static class MapsParser
             return false;
         }
         string name = Encoding.UTF8.GetString(line[used..].TrimStart((byte)' '));
-        // st_dev's layout (makedev(3)) for numbers that fit the old ranges.
-        ulong device = (minor & 0xFF) | ((major & 0xFFF) << 8) | ((minor & ~0xFFul) << 12) | ((major & ~0xFFFul) << 32);
-        mapping = new HostMapping(start, end, protection, isShared, offset, device, inode, name);
+        mapping = new HostMapping(start, end, protection, isShared, offset, DeviceNumber(major, minor), inode, name);
         return true;
     }
 

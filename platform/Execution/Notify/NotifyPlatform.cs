@@ -43,6 +43,9 @@ public sealed class NotifyPlatform : IPlatform
 
     public string Name => "notify";
 
+    /// <summary>Receivers that wait learn that every user of their filter is gone (Linux 6.11).</summary>
+    internal bool EndWakesReceivers { get; set; } = HostKernel.IsAtLeast(6, 11);
+
     internal ThreadTable Threads { get; } = new();
 
     internal ReceiverPool Receivers { get; } = new();

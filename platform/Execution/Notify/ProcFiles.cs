@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Sandbox.Linux;
+using Sandbox.Platform.Stub;
 
 namespace Sandbox.Platform.Notify;
 
@@ -12,12 +13,8 @@ internal sealed class ProcFiles(int directoryFd)
     /// <summary>The content of <c>PID/name</c>. ENOENT, ESRCH; EFBIG above 64 MiB.</summary>
     public Result<byte[]> Read(int pid, ReadOnlySpan<byte> name)
     {
-        string path = string.Create(CultureInfo.InvariantCulture, $"{pid}/{Encoding.ASCII.GetString(name)}");
-        if (HostFile.OpenAt(directoryFd, Encoding.ASCII.GetBytes(path), OpenFlags.ReadOnly | OpenFlags.CloseOnExec)
-            .Failed(out int fd, out Errno error))
-        {
+        if (Open(pid, name).Failed(out int fd, out Errno error))
             return error;
-        }
         using HostFd file = new(fd);
         byte[] buffer = new byte[ChunkBytes];
         int length = 0;
@@ -35,5 +32,35 @@ internal sealed class ProcFiles(int directoryFd)
                 return buffer[..length];
             length += count;
         }
+    }
+
+    /// <summary>
+    /// The mapping that contains an address, without its name where the kernel can be asked for one (Linux 6.11). EFAULT if
+    /// nothing, or the stub, is mapped there.
+    /// </summary>
+    public Result<HostMapping> FindMapping(int pid, ulong address)
+    {
+        if (Open(pid, "maps"u8).Failed(out int fd, out Errno error))
+            return error;
+        using HostFd file = new(fd);
+        if (HostProcess.QueryMapping(fd, address).Failed(out HostProcess.Mapping mapping, out error))
+        {
+            if (error is Errno.ENOENT)
+                return Errno.EFAULT;
+            return Read(pid, "maps"u8).Failed(out byte[]? maps, out error) ? error : MapsParser.Find(maps, address);
+        }
+        if (StubLayout.IsInWindow(mapping.Start))
+            return Errno.EFAULT;
+        const uint read = 1, write = 2, execute = 4, shared = 8;
+        MemoryProtection protection = (MemoryProtection)(mapping.Flags & (read | write | execute));
+        return new HostMapping(
+            mapping.Start, mapping.End, protection, (mapping.Flags & shared) != 0, mapping.Offset,
+            MapsParser.DeviceNumber(mapping.DeviceMajor, mapping.DeviceMinor), mapping.Inode, "");
+    }
+
+    private Result<int> Open(int pid, ReadOnlySpan<byte> name)
+    {
+        string path = string.Create(CultureInfo.InvariantCulture, $"{pid}/{Encoding.ASCII.GetString(name)}");
+        return HostFile.OpenAt(directoryFd, Encoding.ASCII.GetBytes(path), OpenFlags.ReadOnly | OpenFlags.CloseOnExec);
     }
 }

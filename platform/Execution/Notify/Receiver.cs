@@ -61,14 +61,12 @@ internal sealed class Receiver
         {
             if (listener.ShouldRetire && listener.TryRetire())
                 return;
-            Errno error = HostSeccompListener.Receive(listener.Fd, out SeccompNotification notification);
-            if (error is Errno.EINTR)
-                continue;
+            Errno error = listener.Receive(out SeccompNotification notification);
             if (error is Errno.Ok)
             {
                 Dispatch(listener, notification);
             }
-            else if (error is not Errno.ENOENT || listener.IsDead())
+            else if (error is not Errno.EINTR)
             {
                 listener.LeaveDead();
                 return;

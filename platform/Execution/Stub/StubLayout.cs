@@ -14,6 +14,8 @@ internal static class StubLayout
     /// <summary>With a length below 4 GiB, a range that starts below this word ends before the window.</summary>
     public const uint GuardHigh = 0x6FFE;
 
+    public static bool IsInWindow(ulong address) => address is >= WindowStart and < WindowEnd;
+
     public const ulong CodeStart = WindowStart + 0x10000;
     public const int CodeBytes = 0x1000;
 

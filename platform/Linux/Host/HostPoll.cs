@@ -29,10 +29,15 @@ public static unsafe class HostPoll
     }
 
     /// <summary>What is ready on <paramref name="fd"/> at this moment.</summary>
-    public static PollEvents Now(int fd, PollEvents events)
+    public static PollEvents Now(int fd, PollEvents events) => One(fd, events, 0);
+
+    /// <summary>Waits until something is ready on <paramref name="fd"/>.</summary>
+    public static PollEvents WaitOne(int fd, PollEvents events) => One(fd, events, -1);
+
+    private static PollEvents One(int fd, PollEvents events, int timeoutMilliseconds)
     {
         PollFd entry = new(fd, events);
-        HostSyscall.CallRetrying(Sys.poll, (long)&entry, 1, 0);
+        HostSyscall.CallRetrying(Sys.poll, (long)&entry, 1, timeoutMilliseconds);
         return entry.Found;
     }
 

@@ -54,6 +54,38 @@ public static unsafe class HostProcess
     public static Result<int> WriteMemory(int tid, ulong address, ReadOnlySpan<byte> buffer) =>
         Copy(Sys.process_vm_writev, tid, address, buffer);
 
+    /// <summary>struct procmap_query without its name and build id (include/uapi/linux/fs.h).</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    public struct Mapping
+    {
+        internal ulong Size;
+        internal ulong QueryFlags;
+        internal ulong QueryAddress;
+        public ulong Start;
+        public ulong End;
+
+        /// <summary>1 readable, 2 writable, 4 executable, 8 shared.</summary>
+        public ulong Flags;
+        public ulong PageBytes;
+        public ulong Offset;
+        public ulong Inode;
+        public uint DeviceMajor;
+        public uint DeviceMinor;
+        internal uint NameBytes;
+        internal uint BuildIdBytes;
+        internal ulong NameAddress;
+        internal ulong BuildIdAddress;
+    }
+
+    /// <summary>PROCMAP_QUERY on an open /proc/PID/maps (Linux 6.11). ENOENT: nothing is mapped there; ENOTTY: too old.</summary>
+    public static Result<Mapping> QueryMapping(int mapsFd, ulong address)
+    {
+        const long query = 0xC068_6611;
+        Mapping mapping = new() { Size = (ulong)sizeof(Mapping), QueryAddress = address };
+        long result = HostSyscall.CallRetrying(Sys.ioctl, mapsFd, query, (long)&mapping);
+        return HostSyscall.ErrorOf(result) is not Errno.Ok and Errno error ? error : mapping;
+    }
+
     private static Result<int> Copy(int number, int tid, ulong address, ReadOnlySpan<byte> buffer)
     {
         fixed (byte* start = buffer)

@@ -155,6 +155,82 @@ public sealed class NotifyPlatformTests(PlatformFixture fixture) : IClassFixture
     }
 
     [Fact]
+    public void Mappings_are_found_as_the_host_has_them_but_for_the_stub()
+    {
+        using HostFd file = new(HostFile.CreateMemory("file\0"u8, 1).Failed(out int fd, out _) ? -1 : fd);
+        HostFile.Truncate(file.Number, 0x3000);
+        HostFile.Stat(file.Number).Failed(out Stat stat, out _);
+        HostMapping found = default, anonymous = default;
+        Errno hole = Errno.Ok, stub = Errno.Ok;
+        List<HostMapping> all = [];
+        Run(
+            c =>
+            {
+                Call(c, Sys.mmap, 0x400000, 0x2000, 3, 0x11, 17, 0x1000);
+                Call(c, Sys.getpid);
+                Exit(c);
+            },
+            kernel => kernel.Syscall = thread =>
+            {
+                if (thread.Syscall.Number == Sys.mmap)
+                    return GuestAction.ExecuteOnHost(file.Number);
+                if (thread.Syscall.Number != Sys.getpid)
+                    return null;
+                IAddressSpace space = thread.AddressSpace;
+                space.FindMapping(new UserAddress(0x401000)).Failed(out found, out _);
+                space.FindMapping(new UserAddress(ToyImage.DataBase)).Failed(out anonymous, out _);
+                hole = space.FindMapping(new UserAddress(0x500000)).Error;
+                stub = space.FindMapping(new UserAddress(space.ReservedStart + 0x10000)).Error;
+                space.ListMappings(all);
+                return Value(0);
+            });
+        Assert.Equal(
+            (0x400000ul, 0x402000ul, 0x1000ul, stat.Device, stat.Inode, true),
+            (found.Start, found.End, found.Offset, found.Device, found.Inode, found.IsShared));
+        Assert.Equal(MemoryProtection.Read | MemoryProtection.Write, found.Protection);
+        Assert.Equal((ToyImage.DataBase, 0ul, false), (anonymous.Start, anonymous.Inode, anonymous.IsShared));
+        Assert.Equal((Errno.EFAULT, Errno.EFAULT), (hole, stub));
+        Assert.Contains(all, mapping => mapping.HostName == "[stack]");
+        Assert.Contains(all, mapping => mapping with { HostName = "" } == found);
+        Assert.DoesNotContain(all, mapping => mapping.Start >> 32 == 0x6FFF);
+    }
+
+    [Fact]
+    public void Descriptors_lent_for_mappings_are_gone_after_a_fork()
+    {
+        using HostFd file = new(HostFile.CreateMemory("file\0"u8, 1).Failed(out int fd, out _) ? -1 : fd);
+        HostFile.Truncate(file.Number, 0x1000);
+        int before = 0, after = 0;
+        Run(
+            c =>
+            {
+                Call(c, Sys.mmap, 0, 0x1000, 1, 2, 17, 0);
+                Call(c, Sys.fork);
+                Call(c, Sys.exit_group, 0);
+            },
+            kernel =>
+            {
+                kernel.Expect();
+                kernel.Syscall = thread =>
+                {
+                    string descriptors = $"/proc/{thread.HostThreadId}/fd";
+                    if (thread.Syscall.Number == Sys.mmap)
+                        return GuestAction.ExecuteOnHost(file.Number);
+                    if (thread.Syscall.Number != Sys.fork)
+                        return null;
+                    before = Directory.GetFileSystemEntries(descriptors).Length;
+                    if (thread.Fork().Failed(out IGuestThread? child, out _))
+                        return Value(-1);
+                    after = Directory.GetFileSystemEntries(descriptors).Length;
+                    child.Events = kernel;
+                    child.Start();
+                    return Value(1);
+                };
+            });
+        Assert.Equal((1, 0), (before, after));
+    }
+
+    [Fact]
     public void A_fault_comes_with_its_address_and_the_handler_can_move_the_thread()
     {
         FaultInfo seen = default;

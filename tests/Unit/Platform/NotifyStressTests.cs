@@ -7,8 +7,13 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace Sandbox.UnitTests.Platform;
 
+public sealed class NotifyStressTests(PlatformFixture fixture) : NotifyStress(fixture), IClassFixture<PlatformFixture>;
+
+public sealed class NotifyStressOnOldKernelTests(OldKernelFixture fixture)
+    : NotifyStress(fixture), IClassFixture<OldKernelFixture>;
+
 /// <summary>Many threads, forks, interrupts and kills at once: every call is answered, every thread ends exactly once.</summary>
-public sealed class NotifyStressTests(PlatformFixture fixture) : IClassFixture<PlatformFixture>
+public abstract class NotifyStress(PlatformFixture fixture)
 {
     private const int StackBytes = 0x1000;
 

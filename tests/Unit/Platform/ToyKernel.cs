@@ -119,11 +119,21 @@ internal sealed class ToyKernel : IGuestEvents
 }
 
 /// <summary>One platform for the tests of a class.</summary>
-public sealed class PlatformFixture : IDisposable
+public class PlatformFixture : IDisposable
 {
     public NotifyPlatform Platform { get; } = new(new NotifyPlatformOptions { Log = Lines.Enqueue });
 
     public static ConcurrentQueue<string> Lines { get; } = new();
 
-    public void Dispose() => Platform.Dispose();
+    public void Dispose()
+    {
+        Platform.Dispose();
+        GC.SuppressFinalize(this);
+    }
+}
+
+/// <summary>A platform that does as on a kernel before 6.11, where a receiver must poll to learn of the end.</summary>
+public sealed class OldKernelFixture : PlatformFixture
+{
+    public OldKernelFixture() => Platform.EndWakesReceivers = false;
 }
