@@ -52,6 +52,16 @@ install: publish ## copy the binary to PREFIX/bin
 	@install -D -m 755 $(RUNSC) $(DESTDIR)$(PREFIX)/bin/runsc
 	@echo "installed $(DESTDIR)$(PREFIX)/bin/runsc"
 
+.PHONY: bench
+bench: dotnet ## micro benchmarks; fails when a hot path allocates
+	@dotnet run -c Release --project perf/micro $(DOTNET_QUIET) -- $(BENCH_FLAGS)
+
+.PHONY: compare
+compare: publish packages $(BUSYBOX_ROOT) ## the same work natively, under runc, crun, gVisor and here (as root; COMPARE_FLAGS)
+	@tests/scripts/need-packages.sh runc crun python3
+	@[ -x $(ARTIFACTS)/gvisor/root/usr/bin/runsc ] || perf/compare/get-gvisor.sh $(ARTIFACTS)/gvisor || echo "going on without gVisor"
+	@perf/compare/compare.py --output $(ARTIFACTS)/compare.md $(COMPARE_FLAGS)
+
 .PHONY: check
 check: dotnet ## what must hold before every push: format, build, unit tests
 	@dotnet format Sandbox.sln --verify-no-changes
