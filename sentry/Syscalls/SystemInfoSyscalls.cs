@@ -26,10 +26,12 @@ internal static class SystemInfoSyscalls
         public ulong TotalSwap;
         public ulong FreeSwap;
         public ushort Processes;
-        public ushort Padding;
+        private readonly ushort _padding0;
+        private readonly int _padding1;
         public ulong TotalHigh;
         public ulong FreeHigh;
         public uint MemoryUnit;
+        private readonly int _padding2;
 
         /// <summary>Fixed point with 16 fraction bits.</summary>
         [InlineArray(3)]
