@@ -59,6 +59,9 @@ internal sealed class Kernel
     /// <summary>Makes a pidfd (pidfd_open(2)); set by the composition root, because descriptors stand above the kernel.</summary>
     public Func<ThreadGroup, Task, Vfs.OpenFile>? MakePidFd { get; set; }
 
+    /// <summary>The text of a file of /proc/net, or null if there is none of that name; set by the composition root.</summary>
+    public Func<NetworkNamespace, string, byte[]?>? FormatNetworkTable { get; set; }
+
     /// <summary>Copies a mount namespace for a new owner (CLONE_NEWNS); set by the composition root.</summary>
     public Func<Vfs.FsContext, Security.UserNamespace, Vfs.FsContext>? CopyMounts { get; set; }
 

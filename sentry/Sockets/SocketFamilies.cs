@@ -1,5 +1,6 @@
 using Sandbox.Linux;
 using Sandbox.Sentry.Sockets.Inet;
+using Sandbox.Sentry.Sockets.Netlink;
 using Sandbox.Sentry.Sockets.Unix;
 using Sandbox.Sentry.Vfs;
 
@@ -25,6 +26,7 @@ internal static class SocketFamilies
     private static readonly UnixFamily _unix = new();
     private static readonly InetFamily _inet = new(AddressFamily.Inet);
     private static readonly InetFamily _inet6 = new(AddressFamily.Inet6);
+    private static readonly NetlinkFamily _netlink = new();
 
     /// <summary>EAFNOSUPPORT.</summary>
     public static Result<ISocketFamily> Of(int domain) => domain switch
@@ -32,6 +34,7 @@ internal static class SocketFamilies
         AddressFamily.Unix => Result<ISocketFamily>.Of(_unix),
         AddressFamily.Inet => Result<ISocketFamily>.Of(_inet),
         AddressFamily.Inet6 => Result<ISocketFamily>.Of(_inet6),
+        AddressFamily.Netlink => Result<ISocketFamily>.Of(_netlink),
         _ => Errno.EAFNOSUPPORT,
     };
 }
