@@ -1,4 +1,6 @@
 using Sandbox.Linux;
+using Sandbox.Sentry.Filesystems.Proc;
+using Sandbox.Sentry.Filesystems.Sys;
 using Sandbox.Sentry.Filesystems.Tmp;
 using Sandbox.Sentry.Kernel;
 using Sandbox.Sentry.Vfs;
@@ -21,10 +23,17 @@ internal static class FileSystemTypes
             case "tmpfs":
             case "ramfs":
             case "devtmpfs":
-            case "mqueue":
                 if (TmpFileSystem.Create(source, data, kernel.Host.MemoryBytes).Failed(out TmpFileSystem? files, out Errno error))
                     return error;
                 return files;
+            case "proc":
+                return new ProcFileSystem(kernel, pids);
+            case "sysfs":
+                return StaticFileSystem.CreateSys(source, kernel.Host);
+            case "cgroup" or "cgroup2":
+                return StaticFileSystem.CreateCgroup(source, kernel);
+            case "mqueue":
+                return StaticFileSystem.CreateMessageQueues(source);
             default:
                 return Errno.ENODEV;
         }

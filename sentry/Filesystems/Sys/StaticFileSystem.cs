@@ -1,0 +1,70 @@
+using Sandbox.Linux;
+using Sandbox.Sentry.Vfs;
+
+namespace Sandbox.Sentry.Filesystems.Sys;
+
+/// <summary>A filesystem whose tree the Sentry sets up when it is mounted: sysfs, the view of cgroups, an empty mqueue.</summary>
+internal sealed class StaticFileSystem : FileSystem
+{
+    private readonly string _typeName;
+    private readonly long _magic;
+
+    private StaticFileSystem(string typeName, long magic, string source, uint permissions)
+    {
+        (_typeName, _magic, Source) = (typeName, magic, source);
+        Root = new StaticDirectory(this, permissions);
+    }
+
+    public override string TypeName => _typeName;
+
+    public StaticDirectory Root { get; }
+
+    public override Inode RootInode => Root;
+
+    /// <summary>sysfs(5), as far as programs ask how many processors there are and how they lie.</summary>
+    public static StaticFileSystem CreateSys(string source, Kernel.HostFacts host)
+    {
+        const long magic = 0x62656572;
+        StaticFileSystem sys = new("sysfs", magic, source, 0x16D);
+        SysTree.Fill(sys, host);
+        return sys;
+    }
+
+    /// <summary>The root of a cgroup v2 tree without controllers to set: what container runtimes show read-only.</summary>
+    public static StaticFileSystem CreateCgroup(string source, Kernel.Kernel kernel)
+    {
+        const long magic = 0x63677270;
+        StaticFileSystem cgroup = new("cgroup2", magic, source, 0x16D);
+        CgroupTree.Fill(cgroup, kernel);
+        return cgroup;
+    }
+
+    /// <summary>mqueue(7): nothing but its directory.</summary>
+    public static StaticFileSystem CreateMessageQueues(string source)
+    {
+        const long magic = 0x19800202;
+        return new StaticFileSystem("mqueue", magic, source, ModeBits.Sticky | ModeBits.Permissions);
+    }
+
+    public override Errno GetStatistics(out StatFs statistics)
+    {
+        statistics = new StatFs
+        {
+            Type = _magic, BlockBytes = 4096, FragmentBytes = 4096, NameMaxBytes = FileName.MaxBytes, FileSystemId = Device,
+        };
+        return Errno.Ok;
+    }
+
+    /// <summary>Adds a file with constant text at a path below the root.</summary>
+    public void AddText(string path, string text) => AddFile(path, new TextFile(this, System.Text.Encoding.UTF8.GetBytes(text)));
+
+    /// <summary>Adds an inode at a path below the root; its directories are made.</summary>
+    public void AddFile(string path, Inode inode)
+    {
+        string[] names = path.Split('/');
+        StaticDirectory directory = Root;
+        foreach (string name in names.AsSpan(0, names.Length - 1))
+            directory = directory.AddDirectory(name);
+        directory.Add(names[^1], inode);
+    }
+}
