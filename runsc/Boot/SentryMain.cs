@@ -1,7 +1,11 @@
 using System.Text.Json;
 using Sandbox.Linux;
+using Sandbox.Platform.Notify;
 using Sandbox.Runsc.Launch;
 using Sandbox.Sentry.Control;
+using Sandbox.Sentry.Filesystems.Dev;
+using Sandbox.Sentry.Kernel;
+using Sandbox.SyscallTables;
 
 namespace Sandbox.Runsc.Boot;
 
@@ -32,12 +36,11 @@ internal static class SentryMain
 
     private static string? Run(BootDescription boot)
     {
-        const int setName = 15, setDumpable = 4;
-        _ = setName;
+        const int setDumpable = 4, standardError = 2;
         HostSyscall.Call(Sys.prctl, setDumpable, 1); // The stubs' memory is read and written by us, their parent.
-        IdleControl control = new();
-        int[] standard = boot.StandardFds;
-        ProcessDescriptors descriptors = new(standard, boot.ConsoleFd, boot.ExtraFds);
+        KernelLog log = new(boot.LogFd, boot.IsDebug);
+        SandboxControl control = new(MakeKernel(boot, log));
+        ProcessDescriptors descriptors = new(boot.StandardFds, boot.ConsoleFd, boot.ExtraFds);
         if (control.Create(boot.Container, new ContainerDescriptors(descriptors, boot.GoferFds)) is { } error)
             return error;
         ControlServer server = new(new HostFd(boot.ControlFd), control);
@@ -47,13 +50,25 @@ internal static class SentryMain
         if (error is not null)
             return error;
         server.Start();
-        HostSyscall.Call(Sys.dup3, boot.LogFd >= 0 ? boot.LogFd : 0, 2, 0);
+        // From here on nobody reads the pipe that errors go to.
+        HostSyscall.Call(Sys.dup3, boot.LogFd >= 0 ? boot.LogFd : 0, standardError, 0);
         BootStatus.SendReady(boot.StatusFd);
         HostFile.Close(boot.StatusFd);
         ended.Wait();
         server.Drain();
         HostSyscall.Call(Sys.exit_group, 0);
         return null;
+    }
+
+    private static Kernel MakeKernel(BootDescription boot, KernelLog log)
+    {
+        NotifyPlatform platform = new(new NotifyPlatformOptions { DirectMemory = boot.DirectMemory, Log = log.Warning });
+        HostFacts facts = HostFactsReader.Read(boot.CpuInfoFd, boot.Container.MemoryLimitBytes);
+        ISyscallTable table = new LinuxX64();
+        if (boot.Strace)
+            table = new TracingTable(table, log);
+        DevTree.RegisterDevices();
+        return new Kernel(platform, table, facts, log);
     }
 
     private static BootDescription ReadDescription()

@@ -1,0 +1,63 @@
+using System.Buffers.Binary;
+using Sandbox.Linux;
+using Sandbox.Sentry.Kernel;
+
+namespace Sandbox.Runsc.Boot;
+
+/// <summary>Reads what of the host shows through in the sandbox, before the Sentry locks itself in.</summary>
+internal static class HostFactsReader
+{
+    private const ulong HardwareCapabilities = 16, HardwareCapabilities2 = 26, MinimumSignalStack = 51;
+
+    /// <param name="cpuInfo">A descriptor of the host's /proc/cpuinfo, or -1.</param>
+    /// <param name="memoryLimitBytes">The container's limit, or 0.</param>
+    public static HostFacts Read(int cpuInfo, long memoryLimitBytes)
+    {
+        Dictionary<ulong, ulong> vector = ReadAuxiliaryVector();
+        long memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        HostSystem.TotalMemory(ref memory);
+        return new HostFacts
+        {
+            CpuCount = Environment.ProcessorCount,
+            MemoryBytes = memoryLimitBytes > 0 ? Math.Min(memoryLimitBytes, memory) : memory,
+            CpuInfo = cpuInfo >= 0 ? ReadAll(cpuInfo) : [],
+            HardwareCapabilities = vector.GetValueOrDefault(HardwareCapabilities),
+            HardwareCapabilities2 = vector.GetValueOrDefault(HardwareCapabilities2),
+            MinimumSignalStackBytes = vector.GetValueOrDefault(MinimumSignalStack, 2048ul),
+        };
+    }
+
+    private static Dictionary<ulong, ulong> ReadAuxiliaryVector()
+    {
+        const int wordBytes = 8, entryBytes = 16;
+        Dictionary<ulong, ulong> entries = [];
+        if (HostFile.OpenAt(-100, "/proc/self/auxv"u8, OpenFlags.CloseOnExec).Failed(out int file, out _))
+            return entries;
+        byte[] vector = ReadAll(file);
+        HostFile.Close(file);
+        for (int at = 0; at + entryBytes <= vector.Length; at += entryBytes)
+        {
+            ulong type = BinaryPrimitives.ReadUInt64LittleEndian(vector.AsSpan(at));
+            entries[type] = BinaryPrimitives.ReadUInt64LittleEndian(vector.AsSpan(at + wordBytes));
+        }
+
+        return entries;
+    }
+
+    private static byte[] ReadAll(int file)
+    {
+        const int bytesMax = 1 << 20, chunk = 16 << 10;
+        byte[] content = new byte[chunk];
+        int length = 0;
+        while (!HostFile.Read(file, content.AsSpan(length)).Failed(out int count, out _) && count > 0)
+        {
+            length += count;
+            if (length >= bytesMax)
+                break;
+            if (content.Length - length < chunk)
+                Array.Resize(ref content, content.Length * 2);
+        }
+
+        return content[..length];
+    }
+}
