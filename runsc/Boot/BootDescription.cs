@@ -51,6 +51,6 @@ internal sealed class BootDescription
 }
 
 /// <summary>The generated reader and writer of boot descriptions.</summary>
-[JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingDefault)]
+[JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(BootDescription))]
 internal sealed partial class BootJson : JsonSerializerContext;
