@@ -19,6 +19,7 @@ internal sealed class LinuxX64 : ISyscallTable
     {
         ProcessRows.Add(_rows);
         SignalRows.Add(_rows);
+        LimitRows.Add(_rows);
         ClockRows.Add(_rows);
         SystemRows.Add(_rows);
         CredentialRows.Add(_rows);

@@ -36,7 +36,14 @@ internal sealed class GuestMemory(IAddressSpace space)
     /// <summary>Tasks that use it.</summary>
     public int Users => Volatile.Read(ref _users);
 
-    public void AddUser() => Interlocked.Increment(ref _users);
+    /// <summary>True once a second task has used it: its host process's CPU time is then not one task's.</summary>
+    public bool HasBeenShared { get; private set; }
+
+    public void AddUser()
+    {
+        HasBeenShared = true;
+        Interlocked.Increment(ref _users);
+    }
 
     /// <summary>True if that was the last user.</summary>
     public bool RemoveUser() => Interlocked.Decrement(ref _users) == 0;

@@ -20,5 +20,25 @@ internal static unsafe class ClockRows
         rows[Sys.nanosleep] = Syscall.Of<UserPtr<Timespec>, UserPtr<Timespec>>("nanosleep", &ClockSyscalls.Nanosleep);
         rows[Sys.clock_nanosleep] = Syscall.Of<int, int, UserPtr<Timespec>, UserPtr<Timespec>>(
             "clock_nanosleep", &ClockSyscalls.ClockNanosleep).Partial("no CPU-time clocks");
+        AddTimers(rows);
+    }
+
+    private static void AddTimers(Syscall?[] rows)
+    {
+        rows[Sys.getitimer] = Syscall.Of<int, UserPtr<IntervalTimerSyscalls.IntervalValue>>(
+            "getitimer", &IntervalTimerSyscalls.Get);
+        rows[Sys.setitimer] = Syscall.Of<
+            int, UserPtr<IntervalTimerSyscalls.IntervalValue>, UserPtr<IntervalTimerSyscalls.IntervalValue>>(
+            "setitimer", &IntervalTimerSyscalls.Set);
+        rows[Sys.alarm] = Syscall.Of<uint>("alarm", &IntervalTimerSyscalls.Alarm);
+        rows[Sys.timer_create] = Syscall.Of<int, UserPtr<PosixTimerSyscalls.SignalEvent>, UserPtr<int>>(
+            "timer_create", &PosixTimerSyscalls.Create);
+        rows[Sys.timer_settime] = Syscall.Of<
+            int, int, UserPtr<PosixTimerSyscalls.TimerValue>, UserPtr<PosixTimerSyscalls.TimerValue>>(
+            "timer_settime", &PosixTimerSyscalls.Set);
+        rows[Sys.timer_gettime] = Syscall.Of<int, UserPtr<PosixTimerSyscalls.TimerValue>>(
+            "timer_gettime", &PosixTimerSyscalls.Get);
+        rows[Sys.timer_getoverrun] = Syscall.Of<int>("timer_getoverrun", &PosixTimerSyscalls.GetOverrun);
+        rows[Sys.timer_delete] = Syscall.Of<int>("timer_delete", &PosixTimerSyscalls.Delete);
     }
 }

@@ -9,7 +9,7 @@ internal static class SignalQueues
         if (!task.Pending.TryTake(wanted, out info) && !task.Group.Pending.TryTake(wanted, out info))
             return false;
         if (info.Code == SignalInfo.CodeTimer)
-            Timers.PosixTimers.OnSignalTaken(task.Group, ref info);
+            (task.Group.Timers as Timers.ProcessTimers)?.OnSignalTaken(ref info);
         return true;
     }
 

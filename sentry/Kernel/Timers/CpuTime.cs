@@ -1,4 +1,5 @@
 using System.Buffers.Text;
+using Sandbox.Linux;
 
 namespace Sandbox.Sentry.Kernel.Timers;
 
@@ -22,9 +23,18 @@ internal readonly record struct CpuTime(long User, long System)
     /// </summary>
     public static CpuTime OfTask(Task task)
     {
+        long total = 0;
+        if (!task.GuestMemory.HasBeenShared)
+        {
+            total = HostClock.CpuTimeOf(task.GuestMemory.Space.HostProcessId);
+            if (total < TickNanoseconds)
+                return new CpuTime(total, 0); // The host's ticks cannot tell how it parts.
+        }
+
         Span<byte> name = stackalloc byte[32];
         int hostThread = task.Thread.HostThreadId;
-        long total = FirstNumber(Read(task, name, hostThread, "/schedstat"u8));
+        if (total == 0)
+            total = FirstNumber(Read(task, name, hostThread, "/schedstat"u8));
         ReadOnlySpan<byte> stat = Read(task, name, hostThread, "/stat"u8);
 
         // Fields 14 and 15 are utime and stime; the name in parentheses (field 2) may hold anything.
@@ -55,6 +65,20 @@ internal readonly record struct CpuTime(long User, long System)
         foreach (Task task in tasks)
             sum += OfTask(task);
         return sum;
+    }
+
+    /// <summary>
+    /// A thread ends, or leaves its address space by execve: what it used counts for its process from now on. Before the
+    /// host thread goes. Own thread, without locks.
+    /// </summary>
+    public static void Settle(Task task)
+    {
+        CpuTime used = OfTask(task);
+        using (task.Kernel.Tree.Enter())
+        {
+            task.Group.ExitedUserTime += used.User;
+            task.Group.ExitedSystemTime += used.System;
+        }
     }
 
     private static ReadOnlySpan<byte> Read(Task task, Span<byte> buffer, int hostThread, ReadOnlySpan<byte> file)
