@@ -1,5 +1,6 @@
 using Sandbox.Linux;
 using Sandbox.Sentry.Kernel.Signals;
+using Sandbox.Sentry.Kernel.Timers;
 
 namespace Sandbox.Sentry.Kernel;
 
@@ -13,6 +14,7 @@ internal static class ProcessExit
         Container container = group.Leader.Namespaces.Container;
         bool isContainerInit;
         ThreadGroup? parent;
+        ProcessTimers.Release(group);
         using (group.Kernel.Tree.Enter())
         {
             if (group.Session.Leader == group)

@@ -1,4 +1,6 @@
 using Sandbox.Platform;
+using Sandbox.Sentry.Kernel.Signals;
+using Sandbox.Sentry.Kernel.Timers;
 
 namespace Sandbox.Sentry.Kernel;
 
@@ -57,6 +59,7 @@ internal static class TaskExit
     // What the thread still has to do in its own memory, then the memory itself.
     private static void ReleaseMemory(Task task)
     {
+        CpuTime.Settle(task);
         ThreadExitMemory.Release(task);
         ReleaseVforkParent(task);
         if (task.GuestMemory.RemoveUser())
@@ -78,6 +81,8 @@ internal static class TaskExit
                 group.ExitStatus = group.IsExiting ? group.ExitStatus : group.Leader.ExitStatus;
             else if (group.ExecutingTask is { } executing)
                 executing.Sleeper.Parker.Wake();
+            SignalQueues.Discard(task);
+            GroupStop.OnThreadExit(group);
         }
 
         if (isLast)

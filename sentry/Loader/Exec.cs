@@ -1,5 +1,6 @@
 using Sandbox.Linux;
 using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Timers;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Sync;
 using Sandbox.Sentry.Vfs;
@@ -20,7 +21,8 @@ internal static class Exec
             return error;
         using (executable)
         {
-            ExecutionCredentials credentials = ExecutionCredentials.Compute(task, executable.File);
+            if (CredentialsFor(task, executable.File).Failed(out ExecCredentials credentials, out error))
+                return error;
             Result<LoadedImage> loading = ImageLoader.Load(
                 task.Kernel, executable, strings, credentials.Credentials, credentials.IsSecure, task.Group.Limits);
             if (loading.Failed(out LoadedImage? image, out error))
@@ -84,9 +86,13 @@ internal static class Exec
         return Errno.Ok;
     }
 
-    private static void Commit(Task task, LoadedImage image, in ExecutionCredentials credentials)
+    private static void Commit(Task task, LoadedImage image, in ExecCredentials credentials)
     {
         GuestMemory oldMemory = task.GuestMemory;
+        ThreadExitMemory.Release(task);
+        ProcessTimers.DeletePosixTimers(task.Group);
+        if (oldMemory.Users == 1)
+            CpuTime.Settle(task); // A vfork child has used next to nothing, and asking the host costs.
         UnshareFiles(task);
         task.Files.CloseOnExecAll();
         using (task.Kernel.Tree.Enter())
@@ -121,11 +127,17 @@ internal static class Exec
         task.Files.RemoveUser();
         task.Files = copy;
     }
-}
 
-/// <summary>The credentials a program starts with, and whether it must distrust its environment (AT_SECURE).</summary>
-internal readonly record struct ExecutionCredentials(Credentials Credentials, bool IsSecure)
-{
-    /// <summary>Applies set-user-id bits and the capability rules of execve (capabilities(7)).</summary>
-    public static ExecutionCredentials Compute(Task task, OpenFile file) => new(task.Credentials, false);
+    private static Result<ExecCredentials> CredentialsFor(Task task, OpenFile file)
+    {
+        Stat stat = default;
+        if (file.Inode.GetAttributes(ref stat) is not Errno.Ok and Errno error)
+            return error;
+        FileCapabilities? capabilities = null;
+        if (!file.Inode.GetExtendedAttribute("security.capability"u8).Failed(out byte[]? attribute, out _))
+            capabilities = FileCapabilities.Parse(attribute, task.Credentials.UserNamespace);
+        bool isNoSetUserId = (file.Path.Mount.Flags & MountFlags.NoSetUserId) != 0;
+        return ExecCredentials.Compute(
+            task.Credentials, new ExecutableFile(stat.Mode, stat.UserId, stat.GroupId, capabilities, isNoSetUserId));
+    }
 }
