@@ -93,8 +93,13 @@ internal sealed class GoferFile(GoferFileSystem fileSystem, in GoferAttributes a
 
     protected override Errno Refresh()
     {
+        // Others may change the owner of a shared file, which a descriptor does not tell. But if it lost its name there, too,
+        // the descriptor is all there is.
+        Errno asked = Gofer.IsExclusive ? Errno.ESTALE : base.Refresh();
+        if (asked is not (Errno.ESTALE or Errno.ENOENT))
+            return asked;
         if (Descriptors.FindAny(this) is not { } fd)
-            return base.Refresh();
+            return Gofer.IsExclusive ? base.Refresh() : asked;
         MarkRefreshed();
         Result<Stat> result = HostFile.Stat(fd.Number);
         Release(fd);

@@ -278,12 +278,14 @@ internal abstract class GoferInode : Inode
         _checkedTicks = Stopwatch.GetTimestamp();
     }
 
-    /// <summary>The same from fstat(2) of a descriptor.</summary>
+    /// <summary>
+    /// The same from fstat(2) of a descriptor, but for the owner: the Sentry's own user namespace does not know the ids.
+    /// </summary>
     protected void Apply(in Stat stat)
     {
         using (Lock.Enter())
         {
-            (Mode, UserId, GroupId, _linkCount) = (stat.Mode, stat.UserId, stat.GroupId, stat.LinkCount);
+            (Mode, _linkCount) = (stat.Mode, stat.LinkCount);
             (_sizeBytes, _blockBytes, _blocks) = (stat.SizeBytes, stat.BlockBytes, stat.Blocks);
             (_accessTime, _modifyTime, _changeTime) = (stat.AccessTime, stat.ModifyTime, stat.ChangeTime);
         }

@@ -42,6 +42,21 @@ public sealed class GoferFileSystemTests : IDisposable
     }
 
     [Fact]
+    public void The_owner_is_what_the_gofer_said_not_what_a_descriptor_says()
+    {
+        Inode root = Mount(GoferCaching.Exclusive);
+        Inode inode = Good(root.CreateFile("f"u8, _file with { UserId = 3, GroupId = 4 }));
+        OpenFile file = Open(inode, OpenFlags.WriteOnly);
+        // The Sentry's user namespace shows other ids in fstat(2) than the Gofer's; here the host makes the difference.
+        byte[] path = GoferFixture.Bytes(_gofer.At("f") + "\0");
+        Assert.Equal(Errno.Ok, HostDirectory.ChangeOwner(-100, path, 65534, 65534, AtFlags.None));
+        Good(file.Write("data"u8));
+        Stat stat = StatOf(inode);
+        Assert.Equal((4L, 3u, 4u), (stat.SizeBytes, stat.UserId, stat.GroupId));
+        file.Release();
+    }
+
+    [Fact]
     public void Appending_goes_to_the_end_whatever_the_position()
     {
         Inode root = Mount(GoferCaching.Shared);
