@@ -56,14 +56,17 @@ internal sealed class Kernel
     /// <summary>Threads alive in the sandbox. With Tree held.</summary>
     public int TaskCount { get; set; }
 
+    /// <summary>
+    /// Makes a filesystem for mount(2): who mounts, type, source, options. ENODEV for an unknown type. Set by the composition
+    /// root, because filesystems stand above the kernel.
+    /// </summary>
+    public Func<Task, string, string, string, Result<Vfs.FileSystem>>? MakeFileSystem { get; set; }
+
     /// <summary>Makes a pidfd (pidfd_open(2)); set by the composition root, because descriptors stand above the kernel.</summary>
     public Func<ThreadGroup, Task, Vfs.OpenFile>? MakePidFd { get; set; }
 
     /// <summary>The text of a file of /proc/net, or null if there is none of that name; set by the composition root.</summary>
     public Func<NetworkNamespace, string, byte[]?>? FormatNetworkTable { get; set; }
-
-    /// <summary>Copies a mount namespace for a new owner (CLONE_NEWNS); set by the composition root.</summary>
-    public Func<Vfs.FsContext, Security.UserNamespace, Vfs.FsContext>? CopyMounts { get; set; }
 
     /// <summary>Told, without locks, that a container's first process has ended with a wait status.</summary>
     public Action<Container, int>? ContainerExited { get; set; }

@@ -53,14 +53,7 @@ internal sealed record NamespaceChange
             Network = (flags & CloneFlags.NewNetwork) != 0 ? new NetworkNamespace(owner) : old.Network,
             PidForChildren = (flags & CloneFlags.NewPid) != 0 ? new PidNamespace(old.PidForChildren, owner) : old.PidForChildren,
         };
-        FsContext? fs = null;
-        if ((flags & CloneFlags.NewMount) != 0)
-        {
-            if (task.Kernel.CopyMounts is not { } copy)
-                return Errno.EINVAL;
-            fs = copy(task.Fs, owner);
-        }
-
+        FsContext? fs = (flags & CloneFlags.NewMount) != 0 ? task.Fs.Unshare(owner) : null;
         return new NamespaceChange { Credentials = credentials, Set = set, Fs = fs };
     }
 }

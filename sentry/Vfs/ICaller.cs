@@ -79,4 +79,16 @@ internal sealed class FsContext
         using (_lock.Enter())
             return new FsContext(Mounts, _root, _workingDirectory, Umask);
     }
+
+    /// <summary>A copy in a mount namespace of its own, at the same places (unshare(2), CLONE_NEWNS).</summary>
+    public FsContext Unshare(UserNamespace owner)
+    {
+        MountNamespace mounts = Mounts.Clone(owner, out Dictionary<Mount, Mount> translation);
+        using (_lock.Enter())
+            return new FsContext(mounts, Translate(_root), Translate(_workingDirectory), Umask);
+
+        // A place on a detached mount stays where it is.
+        VfsPath Translate(VfsPath place) =>
+            translation.TryGetValue(place.Mount, out Mount? mount) ? place with { Mount = mount } : place;
+    }
 }

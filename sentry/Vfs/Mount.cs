@@ -55,5 +55,8 @@ internal sealed class Mount
     /// <summary>The namespace it is in; null once detached.</summary>
     public MountNamespace? Namespace { get; set; }
 
+    /// <summary>Open files that were opened through this mount; it is busy with any.</summary>
+    public int OpenFiles;
+
     public bool IsReadOnly => (Flags & MountFlags.ReadOnly) != 0;
 }

@@ -71,6 +71,58 @@ internal sealed class MountNamespace(UserNamespace owner)
         mount.MountPoint = null;
         mount.Namespace = null;
     }
+
+    /// <summary>Takes the root mount out, to put another in its place at once (pivot_root). With <see cref="Lock"/> held.</summary>
+    public void DetachRoot(Mount mount)
+    {
+        if (mount.Parent is not null)
+        {
+            Detach(mount);
+            return;
+        }
+
+        _mounts.Remove(mount);
+        mount.Namespace = null;
+    }
+
+    /// <summary>The counterpart of <see cref="DetachRoot"/>. With <see cref="Lock"/> held.</summary>
+    public void AttachRoot(Mount mount)
+    {
+        mount.Namespace = this;
+        _mounts.Insert(0, mount);
+        Root = mount;
+    }
+
+    /// <summary>
+    /// A copy with mounts of its own (unshare(2), CLONE_NEWNS). <paramref name="translation"/> tells which mount became which, for
+    /// the root and working directory of who moves there.
+    /// </summary>
+    public MountNamespace Clone(UserNamespace owner, out Dictionary<Mount, Mount> translation)
+    {
+        MountNamespace copy = new(owner);
+        translation = [];
+        using (_lock.Enter())
+        {
+            foreach (Mount mount in _mounts)
+                translation.Add(mount, new Mount(mount.FileSystem, mount.Root, mount.Flags) { Namespace = copy });
+            Dictionary<(Mount, Dentry), Mount> places = [];
+            foreach (Mount mount in _mounts)
+            {
+                Mount made = translation[mount];
+                copy._mounts.Add(made);
+                if (mount.Parent is not { } parent || mount.MountPoint is not { } point)
+                    continue;
+                (made.Parent, made.MountPoint) = (translation[parent], point);
+                Interlocked.Increment(ref point.MountCount);
+                places.Add((translation[parent], point), made);
+            }
+
+            copy._byPlace = places;
+            copy.Root = translation[Root];
+        }
+
+        return copy;
+    }
 }
 
 /// <summary>Inode numbers of namespaces, as /proc/PID/ns shows them.</summary>

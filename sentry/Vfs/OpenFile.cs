@@ -21,8 +21,14 @@ internal abstract class OpenFile
     protected OpenFile(VfsPath path, OpenFlags flags, Credentials credentials)
     {
         Path = path;
-        path.Dentry?.Pin();
-        Flags = flags & ~(OpenFlags.Create | OpenFlags.Exclusive | OpenFlags.Truncate | OpenFlags.NoControllingTerminal | OpenFlags.CloseOnExec);
+        if (path.IsSome)
+        {
+            path.Dentry.Pin();
+            Interlocked.Increment(ref path.Mount.OpenFiles);
+        }
+
+        Flags = flags & ~(OpenFlags.Create | OpenFlags.Exclusive | OpenFlags.Truncate
+            | OpenFlags.NoControllingTerminal | OpenFlags.CloseOnExec);
         Credentials = credentials;
     }
 
@@ -79,7 +85,9 @@ internal abstract class OpenFile
     /// <summary>Reads at the file's own offset and moves it. 0 at the end of file; EAGAIN if it would block; EISDIR, EINVAL.</summary>
     public virtual Result<int> Read(Span<byte> destination) => Errno.EINVAL;
 
-    /// <summary>Writes at the file's own offset (or the end, O_APPEND) and moves it. EAGAIN, EPIPE (the caller sends SIGPIPE), ENOSPC.</summary>
+    /// <summary>
+    /// Writes at the file's own offset (or the end, O_APPEND) and moves it. EAGAIN, EPIPE (the caller sends SIGPIPE), ENOSPC.
+    /// </summary>
     public virtual Result<int> Write(ReadOnlySpan<byte> source) => Errno.EINVAL;
 
     /// <summary>Reads at an offset (pread(2)). ESPIPE if not seekable.</summary>
@@ -149,7 +157,11 @@ internal abstract class OpenFile
         FileEvents.Closed(this);
         FileLocks.ReleaseFile(this);
         OnRelease();
-        Path.Dentry?.Unpin();
+        if (Path.IsSome)
+        {
+            Interlocked.Decrement(ref Path.Mount.OpenFiles);
+            Path.Dentry.Unpin();
+        }
     }
 
     /// <summary>Adds somebody who is told of the release (epoll). The caller holds a reference.</summary>

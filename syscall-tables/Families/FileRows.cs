@@ -13,6 +13,7 @@ internal static unsafe class FileRows
         AddOpen(rows);
         AddDescriptors(rows);
         AddSynchronization(rows);
+        AddCopies(rows);
     }
 
     private static void AddReadWrite(Syscall?[] rows)
@@ -66,5 +67,15 @@ internal static unsafe class FileRows
         rows[Sys.sync_file_range] = Syscall.Of<Fd, long, long, uint>("sync_file_range", &SyncSyscalls.SynchronizeRange);
         rows[Sys.readahead] = Syscall.Of<Fd, long, ulong>("readahead", &SyncSyscalls.ReadAhead);
         rows[Sys.fadvise64] = Syscall.Of<Fd, long, long, int>("fadvise64", &SyncSyscalls.Advise);
+    }
+
+    private static void AddCopies(Syscall?[] rows)
+    {
+        rows[Sys.sendfile] = Syscall.Of<Fd, Fd, UserPtr<long>, ulong>("sendfile", &SpliceSyscalls.SendFile);
+        rows[Sys.copy_file_range] = Syscall.Of<Fd, UserPtr<long>, Fd, UserPtr<long>, ulong, uint>(
+            "copy_file_range", &SpliceSyscalls.CopyFileRange);
+        rows[Sys.splice] = Syscall.Of<Fd, UserPtr<long>, Fd, UserPtr<long>, ulong, uint>("splice", &SpliceSyscalls.Splice);
+        rows[Sys.tee] = Syscall.Of<Fd, Fd, ulong, uint>("tee", &SpliceSyscalls.Tee);
+        rows[Sys.vmsplice] = Syscall.Of<Fd, UserPtr<IoVector>, ulong, uint>("vmsplice", &SpliceSyscalls.MemorySplice);
     }
 }

@@ -13,6 +13,8 @@ internal static unsafe class PathRows
         AddDirectories(rows);
         AddLinks(rows);
         AddAttributes(rows);
+        AddExtendedAttributes(rows);
+        AddMounts(rows);
     }
 
     private static void AddStat(Syscall?[] rows)
@@ -81,5 +83,37 @@ internal static unsafe class PathRows
         rows[Sys.futimesat] = Syscall.Of<Fd, UserString, UserPtr<FileTimeSyscalls.TimePair>>(
             "futimesat", &FileTimeSyscalls.SetTimesOldAt);
         rows[Sys.utime] = Syscall.Of<UserString, UserPtr<FileTimeSyscalls.SecondsPair>>("utime", &FileTimeSyscalls.SetSeconds);
+    }
+
+    private static void AddExtendedAttributes(Syscall?[] rows)
+    {
+        rows[Sys.getxattr] = Syscall.Of<UserString, UserString, UserAddress, ulong>("getxattr", &XattrSyscalls.Get);
+        rows[Sys.lgetxattr] = Syscall.Of<UserString, UserString, UserAddress, ulong>("lgetxattr", &XattrSyscalls.GetLink);
+        rows[Sys.fgetxattr] = Syscall.Of<Fd, UserString, UserAddress, ulong>("fgetxattr", &XattrSyscalls.GetFile);
+        rows[Sys.setxattr] = Syscall.Of<UserString, UserString, UserAddress, ulong, int>("setxattr", &XattrSyscalls.Set);
+        rows[Sys.lsetxattr] = Syscall.Of<UserString, UserString, UserAddress, ulong, int>("lsetxattr", &XattrSyscalls.SetLink);
+        rows[Sys.fsetxattr] = Syscall.Of<Fd, UserString, UserAddress, ulong, int>("fsetxattr", &XattrSyscalls.SetFile);
+        rows[Sys.listxattr] = Syscall.Of<UserString, UserAddress, ulong>("listxattr", &XattrSyscalls.List);
+        rows[Sys.llistxattr] = Syscall.Of<UserString, UserAddress, ulong>("llistxattr", &XattrSyscalls.ListLink);
+        rows[Sys.flistxattr] = Syscall.Of<Fd, UserAddress, ulong>("flistxattr", &XattrSyscalls.ListFile);
+        rows[Sys.removexattr] = Syscall.Of<UserString, UserString>("removexattr", &XattrSyscalls.Remove);
+        rows[Sys.lremovexattr] = Syscall.Of<UserString, UserString>("lremovexattr", &XattrSyscalls.RemoveLink);
+        rows[Sys.fremovexattr] = Syscall.Of<Fd, UserString>("fremovexattr", &XattrSyscalls.RemoveFile);
+    }
+
+    private static void AddMounts(Syscall?[] rows)
+    {
+        rows[Sys.mount] = Syscall.Of<UserString, UserString, UserString, ulong, UserString>("mount", &MountSyscalls.Mount)
+            .Partial("every mount is private");
+        rows[Sys.umount2] = Syscall.Of<UserString, int>("umount2", &MountSyscalls.Unmount).Partial("MNT_EXPIRE is always EAGAIN");
+        rows[Sys.pivot_root] = Syscall.Of<UserString, UserString>("pivot_root", &MountSyscalls.PivotRoot);
+        const string newInterface = "mount(2) is there; programs fall back";
+        rows[Sys.open_tree] = Syscall.Missing("open_tree", Errno.ENOSYS, newInterface);
+        rows[Sys.move_mount] = Syscall.Missing("move_mount", Errno.ENOSYS, newInterface);
+        rows[Sys.fsopen] = Syscall.Missing("fsopen", Errno.ENOSYS, newInterface);
+        rows[Sys.fsconfig] = Syscall.Missing("fsconfig", Errno.ENOSYS, newInterface);
+        rows[Sys.fsmount] = Syscall.Missing("fsmount", Errno.ENOSYS, newInterface);
+        rows[Sys.fspick] = Syscall.Missing("fspick", Errno.ENOSYS, newInterface);
+        rows[Sys.mount_setattr] = Syscall.Missing("mount_setattr", Errno.ENOSYS, newInterface);
     }
 }

@@ -83,6 +83,20 @@ internal static class FileTransfer
         return done;
     }
 
+    /// <summary>Reads once into the Sentry's memory, waiting as the file has it (sendfile(2), splice(2)).</summary>
+    public static Result<int> ReadBytes(Task task, OpenFile file, Span<byte> destination, long offset, bool noWait) =>
+        Wait(task, file, PollEvents.Readable, noWait, new RawRead(file, destination, offset), static s => s.Attempt());
+
+    /// <summary>Writes once from the Sentry's memory, waiting as the file has it; SIGPIPE is sent.</summary>
+    public static Result<int> WriteBytes(Task task, OpenFile file, ReadOnlySpan<byte> source, long offset, bool noWait)
+    {
+        Result<int> result = Wait(
+            task, file, PollEvents.Writable, noWait, new WriteState(file, source, offset), static s => s.Attempt());
+        if (result.Error == Errno.EPIPE)
+            SendToCaller(task, Signal.Pipe);
+        return result;
+    }
+
     /// <summary>Waits until an attempt succeeds, if the file can make one wait.</summary>
     public static Result<int> Wait<TState>(
         Task task, OpenFile file, PollEvents events, bool noWait, TState state, Func<TState, Result<int>> attempt)
@@ -200,6 +214,13 @@ internal static class FileTransfer
                 return error;
             return count == 0 ? 0 : _buffers.CopyOut(room[..count]);
         }
+    }
+
+    private readonly ref struct RawRead(OpenFile file, Span<byte> destination, long offset)
+    {
+        private readonly Span<byte> _destination = destination;
+
+        public Result<int> Attempt() => offset < 0 ? file.Read(_destination) : file.ReadAt(_destination, offset);
     }
 
     private readonly ref struct WriteState(OpenFile file, ReadOnlySpan<byte> source, long offset)

@@ -59,7 +59,8 @@ internal static class RenameOperations
         if (error == Errno.Ok && move.Child is { } child)
         {
             FileEvents.Moved(
-                from.Current.Inode, move.OldFileName, to.Current.Inode, move.NewFileName, child.Inode!, Interlocked.Increment(ref _lastCookie));
+                from.Current.Inode, move.OldFileName, to.Current.Inode, move.NewFileName, child.Inode!,
+                Interlocked.Increment(ref _lastCookie));
             if ((flags & RenameFlags.Exchange) == 0 && move.Target is { Inode: not null } replaced)
                 FileEvents.Replaced(replaced);
         }
@@ -187,7 +188,8 @@ internal static class RenameOperations
             {
                 using (target.Lock.EnterNested())
                 {
-                    if (from.Inode.Rename(_oldName, inode, to.Inode, _newName, target.Inode, exchange: false) is not Errno.Ok and Errno busy)
+                    if (from.Inode.Rename(_oldName, inode, to.Inode, _newName, target.Inode, exchange: false)
+                        is not Errno.Ok and Errno busy)
                         return busy;
                     target.IsRemoved = true;
                 }

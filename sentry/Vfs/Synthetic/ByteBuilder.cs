@@ -56,10 +56,14 @@ internal sealed class ByteBuilder
     {
         foreach (byte value in bytes)
         {
-            if (special.Contains(value))
-                Append((byte)'\\').Append((byte)('0' + (value >> 6))).Append((byte)('0' + ((value >> 3) & 7))).Append((byte)('0' + (value & 7)));
-            else
+            if (!special.Contains(value))
+            {
                 Append(value);
+                continue;
+            }
+
+            Append((byte)'\\').Append((byte)('0' + (value >> 6)));
+            Append((byte)('0' + ((value >> 3) & 7))).Append((byte)('0' + (value & 7)));
         }
 
         return this;
