@@ -54,7 +54,8 @@ install: publish ## copy the binary to PREFIX/bin
 
 .PHONY: bench
 bench: dotnet ## micro benchmarks; fails when a hot path allocates
-	@dotnet run -c Release --project perf/micro $(DOTNET_QUIET) -- $(BENCH_FLAGS)
+	@dotnet build perf/micro -c Release $(DOTNET_QUIET)
+	@cd $(ARTIFACTS) && ../perf/micro/bin/Release/net9.0/Sandbox.Perf $(BENCH_FLAGS)
 
 .PHONY: compare
 compare: publish packages $(BUSYBOX_ROOT) ## the same work natively, under runc, crun, gVisor and here (as root; COMPARE_FLAGS)
