@@ -28,7 +28,11 @@ internal sealed class SandboxControl : ISandboxControl
         if (fs is null)
             return error;
 
-        Container made = new(container.Id) { Fs = fs };
+        Container made = new(container.Id)
+        {
+            Fs = fs,
+            MaxTasks = container.TasksMax > 0 ? container.TasksMax : long.MaxValue,
+        };
         NamespaceSet namespaces = new()
         {
             Uts = new UtsNamespace(Utf8(container.Hostname), Utf8(container.Domainname), UserNamespace.Root),

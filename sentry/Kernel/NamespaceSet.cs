@@ -59,6 +59,12 @@ internal sealed class Container(string id)
     /// <summary>Its first process. Set before it starts. Guarded by Tree.</summary>
     public ThreadGroup? Init { get; set; }
 
+    /// <summary>Threads alive in it. Guarded by Tree.</summary>
+    public int TaskCount { get; set; }
+
+    /// <summary>The most threads it may have (linux.resources.pids.limit); clone(2) gives EAGAIN beyond.</summary>
+    public long MaxTasks { get; init; } = long.MaxValue;
+
     /// <summary>Its root, working directory and mounts, which exec'd processes start from.</summary>
     public FsContext? Fs { get; set; }
 

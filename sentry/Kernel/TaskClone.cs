@@ -121,6 +121,7 @@ internal static class TaskClone
         }
 
         task.Kernel.TaskCount++;
+        resources.Namespaces.Container.TaskCount++;
         if (group.IsExiting || group.StopSignal != Signal.None)
             child.Notify();
         return child;
@@ -128,7 +129,8 @@ internal static class TaskClone
 
     private static Errno CheckLimits(Task task)
     {
-        if (task.Kernel.TaskCount >= task.Kernel.MaxTasks)
+        Container container = task.Namespaces.Container;
+        if (task.Kernel.TaskCount >= task.Kernel.MaxTasks || container.TaskCount >= container.MaxTasks)
             return Errno.EAGAIN;
         // A process that is being killed makes no more children: a fork bomb ends here.
         return task.Group.IsExiting ? Errno.ERESTARTNOINTR : Errno.Ok;

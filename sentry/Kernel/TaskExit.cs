@@ -74,6 +74,7 @@ internal static class TaskExit
         {
             group.Tasks.Remove(task);
             task.Kernel.TaskCount--;
+            task.Namespaces.Container.TaskCount--;
             isLast = group.Tasks.Count == 0;
             if (task != group.Leader)
                 ReleaseId(task);

@@ -92,6 +92,7 @@ internal static class ProcessStarter
         group.Leader = task;
         group.Tasks.Add(task);
         kernel.TaskCount++;
+        request.Container.TaskCount++;
         pids.Init ??= group;
         request.Container.Init ??= group;
         if (request.Terminal is { } terminal)
