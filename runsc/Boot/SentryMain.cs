@@ -1,10 +1,12 @@
 using System.Text.Json;
 using Sandbox.Linux;
+using Sandbox.Platform.Filters;
 using Sandbox.Platform.Notify;
 using Sandbox.Runsc.Launch;
 using Sandbox.Sentry.Control;
 using Sandbox.Sentry.Filesystems.Dev;
 using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Syscalls;
 using Sandbox.SyscallTables;
 
 namespace Sandbox.Runsc.Boot;
@@ -39,7 +41,10 @@ internal static class SentryMain
         const int setDumpable = 4, standardError = 2;
         HostSyscall.Call(Sys.prctl, setDumpable, 1); // The stubs' memory is read and written by us, their parent.
         KernelLog log = new(boot.LogFd, boot.IsDebug);
-        SandboxControl control = new(MakeKernel(boot, log));
+        if (HostFile.OpenAt(-1, "/proc"u8, OpenFlags.Path | OpenFlags.Directory | OpenFlags.CloseOnExec)
+            .Failed(out int proc, out Errno unseen))
+            return $"/proc of the sandbox: {ErrnoText.Of(unseen)}";
+        SandboxControl control = new(MakeKernel(boot, log, proc));
         ProcessDescriptors descriptors = new(boot.StandardFds, boot.ConsoleFd, boot.ExtraFds);
         if (control.Create(boot.Container, new ContainerDescriptors(descriptors, boot.GoferFds)) is { } error)
             return error;
@@ -52,6 +57,8 @@ internal static class SentryMain
         server.Start();
         // From here on nobody reads the pipe that errors go to.
         HostSyscall.Call(Sys.dup3, boot.LogFd >= 0 ? boot.LogFd : 0, standardError, 0);
+        if (SentryFilter.Install(new SentryFilterOptions(proc)) is not Errno.Ok and Errno unconfined)
+            return $"the sandbox's seccomp filter: {ErrnoText.Of(unconfined)}";
         BootStatus.SendReady(boot.StatusFd);
         HostFile.Close(boot.StatusFd);
         ended.Wait();
@@ -60,15 +67,20 @@ internal static class SentryMain
         return null;
     }
 
-    private static Kernel MakeKernel(BootDescription boot, KernelLog log)
+    private static Kernel MakeKernel(BootDescription boot, KernelLog log, int proc)
     {
-        NotifyPlatform platform = new(new NotifyPlatformOptions { DirectMemory = boot.DirectMemory, Log = log.Warning });
+        NotifyPlatform platform = new(new NotifyPlatformOptions
+        {
+            ProcDirectory = proc, DirectMemory = boot.DirectMemory, Log = log.Warning,
+        });
         HostFacts facts = HostFactsReader.Read(boot.CpuInfoFd, boot.Container.MemoryLimitBytes);
         ISyscallTable table = new LinuxX64();
         if (boot.Strace)
             table = new TracingTable(table, log);
         DevTree.RegisterDevices();
-        return new Kernel(platform, table, facts, log);
+        Kernel kernel = new(platform, table, facts, log);
+        DescriptorParts.Install(kernel);
+        return kernel;
     }
 
     private static BootDescription ReadDescription()
