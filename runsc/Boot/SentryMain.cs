@@ -77,6 +77,8 @@ internal static class SentryMain
         ISyscallTable table = new LinuxX64();
         if (boot.Strace)
             table = new TracingTable(table, log);
+        if (HostSelfFds.Initialize() is not Errno.Ok and Errno error)
+            throw new InvalidOperationException($"/proc/self/fd: {error}");
         DevTree.RegisterDevices();
         Kernel kernel = new(platform, table, facts, log);
         DescriptorParts.Install(kernel);
