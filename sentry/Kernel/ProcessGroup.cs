@@ -15,7 +15,7 @@ internal sealed class ProcessGroup(Pid id, Session session)
     {
         foreach (ThreadGroup member in Members)
         {
-            if (member == ignoring || member.Parent is not { } parent || parent.IsNamespaceInit)
+            if (member == ignoring || member.IsZombie || member.Parent is not { } parent)
                 continue;
             if (parent.ProcessGroup != this && parent.ProcessGroup.Session == Session && parent != ignoring)
                 return false;

@@ -149,7 +149,7 @@ internal sealed class AddressSpace : IAddressSpace
     {
         lock (_lock)
         {
-            if (_threads.Count == 1)
+            if (_threads.Count <= 1) // None at all if the stub died meanwhile.
                 return false;
             _threads.Remove(thread);
             _exiting.Add(thread);
