@@ -11,6 +11,7 @@ internal sealed class GuestThread : IGuestThread
 {
     private readonly CommandRunner _runner;
     private readonly GuestContext _context;
+    private readonly Doorbell _doorbell;
     private int _state = (int)(ThreadStates.Busy | ThreadStates.Unstarted);
     private SyscallArguments _syscall;
     private bool _hasFullState = true;
@@ -21,6 +22,7 @@ internal sealed class GuestThread : IGuestThread
         (Listener, Space, HostThreadId, Slot) = (listener, space, hostThreadId, slot);
         _runner = new CommandRunner(this);
         _context = new GuestContext(this);
+        _doorbell = new Doorbell(this, _runner, _context);
     }
 
     public Listener Listener { get; }
@@ -40,6 +42,9 @@ internal sealed class GuestThread : IGuestThread
 
     public ref readonly SyscallArguments Syscall => ref _syscall;
 
+    /// <summary>The call a trapped frame describes.</summary>
+    public void SetSyscall(in SyscallArguments syscall) => _syscall = syscall;
+
     public bool HasFullState => _hasFullState;
 
     public ref UserRegisters Registers => ref _context.Registers;
@@ -50,7 +55,7 @@ internal sealed class GuestThread : IGuestThread
 
     public bool IsGone => (State & ThreadStates.Gone) != 0;
 
-    private ThreadStates State => (ThreadStates)Volatile.Read(ref _state);
+    public ThreadStates State => (ThreadStates)Volatile.Read(ref _state);
 
     public Result<int> ReadExtendedState(Span<byte> destination) => _context.ReadExtended(destination);
 
@@ -105,7 +110,7 @@ internal sealed class GuestThread : IGuestThread
             return;
         }
         Listener.EnsureReceivers();
-        Resume();
+        _doorbell.Resume();
     }
 
     /// <summary>On a receiver's own thread: the first resume of a thread that needs a handler or a command before.</summary>
@@ -156,7 +161,8 @@ internal sealed class GuestThread : IGuestThread
             if (notification.InstructionPointer == StubCode.DoorbellAddress
                 && notification.Number == StubLayout.DoorbellNumber)
             {
-                OnDoorbell(notification);
+                _hasFullState = true;
+                _doorbell.OnNotification(notification);
                 return;
             }
             if (notification.InstructionPointer == StubCode.CommandAddress)
@@ -202,37 +208,6 @@ internal sealed class GuestThread : IGuestThread
         Space.Kill();
     }
 
-    private void OnDoorbell(in SeccompNotification notification)
-    {
-        _hasFullState = true;
-        int signal = (int)notification.A0;
-        if (signal is StubLayout.SignalDone or StubLayout.SignalNewThread || !_context.TryEnter(notification))
-        {
-            Violation("rang the doorbell for nothing");
-            LeaveGone();
-            return;
-        }
-        ref readonly SignalFrame frame = ref _context.Frame;
-        FaultSignal fault = frame.Signal;
-        if (signal == GuestSignals.Kick)
-        {
-            Finish(Interrupted());
-            return;
-        }
-        if (signal != (int)Signal.BadSystemCall)
-        {
-            FaultInfo info = new(signal, fault.Code, fault.Address, frame.TrapNumber, frame.ErrorCode);
-            Finish(Events!.OnFault(this, info));
-            return;
-        }
-        const uint archX64 = 0xC000003E;
-        _syscall.Number = fault.SyscallArchitecture == archX64 ? fault.SyscallNumber : int.MaxValue;
-        (_syscall.A0, _syscall.A1, _syscall.A2) = (frame.Rdi, frame.Rsi, frame.Rdx);
-        (_syscall.A3, _syscall.A4, _syscall.A5) = (frame.R10, frame.R8, frame.R9);
-        _syscall.InstructionPointer = frame.Rip;
-        Finish(Events!.OnSyscall(this));
-    }
-
     /// <summary>Answers a call that was notified with nothing but its arguments.</summary>
     private void AnswerNotification(GuestAction action)
     {
@@ -266,7 +241,10 @@ internal sealed class GuestThread : IGuestThread
             Errno error = HostSeccompListener.AddFd(Listener.Fd, id, action.HostFd, (int)_syscall.A4);
             if (error is not (Errno.Ok or Errno.ENOENT))
             {
-                AnswerNotification(action with { Kind = GuestActionKind.Return, Value = -(long)Errno.ENOMEM });
+                // The guest's descriptor is above the host's limit: make the call as a command, with a low one.
+                _doorbell.Defer(action.HostFd);
+                if (Leave(true))
+                    HostSeccompListener.Answer(Listener.Fd, id, 0);
                 return;
             }
             Space.HasLentDescriptors = true;
@@ -275,81 +253,11 @@ internal sealed class GuestThread : IGuestThread
             HostSeccompListener.Continue(Listener.Fd, id);
     }
 
-    /// <summary>Carries an answer out at the doorbell, and whatever has come up since.</summary>
-    private void Finish(GuestAction action)
-    {
-        while (true)
-        {
-            bool interrupt = action.Kind is GuestActionKind.ReturnThenInterrupt or GuestActionKind.ExecuteThenInterrupt;
-            switch (action.Kind)
-            {
-                case GuestActionKind.Return:
-                case GuestActionKind.ReturnThenInterrupt:
-                    Registers.Rax = (ulong)action.Value;
-                    break;
-                case GuestActionKind.ExecuteOnHost:
-                case GuestActionKind.ExecuteThenInterrupt:
-                    Registers.Rax = (ulong)RunOwnCall(action.HostFd);
-                    break;
-                case GuestActionKind.Exit:
-                    Exit();
-                    return;
-            }
-            ThreadStates state = State;
-            if ((state & ThreadStates.Dying) != 0)
-            {
-                Exit();
-                return;
-            }
-            if (!interrupt && (state & ThreadStates.Interrupted) == 0)
-                break;
-            action = Interrupted();
-        }
-        SetSegmentBases();
-        Resume();
-    }
-
-    private GuestAction Interrupted()
-    {
-        Clear(ThreadStates.Interrupted);
-        return (State & ThreadStates.Dying) != 0 ? GuestAction.Exit : Events!.OnInterrupt(this);
-    }
-
-    private long RunOwnCall(int hostFd)
-    {
-        Span<HostCommand> commands =
-        [
-            new HostCommand(
-                _syscall.Number, (long)_syscall.A0, (long)_syscall.A1, (long)_syscall.A2, (long)_syscall.A3,
-                (long)_syscall.A4, (long)_syscall.A5, hostFd),
-        ];
-        return _runner.Run(commands, true) is not Errno.Ok and Errno error ? -(long)error : commands[0].Result;
-    }
-
-    private void SetSegmentBases()
-    {
-        const int setGs = 0x1001, setFs = 0x1002;
-        if (_context.HasNewFsBase(out ulong fsBase))
-            _runner.Run([new HostCommand(Sys.arch_prctl, setFs, (long)fsBase)], true);
-        if (_context.HasNewGsBase(out ulong gsBase))
-            _runner.Run([new HostCommand(Sys.arch_prctl, setGs, (long)gsBase)], true);
-    }
-
-    /// <summary>Back to guest code through rt_sigreturn.</summary>
-    private void Resume()
-    {
-        if (!_context.TryWriteBack())
-            Violation("unmapped its signal frame");
-        ulong id = NotificationId;
-        if (Leave(false))
-            HostSeccompListener.Answer(Listener.Fd, id, 0);
-    }
-
     /// <summary>
     /// Gives the thread up, right before the answer that lets it run. A kick that is due is sent now and waits until
     /// the thread returns to user mode. False if the stub is gone: then the exit has been reported.
     /// </summary>
-    private bool Leave(bool interrupt)
+    public bool Leave(bool interrupt)
     {
         ThreadStates old = Clear(ThreadStates.Busy);
         if ((old & ThreadStates.Gone) != 0)
@@ -363,7 +271,7 @@ internal sealed class GuestThread : IGuestThread
     }
 
     /// <summary>After a violation: the stub dies, and with it the notification.</summary>
-    private void LeaveGone()
+    public void LeaveGone()
     {
         if ((Clear(ThreadStates.Busy) & ThreadStates.Gone) != 0)
             ReportExit(0);
@@ -372,7 +280,7 @@ internal sealed class GuestThread : IGuestThread
     private void Kick() => HostProcess.SignalThread(Space.HostProcessId, HostThreadId, (Signal)GuestSignals.Kick);
 
     /// <summary>Ends the thread where it stands, at its doorbell.</summary>
-    private void Exit()
+    public void Exit()
     {
         if (!Space.TryRemove(this))
         {
@@ -454,7 +362,7 @@ internal sealed class GuestThread : IGuestThread
     {
         try
         {
-            Finish(action);
+            _doorbell.Finish(action);
         }
         catch (Exception exception)
         {
@@ -472,5 +380,5 @@ internal sealed class GuestThread : IGuestThread
 
     private ThreadStates Set(ThreadStates states) => (ThreadStates)Interlocked.Or(ref _state, (int)states);
 
-    private ThreadStates Clear(ThreadStates states) => (ThreadStates)Interlocked.And(ref _state, ~(int)states);
+    public ThreadStates Clear(ThreadStates states) => (ThreadStates)Interlocked.And(ref _state, ~(int)states);
 }

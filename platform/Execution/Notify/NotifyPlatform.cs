@@ -34,7 +34,7 @@ public sealed class NotifyPlatform : IPlatform
     {
         _options = options;
         if (HostSeccompListener.FindMissingFeature() is string missing)
-            throw new PlatformNotSupportedException($"the kernel lacks {missing}; --platform=ptrace does without");
+            throw new PlatformNotSupportedException($"the kernel lacks {missing}, which the notify platform needs");
         _proc = new HostFd(OpenProc(options.ProcDirectory));
         Proc = new ProcFiles(options.ProcDirectory >= 0 ? options.ProcDirectory : _proc.Number);
         _watcher = new ExitWatcher(this);

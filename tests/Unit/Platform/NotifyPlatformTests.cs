@@ -120,6 +120,23 @@ public sealed class NotifyPlatformTests(PlatformFixture fixture) : IClassFixture
         Assert.Equal([(Sys.exit_group, 7ul, 0x1000ul)], kernel.Calls.Select(call => (call.Number, call.A0, 0x1000ul)));
     }
 
+    [Fact]
+    public void A_file_is_mapped_for_a_descriptor_the_host_would_not_give()
+    {
+        using HostFd file = new(HostFile.CreateMemory("file\0"u8, 1).Failed(out int fd, out _) ? -1 : fd);
+        HostFile.Write(file.Number, "mapped file"u8);
+        ToyKernel kernel = Run(
+            c =>
+            {
+                Call(c, Sys.mmap, 0, 0x1000, 1, 2, 0x7FFF_FFF0, 0);
+                c.movzx(eax, __byte_ptr[rax]);
+                Exit(c);
+            },
+            kernel => kernel.Syscall = thread =>
+                thread.Syscall.Number == Sys.mmap ? GuestAction.ExecuteOnHost(file.Number) : null);
+        Assert.Equal((ulong)'m', kernel.ExitStatus);
+    }
+
     [Theory]
     [InlineData(Sys.munmap, 0x6FFF_0001_0000ul, 0x1000ul)]
     [InlineData(Sys.munmap, 0x6FFE_FFFF_0000ul, 0x100000ul)]

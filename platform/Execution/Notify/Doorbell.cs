@@ -1,0 +1,134 @@
+using Sandbox.Linux;
+using Sandbox.Platform.Stub;
+
+namespace Sandbox.Platform.Notify;
+
+/// <summary>A thread that has come in with its full state: what it wants, and how it goes on.</summary>
+internal sealed class Doorbell(GuestThread thread, CommandRunner runner, GuestContext context)
+{
+    private const uint ArchX64 = 0xC000003E;
+
+    /// <summary>A file mapping that could not be made in place; owned, -1 if none.</summary>
+    private int _deferredFd = -1;
+
+    /// <summary>The thread rang, and the calling receiver owns it.</summary>
+    public void OnNotification(in SeccompNotification notification)
+    {
+        int signal = (int)notification.A0;
+        if (signal is StubLayout.SignalDone or StubLayout.SignalNewThread || !context.TryEnter(notification))
+        {
+            thread.Violation("rang the doorbell for nothing");
+            thread.LeaveGone();
+            return;
+        }
+        if (signal == GuestSignals.Kick)
+        {
+            RunDeferred();
+            Finish(Interrupted());
+            return;
+        }
+        ref readonly SignalFrame frame = ref context.Frame;
+        FaultSignal fault = frame.Signal;
+        if (signal != (int)Signal.BadSystemCall)
+        {
+            FaultInfo info = new(signal, fault.Code, fault.Address, frame.TrapNumber, frame.ErrorCode);
+            Finish(thread.Events!.OnFault(thread, info));
+            return;
+        }
+        thread.SetSyscall(new SyscallArguments
+        {
+            // A call of another architecture has no number here; no table knows this one.
+            Number = fault.SyscallArchitecture == ArchX64 ? fault.SyscallNumber : int.MaxValue,
+            A0 = frame.Rdi, A1 = frame.Rsi, A2 = frame.Rdx, A3 = frame.R10, A4 = frame.R8, A5 = frame.R9,
+            InstructionPointer = frame.Rip,
+        });
+        Finish(thread.Events!.OnSyscall(thread));
+    }
+
+    /// <summary>Carries an answer out, and whatever has come up since.</summary>
+    public void Finish(GuestAction action)
+    {
+        while (true)
+        {
+            bool interrupt = action.Kind is GuestActionKind.ReturnThenInterrupt or GuestActionKind.ExecuteThenInterrupt;
+            switch (action.Kind)
+            {
+                case GuestActionKind.Return:
+                case GuestActionKind.ReturnThenInterrupt:
+                    context.Registers.Rax = (ulong)action.Value;
+                    break;
+                case GuestActionKind.ExecuteOnHost:
+                case GuestActionKind.ExecuteThenInterrupt:
+                    context.Registers.Rax = (ulong)RunOwnCall((long)thread.Syscall.A4, action.HostFd);
+                    break;
+                case GuestActionKind.Exit:
+                    thread.Exit();
+                    return;
+            }
+            ThreadStates state = thread.State;
+            if ((state & ThreadStates.Dying) != 0)
+            {
+                thread.Exit();
+                return;
+            }
+            if (!interrupt && (state & ThreadStates.Interrupted) == 0)
+                break;
+            action = Interrupted();
+        }
+        SetSegmentBases();
+        Resume();
+    }
+
+    /// <summary>Back to guest code through rt_sigreturn.</summary>
+    public void Resume()
+    {
+        if (!context.TryWriteBack())
+            thread.Violation("unmapped its signal frame");
+        ulong id = thread.NotificationId;
+        if (thread.Leave(false))
+            HostSeccompListener.Answer(thread.Listener.Fd, id, 0);
+    }
+
+    /// <summary>The thread's own mmap is to be made when it comes in by the kick that is on its way.</summary>
+    public void Defer(int fd)
+    {
+        const int duplicateAbove = 1030; // F_DUPFD_CLOEXEC
+        _deferredFd = HostFile.Control(fd, duplicateAbove, 0).Failed(out int copy, out _) ? -1 : copy;
+    }
+
+    private void RunDeferred()
+    {
+        const int lowNumber = 3;
+        if (_deferredFd < 0)
+            return;
+        context.Registers.Rax = (ulong)RunOwnCall(lowNumber, _deferredFd);
+        HostFile.Close(_deferredFd);
+        _deferredFd = -1;
+    }
+
+    private GuestAction Interrupted()
+    {
+        thread.Clear(ThreadStates.Interrupted);
+        return (thread.State & ThreadStates.Dying) != 0 ? GuestAction.Exit : thread.Events!.OnInterrupt(thread);
+    }
+
+    private long RunOwnCall(long a4, int hostFd)
+    {
+        SyscallArguments call = thread.Syscall;
+        Span<HostCommand> commands =
+        [
+            new HostCommand(
+                call.Number, (long)call.A0, (long)call.A1, (long)call.A2, (long)call.A3, a4, (long)call.A5, hostFd),
+        ];
+        return runner.Run(commands, true) is not Errno.Ok and Errno error ? -(long)error : commands[0].Result;
+    }
+
+    private void SetSegmentBases()
+    {
+        const int setGs = 0x1001, setFs = 0x1002;
+        if (context.HasNewFsBase(out ulong fsBase))
+            runner.Run([new HostCommand(Sys.arch_prctl, setFs, (long)fsBase)], true);
+        if (context.HasNewGsBase(out ulong gsBase))
+            runner.Run([new HostCommand(Sys.arch_prctl, setGs, (long)gsBase)], true);
+    }
+}
