@@ -14,6 +14,11 @@ internal sealed class AddressSpace : IAddressSpace
     private readonly List<GuestThread> _threads = [];
     private readonly List<GuestThread> _exiting = [];
     private bool _isDead;
+    private bool _isFrozen;
+
+    /// <summary>Held by whoever makes the threads stand still.</summary>
+    private readonly Lock _freezeLock = new();
+    private readonly object _thaw = new();
 
     /// <summary>A thread of the stub that still runs: the leader's memory is out of reach once it has exited.</summary>
     private int _accessThreadId;
@@ -82,20 +87,37 @@ internal sealed class AddressSpace : IAddressSpace
         !Write(new UserAddress(address), bytes).Failed(out int count, out _) && count == bytes.Length;
 
     /// <summary>
-    /// Linux lets nobody compare and exchange in another process's memory. The Sentry's own threads are serialised by a
-    /// lock; a guest thread that writes the same word between our read and our write loses its write.
+    /// Linux lets nobody compare and exchange in another process's memory, so every thread of this space is made to
+    /// stand still meanwhile. Memory shared with other spaces is safe against the Sentry's own threads only. EAGAIN if a
+    /// thread cannot be brought to a stand.
     /// </summary>
     public Result<uint> CompareExchange(UserAddress address, uint expected, uint value)
     {
         if ((address.Value & 3) != 0)
             return Errno.EINVAL;
-        lock (_platform.ExchangeLock)
+        lock (_freezeLock)
         {
-            if (!TryRead(address.Value, out uint found))
-                return Errno.EFAULT;
-            if (found != expected)
-                return found;
-            return TryWrite(address.Value, MemoryMarshal.AsBytes(new ReadOnlySpan<uint>(in value))) ? found : Errno.EFAULT;
+            try
+            {
+                if (!TryFreeze())
+                    return Errno.EAGAIN;
+                lock (_platform.ExchangeLock)
+                    return Exchange(address.Value, expected, value);
+            }
+            finally
+            {
+                Thaw();
+            }
+        }
+    }
+
+    /// <summary>Sleeps until the thread may run again.</summary>
+    public void AwaitThaw(GuestThread thread)
+    {
+        lock (_thaw)
+        {
+            while ((thread.State & ThreadStates.Frozen) != 0)
+                Monitor.Wait(_thaw);
         }
     }
 
@@ -137,6 +159,8 @@ internal sealed class AddressSpace : IAddressSpace
         {
             if (_isDead)
                 return false;
+            if (_isFrozen)
+                thread.Freeze();
             _threads.Add(thread);
             return true;
         }
@@ -190,5 +214,53 @@ internal sealed class AddressSpace : IAddressSpace
             thread.EndExit(signal);
         foreach (GuestThread thread in threads)
             thread.OnProcessEnd(signal);
+    }
+
+    private Result<uint> Exchange(ulong address, uint expected, uint value)
+    {
+        if (!TryRead(address, out uint found))
+            return Errno.EFAULT;
+        if (found != expected)
+            return found;
+        return TryWrite(address, MemoryMarshal.AsBytes(new ReadOnlySpan<uint>(in value))) ? found : Errno.EFAULT;
+    }
+
+    /// <summary>True when no thread runs. Threads that run are kicked, and come in within microseconds.</summary>
+    private bool TryFreeze()
+    {
+        const int limitMilliseconds = 100;
+        GuestThread[] threads;
+        lock (_lock)
+        {
+            _isFrozen = true;
+            threads = [.. _threads];
+        }
+        foreach (GuestThread thread in threads)
+            thread.Freeze();
+        long deadline = Environment.TickCount64 + limitMilliseconds;
+        foreach (GuestThread thread in threads)
+        {
+            while ((thread.State & (ThreadStates.Busy | ThreadStates.Gone)) == 0)
+            {
+                if (Environment.TickCount64 > deadline)
+                    return false;
+                HostSyscall.Call(Sys.sched_yield);
+            }
+        }
+        return true;
+    }
+
+    private void Thaw()
+    {
+        lock (_lock)
+        {
+            _isFrozen = false;
+            foreach (GuestThread thread in _threads)
+                thread.Clear(ThreadStates.Frozen);
+            foreach (GuestThread thread in _exiting)
+                thread.Clear(ThreadStates.Frozen);
+        }
+        lock (_thaw)
+            Monitor.PulseAll(_thaw);
     }
 }

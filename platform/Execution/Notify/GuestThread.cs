@@ -259,7 +259,7 @@ internal sealed class GuestThread : IGuestThread
     /// </summary>
     public bool Leave(bool interrupt)
     {
-        ThreadStates old = Clear(ThreadStates.Busy);
+        ThreadStates old = ClearBusy();
         if ((old & ThreadStates.Gone) != 0)
         {
             ReportExit(0);
@@ -275,6 +275,26 @@ internal sealed class GuestThread : IGuestThread
     {
         if ((Clear(ThreadStates.Busy) & ThreadStates.Gone) != 0)
             ReportExit(0);
+    }
+
+    /// <summary>Clears Busy as soon as the thread is not frozen: both in one step, or it would run while frozen.</summary>
+    private ThreadStates ClearBusy()
+    {
+        while (true)
+        {
+            ThreadStates state = State;
+            if ((state & ThreadStates.Frozen) != 0)
+                Space.AwaitThaw(this);
+            else if (Interlocked.CompareExchange(ref _state, (int)(state & ~ThreadStates.Busy), (int)state) == (int)state)
+                return state;
+        }
+    }
+
+    /// <summary>From now on the thread stands still, or is on its way in. <see cref="ThreadStates.Busy"/> says that it is.</summary>
+    public void Freeze()
+    {
+        if ((Set(ThreadStates.Frozen) & ThreadStates.Busy) == 0)
+            Kick();
     }
 
     private void Kick() => HostProcess.SignalThread(Space.HostProcessId, HostThreadId, (Signal)GuestSignals.Kick);

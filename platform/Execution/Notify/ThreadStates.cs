@@ -24,6 +24,9 @@ internal enum ThreadStates
     /// <summary>It no longer counts on its listener.</summary>
     Released = 64,
 
+    /// <summary>It may not run on: somebody exchanges a word of its memory.</summary>
+    Frozen = 128,
+
     /// <summary>It has never run.</summary>
     Unstarted = 32,
 }

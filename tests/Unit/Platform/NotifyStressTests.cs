@@ -26,6 +26,12 @@ public abstract class NotifyStress(PlatformFixture fixture)
 
         public int Live;
 
+        public uint LastWord;
+
+        public Action<IGuestThread>? PlainCall { get; set; }
+
+        public Action<IGuestThread>? ExitCall { get; set; }
+
         public int Calls;
 
         public int Interrupts;
@@ -48,6 +54,8 @@ public abstract class NotifyStress(PlatformFixture fixture)
                 case Sys.fork:
                     return Start(thread.Fork(), 0);
                 case Sys.exit or Sys.exit_group:
+                    lock (Threads)
+                        ExitCall?.Invoke(thread);
                     return GuestAction.Exit;
                 case Sys.nanosleep:
                     Thread.Sleep(2);
@@ -55,6 +63,7 @@ public abstract class NotifyStress(PlatformFixture fixture)
                 case Sys.getppid:
                     return GuestAction.ReturnThenInterrupt(1);
                 default:
+                    PlainCall?.Invoke(thread);
                     return GuestAction.Return(1);
             }
         }
@@ -100,7 +109,8 @@ public abstract class NotifyStress(PlatformFixture fixture)
     }
 
     /// <summary>Makes <paramref name="threads"/> threads that each run <paramref name="body"/> <paramref name="rounds"/> times and exit.</summary>
-    private StressKernel Launch(int threads, int rounds, Action<Assembler> body)
+    private StressKernel Launch(
+        int threads, int rounds, Action<Assembler> body, Action<StressKernel>? configure = null)
     {
         Assembler c = new(64);
         Label work = c.CreateLabel(), round = c.CreateLabel(), next = c.CreateLabel();
@@ -126,6 +136,7 @@ public abstract class NotifyStress(PlatformFixture fixture)
         c.mov(eax, Sys.exit);
         c.syscall();
         StressKernel kernel = new();
+        configure?.Invoke(kernel);
         IGuestThread thread = ToyImage.Load(fixture.Platform, MachineCode.Assemble(c, ToyImage.Base), kernel);
         kernel.Add(thread);
         thread.Start();
@@ -212,5 +223,115 @@ public abstract class NotifyStress(PlatformFixture fixture)
             Assert.Equal(kernel.Threads.Count, kernel.Exits.Count);
             Assert.All(kernel.Exits.Values, count => Assert.Equal(1, count));
         }
+    }
+
+    [Fact]
+    public void A_word_is_exchanged_while_guest_threads_change_it()
+    {
+        const int rounds = 200, increments = 2000, shift = 20;
+        const ulong word = ToyImage.DataBase + 0x8000;
+        StressKernel kernel = Launch(
+            2, rounds,
+            c =>
+            {
+                Label again = c.CreateLabel();
+                c.mov(rbx, word);
+                c.mov(ecx, increments);
+                c.Label(ref again);
+                c.@lock.inc(__dword_ptr[rbx]);
+                c.dec(ecx);
+                c.jne(again);
+                Call(c, Sys.getpid);
+            },
+            kernel =>
+            {
+                kernel.PlainCall = thread => AddByExchange(thread.AddressSpace, word, 1u << shift);
+                kernel.ExitCall = thread => kernel.LastWord = ReadWord(thread.AddressSpace, word);
+            });
+        kernel.WaitForAll();
+        Assert.Equal(unchecked(((uint)(3 * rounds) << shift) + (uint)(3 * rounds * increments)), kernel.LastWord);
+    }
+
+    private static uint ReadWord(IAddressSpace space, ulong address)
+    {
+        byte[] word = new byte[4];
+        Assert.Equal(Errno.Ok, space.Read(new UserAddress(address), word).Error);
+        return BitConverter.ToUInt32(word);
+    }
+
+    private static void AddByExchange(IAddressSpace space, ulong address, uint summand)
+    {
+        uint seen = ReadWord(space, address);
+        while (true)
+        {
+            Assert.False(space.CompareExchange(new UserAddress(address), seen, seen + summand).Failed(out uint found, out _));
+            if (found == seen)
+                return;
+            seen = found;
+        }
+    }
+
+    [Fact]
+    public void A_guest_that_writes_into_the_stub_hurts_only_itself()
+    {
+        for (int i = 0; i < 30; i++)
+        {
+            int offset = 16 + (8 * i); // From the slot's header into its commands.
+            StressKernel kernel = Launch(
+                1, 200,
+                c =>
+                {
+                    Label other = c.CreateLabel(), scribble = c.CreateLabel();
+                    c.mov(rax, rsp);
+                    c.shr(rax, 24);
+                    c.test(rax, rax);
+                    c.je(other); // The second thread has a stack in the data.
+                    Call(c, Sys.sigaltstack);
+                    c.Label(ref other);
+                    c.mov(rbx, 0x6FFF_0003_0000ul + (ulong)offset);
+                    c.mov(ecx, 3000);
+                    c.Label(ref scribble);
+                    c.mov(__dword_ptr[rbx], ecx);
+                    c.dec(ecx);
+                    c.jne(scribble);
+                },
+                kernel => kernel.PlainCall = thread =>
+                {
+                    Span<HostCommand> commands = [new(Sys.prctl, 4711), new(Sys.munlock, 0x1000, 0x1000)];
+                    thread.Execute(commands, false);
+                });
+            kernel.WaitForAll();
+            Assert.All(kernel.Exits.Values, count => Assert.Equal(1, count));
+        }
+    }
+
+    [Fact]
+    public void A_guest_that_blocks_the_kick_can_still_be_killed()
+    {
+        Assembler c = new(64);
+        Label loop = c.CreateLabel();
+        c.mov(rsp, ToyImage.DataBase + 0x1008); // A frame of its own making, behind the return address.
+        c.mov(eax, Sys.rt_sigreturn);
+        c.mov(rbx, 0x6FFF_0001_0000ul + 0x149);
+        c.jmp(rbx);
+        int entry = MachineCode.Assemble(c, ToyImage.Base).Length;
+        c.Label(ref loop);
+        c.jmp(loop);
+        StressKernel kernel = new();
+        IGuestThread thread = ToyImage.Load(fixture.Platform, MachineCode.Assemble(c, ToyImage.Base), kernel);
+        byte[] frame = new byte[440];
+        BitConverter.TryWriteBytes(frame.AsSpan(176), ToyImage.Base + (ulong)entry); // rip
+        BitConverter.TryWriteBytes(frame.AsSpan(192), 0x002B_0000_0000_0033ul); // segments
+        BitConverter.TryWriteBytes(frame.AsSpan(304), ulong.MaxValue); // signal mask
+        thread.AddressSpace.Write(new UserAddress(ToyImage.DataBase + 0x1000), frame);
+        kernel.Add(thread);
+        thread.Start();
+        Thread.Sleep(20);
+        thread.Interrupt();
+        Thread.Sleep(20);
+        Assert.Equal(0, kernel.Interrupts);
+        Assert.Equal(1, kernel.Live);
+        thread.Kill();
+        kernel.WaitForAll();
     }
 }
