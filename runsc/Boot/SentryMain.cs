@@ -5,6 +5,7 @@ using Sandbox.Platform.Notify;
 using Sandbox.Runsc.Launch;
 using Sandbox.Sentry.Control;
 using Sandbox.Sentry.Filesystems.Dev;
+using Sandbox.Sentry.Filesystems.Pts;
 using Sandbox.Sentry.Kernel;
 using Sandbox.Sentry.Syscalls;
 using Sandbox.SyscallTables;
@@ -77,9 +78,8 @@ internal static class SentryMain
         ISyscallTable table = new LinuxX64();
         if (boot.Strace)
             table = new TracingTable(table, log);
-        if (HostSelfFds.Initialize() is not Errno.Ok and Errno error)
-            throw new InvalidOperationException($"/proc/self/fd: {error}");
         DevTree.RegisterDevices();
+        PtsFileSystem.RegisterDevices();
         Kernel kernel = new(platform, table, facts, log);
         DescriptorParts.Install(kernel);
         return kernel;

@@ -10,6 +10,9 @@ internal sealed class ProcessRecord(ThreadGroup group)
 
     public ThreadGroup Group { get; } = group;
 
+    /// <summary>What connects its terminal with the host's, or null.</summary>
+    public Filesystems.Pts.ConsoleBridge? Console { get; init; }
+
     /// <summary>The wait status, once it is over.</summary>
     public int? Status
     {

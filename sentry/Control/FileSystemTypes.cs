@@ -1,5 +1,6 @@
 using Sandbox.Linux;
 using Sandbox.Sentry.Filesystems.Proc;
+using Sandbox.Sentry.Filesystems.Pts;
 using Sandbox.Sentry.Filesystems.Sys;
 using Sandbox.Sentry.Filesystems.Tmp;
 using Sandbox.Sentry.Kernel;
@@ -18,16 +19,19 @@ internal static class FileSystemTypes
     /// <param name="data">Options of the type, with commas.</param>
     public static Result<FileSystem> Create(Kernel.Kernel kernel, PidNamespace pids, string type, string source, string data)
     {
+        Errno error;
         switch (type)
         {
             case "tmpfs":
             case "ramfs":
             case "devtmpfs":
-                if (TmpFileSystem.Create(source, data, kernel.Host.MemoryBytes).Failed(out TmpFileSystem? files, out Errno error))
+                if (TmpFileSystem.Create(source, data, kernel.Host.MemoryBytes).Failed(out TmpFileSystem? files, out error))
                     return error;
                 return files;
             case "proc":
                 return new ProcFileSystem(kernel, pids);
+            case "devpts":
+                return PtsFileSystem.Create(kernel, source, data).Failed(out PtsFileSystem? terminals, out error) ? error : terminals;
             case "sysfs":
                 return StaticFileSystem.CreateSys(source, kernel.Host);
             case "cgroup" or "cgroup2":

@@ -1,4 +1,6 @@
+using Sandbox.Linux;
 using Sandbox.Sentry.Filesystems.Host;
+using Sandbox.Sentry.Filesystems.Pts;
 using Sandbox.Sentry.Kernel;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Vfs;
@@ -13,20 +15,76 @@ internal sealed class ProcessFiles
     public FdTable Table { get; } = new();
 
     /// <summary>Its controlling terminal, or null.</summary>
-    public ControllingTerminal? Terminal { get; private init; }
+    public ControllingTerminal? Terminal { get; private set; }
+
+    /// <summary>What connects it with the host's terminal.</summary>
+    public ConsoleBridge? Console { get; private set; }
 
     /// <summary>
     /// Wraps the host's descriptors, which are taken over. A closed standard descriptor stays closed; one descriptor given
     /// twice (2>&amp;1) becomes one file, so that both share its position and flags.
     /// </summary>
-    public static ProcessFiles Open(Credentials credentials, ProcessDescriptors descriptors)
+    public static ProcessFiles Open(Kernel.Kernel kernel, FsContext fs, Credentials credentials, ProcessDescriptors descriptors)
     {
         ProcessFiles files = new();
+        if (descriptors.Console >= 0)
+            files.AddConsole(kernel, fs, credentials, descriptors.Console);
         foreach (int fd in descriptors.Standard)
             files.Add(fd, credentials);
         foreach (int fd in descriptors.Extra)
             files.Add(fd, credentials);
         return files;
+    }
+
+    // A terminal of the container's own devpts, so that ttyname(3) finds it; all three descriptors are one file, as login has it.
+    private void AddConsole(Kernel.Kernel kernel, FsContext fs, Credentials credentials, int console)
+    {
+        Mount? mount = null;
+        using (fs.Mounts.Lock.Enter())
+        {
+            foreach (Mount candidate in fs.Mounts.Mounts)
+            {
+                if (candidate.FileSystem is PtsFileSystem)
+                    mount = candidate;
+            }
+        }
+
+        PtsFileSystem? terminals = mount?.FileSystem as PtsFileSystem;
+        if (terminals is null && PtsFileSystem.Create(kernel, "devpts", "").Failed(out terminals, out _))
+            return;
+        if (terminals.CreateTerminal(credentials.UserId).Failed(out Terminal? terminal, out _)
+            || terminals.FindSlave(terminal.Index) is not { } node)
+        {
+            return;
+        }
+
+        Console = ConsoleBridge.Start(console, terminal);
+        if (terminal.OpenSlave().Failed(out int generation, out _))
+            return;
+        SlaveFile file = new(terminal, generation, node, PlaceOf(mount, node, terminal), OpenFlags.ReadWrite, credentials);
+        Terminal = terminal;
+        for (int number = 0; number < 3; number++)
+        {
+            if (Table.Reserve(MaxDescriptors).Failed(out int reserved, out _))
+                break;
+            file.AddReference();
+            Table.Publish(reserved, file, closeOnExec: false);
+        }
+
+        file.Release();
+    }
+
+    private static VfsPath PlaceOf(Mount? mount, SlaveNode node, Terminal terminal)
+    {
+        if (mount is null)
+            return default;
+        FileName name = terminal.Index.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        Dentry root = mount.FileSystem.RootDentry;
+        using (root.Lock.Enter())
+        {
+            bool isFound = DentryCache.Lookup(root, name.Bytes, out Dentry child) == Errno.Ok && child.Inode == node;
+            return isFound ? new VfsPath(mount, child) : default;
+        }
     }
 
     private void Add(int fd, Credentials credentials)

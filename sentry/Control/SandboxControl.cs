@@ -147,7 +147,14 @@ internal sealed class SandboxControl : ISandboxControl
 
     public void WindowChanged(string container, int process)
     {
-        // No terminals yet.
+        lock (_containers)
+        {
+            if (_containers.TryGetValue(container, out ContainerRecord? record)
+                && record.Processes.TryGetValue(process, out ProcessRecord? target))
+            {
+                target.Console?.WindowSizeChanged();
+            }
+        }
     }
 
     public string? OnExit(string container, int process, Action<int> exited)
@@ -213,7 +220,7 @@ internal sealed class SandboxControl : ISandboxControl
         error = WorkingDirectory.Enter(fs, credentials, process.Cwd, createMissing: container.Init is null);
         if (error is not null)
             return null;
-        ProcessFiles files = ProcessFiles.Open(credentials, descriptors);
+        ProcessFiles files = ProcessFiles.Open(_kernel, fs, credentials, descriptors);
         ProcessRequest request = new()
         {
             Container = container,
@@ -234,7 +241,7 @@ internal sealed class SandboxControl : ISandboxControl
             return null;
         }
 
-        return new ProcessRecord(group);
+        return new ProcessRecord(group) { Console = files.Console };
     }
 
     // The words callers look for (runc's).

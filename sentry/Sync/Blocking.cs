@@ -44,7 +44,7 @@ internal static class Blocking
                 if (result.Error != Errno.EAGAIN)
                     return result;
                 if (sleeper.Parker.Park(deadline) is not Errno.Ok and Errno reason)
-                    return reason == Errno.ETIMEDOUT ? Errno.EAGAIN : reason;
+                    return reason == Errno.ETIMEDOUT ? attempt(state) : reason; // Some files answer a time-out by themselves.
             }
         }
         finally

@@ -64,6 +64,11 @@ internal abstract class OpenFile
     /// </summary>
     public virtual bool WritesWholly => false;
 
+    /// <summary>
+    /// Asked once before a task reads or writes: terminals stop background processes here (SIGTTIN, SIGTTOU with ERESTARTSYS; EIO).
+    /// </summary>
+    public virtual Errno BeforeTransfer(ICaller caller, bool isWrite) => Errno.Ok;
+
     /// <summary>How long a blocking read or write waits (SO_RCVTIMEO, SO_SNDTIMEO); then EAGAIN.</summary>
     public virtual Deadline TransferDeadline(bool isWrite) => Deadline.Never;
 

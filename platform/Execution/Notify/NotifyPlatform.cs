@@ -36,7 +36,9 @@ public sealed class NotifyPlatform : IPlatform
         if (HostSeccompListener.FindMissingFeature() is string missing)
             throw new PlatformNotSupportedException($"the kernel lacks {missing}, which the notify platform needs");
         _proc = new HostFd(OpenProc(options.ProcDirectory));
-        Proc = new ProcFiles(options.ProcDirectory >= 0 ? options.ProcDirectory : _proc.Number);
+        int procDirectory = options.ProcDirectory >= 0 ? options.ProcDirectory : _proc.Number;
+        Proc = new ProcFiles(procDirectory);
+        HostSelfFds.Use(procDirectory);
         _watcher = new ExitWatcher(this);
         Zygote = new Zygote(this, GuestFilter.Build(options.DirectMemory), options.ReadyStubs);
     }

@@ -99,7 +99,8 @@ public readonly record struct WindowSize(ushort Rows, ushort Columns, ushort Pix
 /// <summary>The host's terminals (ioctl_tty(2)).</summary>
 public static unsafe class HostTerminal
 {
-    private const uint GetAttributesRequest = 0x5401, SetAttributesRequest = 0x5402, GetWindowSizeRequest = 0x5413, SetWindowSizeRequest = 0x5414;
+    private const uint GetAttributesRequest = 0x5401, SetAttributesRequest = 0x5402, GetWindowSizeRequest = 0x5413,
+        SetWindowSizeRequest = 0x5414;
 
     /// <summary>ENOTTY if it is no terminal.</summary>
     public static Errno GetAttributes(int fd, out Termios termios)

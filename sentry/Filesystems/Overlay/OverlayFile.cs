@@ -87,12 +87,12 @@ internal sealed class OverlayFile : TmpFile
         return below is null ? Errno.EBADF : below.Seek(offset, whence);
     }
 
-    public override Result<int> GetMappingFd(OpenFile? below, bool isWritable, bool isSharedWrite)
+    public override Result<int> GetMappingFd(OpenFile? below, bool isShared, bool isWritable, bool isSharedWrite)
     {
         if (isWritable && BeginContentChange() is not Errno.Ok and Errno error)
             return error;
         if (_hasOwnBytes)
-            return base.GetMappingFd(null, isWritable, isSharedWrite);
+            return base.GetMappingFd(null, isShared, isWritable, isSharedWrite);
         return below is null ? Errno.EACCES : below.GetMappingFd(MapFlags.Private, MemoryProtection.Read);
     }
 

@@ -130,11 +130,16 @@ internal sealed class FileContent(MemoryFileSystem fileSystem) : IDisposable
         return Math.Max(offset, dataEnd);
     }
 
-    /// <summary>The host descriptor of the bytes, for mapping; read-only unless <paramref name="isWritable"/>. ENFILE, ENOMEM.</summary>
-    public Result<int> GetFd(bool isWritable)
+    /// <summary>
+    /// The host descriptor of the bytes, for mapping. For a private mapping any will do: what is stored there is the process's
+    /// own. For a shared one it is read-only unless <paramref name="isWritable"/>. ENFILE, ENOMEM, EACCES.
+    /// </summary>
+    public Result<int> GetFd(bool isShared, bool isWritable)
     {
         if (_memory is null && MoveToMemory() is not Errno.Ok and Errno error)
             return error;
+        if (!isShared)
+            return _memory!.Number;
         if (isWritable)
         {
             _isSparse = true; // What is stored through the mapping, only the host sees.
@@ -144,7 +149,7 @@ internal sealed class FileContent(MemoryFileSystem fileSystem) : IDisposable
         if (_readOnly is null)
         {
             if (HostSelfFds.ReopenReadOnly(_memory!.Number).Failed(out int fd, out Errno refused))
-                return refused == Errno.EMFILE ? Errno.ENFILE : refused;
+                return refused == Errno.EMFILE ? Errno.ENFILE : Errno.EACCES;
             _readOnly = new HostFd(fd);
         }
 

@@ -92,13 +92,13 @@ internal class TmpFile : TmpInode
     }
 
     /// <summary>The host descriptor to map the file with. EPERM if a seal forbids the mapping.</summary>
-    public virtual Result<int> GetMappingFd(OpenFile? below, bool isWritable, bool isSharedWrite)
+    public virtual Result<int> GetMappingFd(OpenFile? below, bool isShared, bool isWritable, bool isSharedWrite)
     {
         using (Lock.Enter())
         {
             if (isSharedWrite && (_seals & (SealWrite | SealFutureWrite)) != 0)
                 return Errno.EPERM;
-            return (_content ??= new FileContent(Memory)).GetFd(isWritable);
+            return (_content ??= new FileContent(Memory)).GetFd(isShared, isWritable);
         }
     }
 
@@ -124,7 +124,7 @@ internal class TmpFile : TmpInode
                 return Errno.EPERM;
 
             // The host's seals see the guests' mappings, which nothing here does.
-            if ((_content ??= new FileContent(Memory)).GetFd(isWritable: true).Failed(out int fd, out Errno error))
+            if ((_content ??= new FileContent(Memory)).GetFd(isShared: true, isWritable: true).Failed(out int fd, out Errno error))
                 return error;
             if (HostMemoryFile.AddSeals(fd, seals & ~sealSeal) is not Errno.Ok and Errno refused)
                 return refused;

@@ -47,7 +47,7 @@ internal sealed class TmpOpenFile : SeekableFile
     public override Result<int> GetMappingFd(MapFlags flags, MemoryProtection protection)
     {
         bool isShared = (flags & MapFlags.TypeMask) != MapFlags.Private;
-        return _file.GetMappingFd(_below, IsWritable && isShared, isShared && (protection & MemoryProtection.Write) != 0);
+        return _file.GetMappingFd(_below, isShared, IsWritable && isShared, isShared && (protection & MemoryProtection.Write) != 0);
     }
 
     protected override Result<int> WriteAt(ReadOnlySpan<byte> source, ref long offset, bool isAppend) =>

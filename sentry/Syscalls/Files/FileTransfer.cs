@@ -20,6 +20,8 @@ internal static class FileTransfer
     {
         if (!file.IsReadable)
             return Errno.EBADF;
+        if (file.BeforeTransfer(task, isWrite: false) is not Errno.Ok and Errno refused)
+            return refused;
         long done = 0;
         while (true)
         {
@@ -49,6 +51,8 @@ internal static class FileTransfer
     {
         if (!file.IsWritable)
             return Errno.EBADF;
+        if (file.BeforeTransfer(task, isWrite: true) is not Errno.Ok and Errno refused)
+            return refused;
         long allowed = buffers.Remaining;
         if (file.Inode.IsRegular && LimitSize(task, file, offset, ref allowed) is not Errno.Ok and Errno tooLarge)
             return tooLarge;
