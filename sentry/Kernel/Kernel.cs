@@ -65,9 +65,6 @@ internal sealed class Kernel
     /// <summary>Makes a pidfd (pidfd_open(2)); set by the composition root, because descriptors stand above the kernel.</summary>
     public Func<ThreadGroup, Task, Vfs.OpenFile>? MakePidFd { get; set; }
 
-    /// <summary>The text of a file of /proc/net, or null if there is none of that name; set by the composition root.</summary>
-    public Func<NetworkNamespace, string, byte[]?>? FormatNetworkTable { get; set; }
-
     /// <summary>Told, without locks, that a container's first process has ended with a wait status.</summary>
     public Action<Container, int>? ContainerExited { get; set; }
 

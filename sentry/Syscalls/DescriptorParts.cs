@@ -1,5 +1,7 @@
+using Sandbox.Linux;
 using Sandbox.Sentry.Filesystems.Event;
 using Sandbox.Sentry.Filesystems.Pipe;
+using Sandbox.Sentry.Filesystems.Proc.Tasks;
 using Sandbox.Sentry.Sockets;
 using Sandbox.Sentry.Vfs;
 
@@ -15,6 +17,13 @@ internal static class DescriptorParts
     {
         SpecialFiles.RegisterFifo(PipeBuffer.OpenFifo);
         kernel.MakePidFd = PidFile.Create;
-        kernel.FormatNetworkTable = NetworkTables.Format;
+        foreach (string name in NetworkTables.Names)
+        {
+            NetFiles.Register(name, (target, _, text) =>
+            {
+                text.Append(NetworkTables.Format(target.Task.Namespaces.Network, name));
+                return Errno.Ok;
+            });
+        }
     }
 }

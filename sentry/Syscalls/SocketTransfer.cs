@@ -55,6 +55,23 @@ internal static class SocketTransfer
         return error;
     }
 
+    /// <summary>write(2) of a message too long for the usual buffer. EMSGSIZE beyond what any socket takes.</summary>
+    public static Result<int> SendWhole(Task task, Socket socket, ref IoRanges buffers, bool noWait)
+    {
+        if (buffers.Remaining > MaxMessageBytes)
+            return Errno.EMSGSIZE;
+        byte[] message = ArrayPool<byte>.Shared.Rent((int)buffers.Remaining);
+        Result<int> result = buffers.CopyIn(message.AsSpan(0, (int)buffers.Remaining));
+        if (!result.Failed(out int count, out _))
+        {
+            SendAttempt attempt = new(task, socket, message.AsSpan(0, count), null, null, SocketFlags.None);
+            result = FileTransfer.Wait(task, socket, PollEvents.Writable, noWait, attempt, static state => state.Try());
+        }
+
+        ArrayPool<byte>.Shared.Return(message);
+        return result;
+    }
+
     /// <summary>SIGPIPE, to the thread that wrote.</summary>
     public static void RaiseBrokenPipe(Task task)
     {

@@ -1,5 +1,7 @@
 using Sandbox.Linux;
 using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Memory;
+using Sandbox.Sentry.Sockets;
 using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Syscalls;
@@ -100,6 +102,8 @@ internal static class ReadWriteSyscalls
     {
         if (offset >= 0 && !file.IsSeekable)
             return Errno.ESPIPE;
+        if (isWrite && file is Socket { IsStream: false } socket && buffers.Remaining > ScratchBuffers.Bytes)
+            return SocketTransfer.SendWhole(task, socket, ref buffers, noWait); // A message is never split.
         return isWrite
             ? FileTransfer.Write(task, file, ref buffers, offset, noWait)
             : FileTransfer.Read(task, file, ref buffers, offset, noWait);
