@@ -79,8 +79,11 @@ internal abstract class ConnectionSocket : Socket
     /// <summary>SO_LINGER with zero seconds: closing resets the connection.</summary>
     protected virtual bool ResetsOnClose => false;
 
-    /// <summary>The error of receive and send on a socket that never connected.</summary>
+    /// <summary>The error of a receive on a socket that never connected.</summary>
     protected abstract Errno NotConnectedError { get; }
+
+    /// <summary>The error of a send on a socket that never connected.</summary>
+    protected virtual Errno NotConnectedSendError => Errno.ENOTCONN;
 
     // ---- Connecting ----
 
@@ -187,7 +190,7 @@ internal abstract class ConnectionSocket : Socket
     public override Result<int> Send(
         ICaller? caller, ReadOnlySpan<byte> data, SocketAddress? destination, ControlData? control, SocketFlags flags)
     {
-        Result<int> result = _outgoing is not { } outgoing ? NotConnectedError
+        Result<int> result = _outgoing is not { } outgoing ? NotConnectedSendError
             : _isWriteShut ? Errno.EPIPE
             : data.IsEmpty && IsStream ? 0 // Ancillary data needs at least a byte to travel with (unix(7)).
             : outgoing.Send(data, null, control, Waiters);

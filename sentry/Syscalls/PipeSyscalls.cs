@@ -17,8 +17,7 @@ internal static class PipeSyscalls
 
     public static SyscallResult Pipe2(Task task, UserPtr<FdPair> fds, OpenFlags flags)
     {
-        // O_DIRECT (packet mode) is refused, as kernels before 3.4 do: callers fall back.
-        if ((flags & ~(OpenFlags.CloseOnExec | OpenFlags.NonBlock)) != 0)
+        if ((flags & ~(OpenFlags.CloseOnExec | OpenFlags.NonBlock | OpenFlags.Direct)) != 0)
             return Errno.EINVAL;
         (PipeFile reader, PipeFile writer) = PipeBuffer.Create(flags, task);
         return PublishPair(task, fds, reader, writer, (flags & OpenFlags.CloseOnExec) != 0);

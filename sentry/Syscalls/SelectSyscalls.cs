@@ -16,6 +16,9 @@ internal static class SelectSyscalls
     private const PollEvents WriteEvents = PollEvents.Writable | PollEvents.WriteBand | PollEvents.Error;
     private const PollEvents ExceptionEvents = PollEvents.Priority;
 
+    /// <summary>Linux's tables start with this many entries (NR_OPEN_DEFAULT).</summary>
+    private const int SmallestTable = 64;
+
     public static SyscallResult Select(
         Task task, int count, UserPtr<ulong> reads, UserPtr<ulong> writes, UserPtr<ulong> exceptions, UserPtr<Timeval> timeout)
     {
@@ -73,7 +76,7 @@ internal static class SelectSyscalls
     {
         if (count < 0)
             return Errno.EINVAL;
-        count = Math.Min(count, task.Files.Size); // As Linux: what is beyond the table is not looked at.
+        count = Math.Min(count, Math.Max(task.Files.Size, SmallestTable)); // As Linux: beyond the table nothing is looked at.
         int words = (count + 63) / 64;
         ulong[] bits = ArrayPool<ulong>.Shared.Rent(Math.Max(1, words * 3));
         PollDescriptor[] descriptors = ArrayPool<PollDescriptor>.Shared.Rent(Math.Max(1, count));

@@ -11,7 +11,7 @@ internal static unsafe class EventRows
     public static void Add(Syscall?[] rows)
     {
         rows[Sys.pipe] = Syscall.Of<UserPtr<FdPair>>("pipe", &PipeSyscalls.Pipe);
-        rows[Sys.pipe2] = Syscall.Of<UserPtr<FdPair>, OpenFlags>("pipe2", &PipeSyscalls.Pipe2).Partial("no O_DIRECT");
+        rows[Sys.pipe2] = Syscall.Of<UserPtr<FdPair>, OpenFlags>("pipe2", &PipeSyscalls.Pipe2);
         rows[Sys.eventfd] = Syscall.Of<uint>("eventfd", &EventSyscalls.EventFd);
         rows[Sys.eventfd2] = Syscall.Of<uint, OpenFlags>("eventfd2", &EventSyscalls.EventFd2);
         rows[Sys.timerfd_create] = Syscall.Of<int, OpenFlags>("timerfd_create", &TimerFdSyscalls.Create);

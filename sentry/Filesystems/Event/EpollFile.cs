@@ -14,6 +14,9 @@ internal sealed class EpollFile : OpenFile
     /// <summary>Watches of one instance; beyond it ENOSPC (/proc/sys/fs/epoll/max_user_watches).</summary>
     private const int MaxItems = 1 << 18;
 
+    /// <summary>Reported whether asked for or not.</summary>
+    private const PollEvents Always = PollEvents.Error | PollEvents.HangUp;
+
     private readonly RankedLock _lock = new(LockRank.Epoll);
     private readonly Dictionary<(int Fd, OpenFile File), EpollItem> _items = []; // Guarded by _lock.
 
@@ -69,7 +72,7 @@ internal sealed class EpollFile : OpenFile
             if ((item.Events & PollEvents.Exclusive) != 0)
                 return Errno.EINVAL;
             file.Waiters!.Remove(item.Node);
-            (item.Events, item.Data) = (events, data);
+            (item.Events, item.Data) = (events | Always, data);
             file.Waiters.Add(item.Node, item, item.Interest);
             if ((file.Poll() & item.Interest) != 0)
                 MakeReady(item);
@@ -206,7 +209,7 @@ internal sealed class EpollFile : OpenFile
                 return Errno.EEXIST;
             if (_items.Count >= MaxItems)
                 return Errno.ENOSPC;
-            EpollItem item = new(this, fd, file) { Events = events, Data = data };
+            EpollItem item = new(this, fd, file) { Events = events | Always, Data = data };
             _items.Add((fd, file), item);
             file.AddObserver(item);
             queue.Add(item.Node, item, item.Interest);

@@ -34,14 +34,14 @@ internal sealed class EpollItem(EpollFile epoll, int fd, OpenFile file) : FileOb
     /// <summary>What the guest gets back. Guarded by the epoll's lock.</summary>
     public ulong Data { get; set; }
 
-    /// <summary>What to report; nothing after EPOLLONESHOT fired.</summary>
-    public PollEvents Interest => IsDisarmed ? PollEvents.None : (Events & ~How) | PollEvents.Error | PollEvents.HangUp;
+    /// <summary>What to report, errors and hang-ups always; nothing after EPOLLONESHOT fired.</summary>
+    public PollEvents Interest => Events & ~How;
 
     public bool IsEdgeTriggered => (Events & PollEvents.EdgeTriggered) != 0;
 
     public bool IsOneShot => (Events & PollEvents.OneShot) != 0;
 
-    private bool IsDisarmed => (Events & ~How) == 0;
+    private bool IsDisarmed => Interest == 0;
 
     // The ready list; guarded by the epoll's ready lock.
     internal EpollItem? NextReady;

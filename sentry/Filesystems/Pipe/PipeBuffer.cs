@@ -23,23 +23,28 @@ internal sealed class PipeBuffer : IReopen
     // All guarded by _lock.
     private readonly RankedLock _lock = new(LockRank.Leaf);
     private readonly ByteRing _ring = new(DefaultBytes);
+    private Queue<Piece>? _pieces; // Of a pipe that had a write in packet mode: what is in the ring, in order.
+    private int _frontTaken; // Bytes of the first piece that were read.
     private int _readers;
     private int _writers;
     private int _readerOpens; // Ever; an open that waits for the other side looks for a change.
     private int _writerOpens;
     private bool _isSpaceWanted; // Somebody was told that there is no room: tell when there is.
 
+    /// <summary>Bytes written together; a packet's rest is lost with the read that did not take it (pipe(2), O_DIRECT).</summary>
+    private readonly record struct Piece(int Length, bool IsPacket);
+
     /// <summary>Both ends wait here, each with its own events.</summary>
     public WaitQueue Waiters { get; } = new();
 
-    /// <summary>A new pipe: its two ends, each with one reference (pipe2(2)). O_NONBLOCK is the only flag that matters here.</summary>
+    /// <summary>A new pipe: its two ends, each with one reference (pipe2(2)). O_NONBLOCK and O_DIRECT matter here.</summary>
     public static (PipeFile Reader, PipeFile Writer) Create(OpenFlags flags, ICaller caller)
     {
         PipeBuffer pipe = new();
         AnonymousInode inode = new(
             AnonymousFileSystem.Pipes, (uint)FileType.Fifo | 0x180,
             caller.Credentials.FileSystemUserId, caller.Credentials.FileSystemGroupId) { Endpoint = pipe };
-        OpenFlags status = flags & OpenFlags.NonBlock;
+        OpenFlags status = flags & (OpenFlags.NonBlock | OpenFlags.Direct);
         pipe.OpenEnds(reads: true, writes: true);
         return (
             new PipeFile(pipe, inode, default, OpenFlags.ReadOnly | status, caller.Credentials),
@@ -75,7 +80,7 @@ internal sealed class PipeBuffer : IReopen
         {
             if (_ring.IsEmpty)
                 return _writers == 0 ? 0 : Errno.EAGAIN;
-            count = _ring.Read(destination);
+            count = _pieces is null ? _ring.Read(destination) : ReadPiece(destination);
             tellWriters = TakeSpaceWanted();
         }
 
@@ -91,7 +96,8 @@ internal sealed class PipeBuffer : IReopen
         {
             if (_ring.IsEmpty)
                 return _writers == 0 ? 0 : Errno.EAGAIN;
-            return _ring.Peek(destination, 0);
+            int limit = _pieces is null ? destination.Length : Math.Min(destination.Length, _pieces.Peek().Length - _frontTaken);
+            return _ring.Peek(destination[..limit], 0);
         }
     }
 
@@ -101,7 +107,9 @@ internal sealed class PipeBuffer : IReopen
         bool tellWriters;
         using (_lock.Enter())
         {
-            _ring.Skip(Math.Min(count, _ring.Count));
+            count = Math.Min(count, _ring.Count);
+            _ring.Skip(count);
+            TakeFromFront(count);
             tellWriters = TakeSpaceWanted();
         }
 
@@ -112,22 +120,26 @@ internal sealed class PipeBuffer : IReopen
     /// <summary>
     /// Appends what fits; up to <see cref="AtomicBytes"/> all or nothing. EAGAIN, EPIPE without a reader (the caller sends SIGPIPE).
     /// </summary>
-    public Result<int> Write(ReadOnlySpan<byte> source)
+    public Result<int> Write(ReadOnlySpan<byte> source, bool isPacket = false)
     {
         if (source.IsEmpty)
             return 0; // A write of nothing succeeds even without a reader.
+        if (isPacket && source.Length > AtomicBytes)
+            source = source[..AtomicBytes];
         int count;
         using (_lock.Enter())
         {
             if (_readers == 0)
                 return Errno.EPIPE;
-            int free = _ring.Free;
+            int free = _pieces?.Count >= _ring.Capacity / AtomicBytes ? 0 : _ring.Free;
             if (free <= 0 || (source.Length <= AtomicBytes && free < source.Length))
             {
                 _isSpaceWanted = true;
                 return Errno.EAGAIN;
             }
 
+            if (isPacket || _pieces is not null)
+                AppendPiece(Math.Min(free, source.Length), isPacket);
             count = _ring.Write(source);
             _isSpaceWanted |= count < source.Length;
         }
@@ -219,14 +231,52 @@ internal sealed class PipeBuffer : IReopen
             _readers -= reads ? 1 : 0;
             _writers -= writes ? 1 : 0;
             if (_readers == 0 && _writers == 0)
+            {
                 _ring.Clear(); // fifo(7): what nobody read is gone with the last end.
+                (_pieces, _frontTaken) = (null, 0);
+            }
         }
 
         Waiters.Notify(PollEvents.Readable | PollEvents.Writable | PollEvents.HangUp | PollEvents.Error);
     }
 
     // poll(2) promises that a write of PIPE_BUF bytes will not block.
-    private bool HasRoom => _ring.Free >= AtomicBytes;
+    private bool HasRoom => _ring.Free >= AtomicBytes && !(_pieces?.Count >= _ring.Capacity / AtomicBytes);
+
+    private void AppendPiece(int length, bool isPacket)
+    {
+        if (_pieces is null)
+        {
+            _pieces = new Queue<Piece>();
+            if (!_ring.IsEmpty)
+                _pieces.Enqueue(new Piece(_ring.Count, false));
+        }
+
+        _pieces.Enqueue(new Piece(length, isPacket));
+    }
+
+    private int ReadPiece(Span<byte> destination)
+    {
+        Piece front = _pieces!.Peek();
+        int left = front.Length - _frontTaken;
+        int count = _ring.Read(destination[..Math.Min(destination.Length, left)]);
+        if (front.IsPacket)
+            _ring.Skip(left - count);
+        TakeFromFront(front.IsPacket ? left : count);
+        return count;
+    }
+
+    private void TakeFromFront(int count)
+    {
+        if (_pieces is null)
+            return;
+        _frontTaken += count;
+        while (_pieces.TryPeek(out Piece front) && _frontTaken >= front.Length)
+        {
+            _frontTaken -= front.Length;
+            _pieces.Dequeue();
+        }
+    }
 
     private bool TakeSpaceWanted()
     {

@@ -42,7 +42,7 @@ internal sealed class PipeFile : OpenFile
 
     public override Result<int> Read(Span<byte> destination) => Pipe.Read(destination);
 
-    public override Result<int> Write(ReadOnlySpan<byte> source) => Pipe.Write(source);
+    public override Result<int> Write(ReadOnlySpan<byte> source) => Pipe.Write(source, (Flags & OpenFlags.Direct) != 0);
 
     public override SyscallResult Control(ICaller caller, uint request, ulong argument) =>
         request == Ioctl.BytesReadable

@@ -50,6 +50,8 @@ internal sealed class TcpSocket : ConnectionSocket, IPortUser
 
     protected override Errno NotConnectedError => Errno.ENOTCONN;
 
+    protected override Errno NotConnectedSendError => Errno.EPIPE;
+
     protected override int MinBacklog => 1024;
 
     protected override bool ResetsOnClose => Options.LingerSeconds == 0;

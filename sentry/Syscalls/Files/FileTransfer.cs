@@ -25,7 +25,7 @@ internal static class FileTransfer
         long done = 0;
         while (true)
         {
-            Result<int> piece = ReadPiece(task, file, buffers, offset < 0 ? -1 : offset + done, noWait);
+            Result<int> piece = ReadPiece(task, file, buffers, offset < 0 ? -1 : offset + done, noWait || done != 0);
             if (piece.Failed(out int count, out Errno error))
             {
                 if (done == 0)
@@ -36,8 +36,9 @@ internal static class FileTransfer
             buffers.Advance(count);
             done += count;
 
-            // Only files that never wait are read on: what a pipe or a socket gave at once is the answer.
-            if (count < ScratchBuffers.Bytes || buffers.Remaining == 0 || file.Waiters is not null)
+            // A full piece may have more behind it, but not of a message, and nothing that would have to be waited for.
+            bool isMessage = file.Waiters is not null && !file.WritesWholly;
+            if (count < ScratchBuffers.Bytes || buffers.Remaining == 0 || isMessage)
                 break;
         }
 
