@@ -33,7 +33,9 @@ internal enum WaitTarget
 /// <param name="UserId">The child's real uid, kernel id.</param>
 /// <param name="UserTime">CPU time of the child and its reaped children, nanoseconds.</param>
 /// <param name="SystemTime">The same for kernel time.</param>
-internal readonly record struct ChildChange(int Pid, int Status, int Code, uint UserId, long UserTime, long SystemTime);
+/// <param name="PeakResident">Largest resident set of the child and its reaped children, KiB.</param>
+internal readonly record struct ChildChange(
+    int Pid, int Status, int Code, uint UserId, long UserTime, long SystemTime, long PeakResident);
 
 /// <summary>Waits for children (wait4(2), waitid(2)).</summary>
 internal static class ChildWait
@@ -135,6 +137,7 @@ internal static class ChildWait
             code,
             child.Leader.Credentials.UserId,
             user + child.ChildrenUserTime,
-            system + child.ChildrenSystemTime);
+            system + child.ChildrenSystemTime,
+            Math.Max(child.PeakResident, child.ChildrenPeakResident));
     }
 }

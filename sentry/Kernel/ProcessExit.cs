@@ -50,6 +50,8 @@ internal static class ProcessExit
         if (group.Parent is { } parent)
         {
             parent.Children.Remove(group);
+            parent.ChildrenPeakResident = Math.Max(
+                parent.ChildrenPeakResident, Math.Max(group.PeakResident, group.ChildrenPeakResident));
             (long user, long system) = group.TotalTime();
             parent.ChildrenUserTime += user + group.ChildrenUserTime;
             parent.ChildrenSystemTime += system + group.ChildrenSystemTime;

@@ -1,4 +1,5 @@
 using Sandbox.Platform;
+using Sandbox.Sentry.Kernel.Timers;
 using Sandbox.Sentry.Kernel.Signals;
 using Sandbox.Sentry.Kernel.Timers;
 
@@ -62,8 +63,10 @@ internal static class TaskExit
         CpuTime.Settle(task);
         ThreadExitMemory.Release(task);
         ReleaseVforkParent(task);
-        if (task.GuestMemory.RemoveUser())
-            task.GuestMemory.Space.Kill();
+        if (!task.GuestMemory.RemoveUser())
+            return;
+        task.Group.PeakResident = Math.Max(task.Group.PeakResident, HostStatus.PeakResidentKibibytes(task.GuestMemory.Space));
+        task.GuestMemory.Space.Kill();
     }
 
     private static void LeaveGroup(Task task)

@@ -81,6 +81,12 @@ internal sealed class ThreadGroup(Kernel kernel, Pid id, ProcessGroup processGro
     public long ChildrenUserTime { get; set; }
     public long ChildrenSystemTime { get; set; }
 
+    /// <summary>Largest resident set it had when its memory went, KiB.</summary>
+    public long PeakResident { get; set; }
+
+    /// <summary>The largest of its reaped children's (getrusage(2)), KiB.</summary>
+    public long ChildrenPeakResident { get; set; }
+
     /// <summary>oom_score_adj.</summary>
     public int OomScoreAdjustment { get; set; }
 

@@ -62,7 +62,7 @@ internal static class LimitSyscalls
         {
             UserTime = Timeval.FromNanoseconds(time.User),
             SystemTime = Timeval.FromNanoseconds(time.System),
-            MaxResident = who == Children ? 0 : HostStatus.PeakResidentKibibytes(task.GuestMemory.Space),
+            MaxResident = who == Children ? task.Group.ChildrenPeakResident : HostStatus.PeakResidentKibibytes(task.GuestMemory.Space),
         };
         return task.Memory.Write(result, usage);
     }

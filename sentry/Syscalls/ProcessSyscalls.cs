@@ -186,6 +186,7 @@ internal static class ProcessSyscalls
     {
         UserTime = Timeval.FromNanoseconds(change.UserTime),
         SystemTime = Timeval.FromNanoseconds(change.SystemTime),
+        MaxResident = change.PeakResident,
     };
 
     /// <summary>Copies a versioned structure in (copy_struct_from_user): unknown trailing bytes must be zero, E2BIG otherwise.</summary>

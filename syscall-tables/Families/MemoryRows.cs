@@ -22,6 +22,10 @@ internal static unsafe class MemoryRows
         rows[Sys.mlock2] = Syscall.Of<ulong, ulong, int>("mlock2", &MemorySyscalls.Lock2);
         rows[Sys.munlock] = Syscall.Of<ulong, ulong>("munlock", &MemorySyscalls.Unlock);
         rows[Sys.mlockall] = Syscall.Of<int>("mlockall", &MemorySyscalls.LockAll);
+        rows[Sys.process_vm_readv] = Syscall.Of<int, UserPtr<IoVector>, ulong, UserPtr<IoVector>, ulong>(
+            "process_vm_readv", &ProcessMemorySyscalls.Read);
+        rows[Sys.process_vm_writev] = Syscall.Of<int, UserPtr<IoVector>, ulong, UserPtr<IoVector>, ulong>(
+            "process_vm_writev", &ProcessMemorySyscalls.Write);
         rows[Sys.munlockall] = Syscall.Of("munlockall", &MemorySyscalls.UnlockAll);
     }
 }
