@@ -1,6 +1,7 @@
 using Sandbox.Linux;
 using Sandbox.Platform;
 using Sandbox.Sentry.Kernel.Signals;
+using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Sync;
 using Sandbox.Sentry.Vfs;
 
@@ -134,6 +135,23 @@ internal static class TaskClone
             return Errno.EAGAIN;
         // A process that is being killed makes no more children: a fork bomb ends here.
         return task.Group.IsExiting ? Errno.ERESTARTNOINTR : Errno.Ok;
+    }
+
+    // RLIMIT_NPROC counts the threads of the real user; root and the privileged are free of it (getrlimit(2)).
+    private static bool ExceedsUserLimit(Task task)
+    {
+        ulong limit = task.Group.Limits[Resource.Processes].Soft;
+        Credentials own = task.Credentials;
+        if (limit >= (ulong)task.Kernel.MaxTasks || own.UserId == 0
+            || own.Has(Capability.SysResource) || own.Has(Capability.SysAdmin))
+        {
+            return false;
+        }
+
+        ulong count = 0;
+        foreach (KeyValuePair<int, Pid> entry in task.Kernel.RootPids.Pids)
+            count += entry.Value.Task is { IsExited: false } other && other.Credentials.UserId == own.UserId ? 1ul : 0;
+        return count >= limit;
     }
 
     // sigaltstack(2): a child that shares memory but does not suspend the parent starts without one.

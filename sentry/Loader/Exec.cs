@@ -130,14 +130,12 @@ internal static class Exec
 
     private static Result<ExecCredentials> CredentialsFor(Task task, OpenFile file)
     {
-        Stat stat = default;
-        if (file.Inode.GetAttributes(ref stat) is not Errno.Ok and Errno error)
-            return error;
+        Inode inode = file.Inode;
         FileCapabilities? capabilities = null;
-        if (!file.Inode.GetExtendedAttribute("security.capability"u8).Failed(out byte[]? attribute, out _))
+        if (!inode.GetExtendedAttribute("security.capability"u8).Failed(out byte[]? attribute, out _))
             capabilities = FileCapabilities.Parse(attribute, task.Credentials.UserNamespace);
         bool isNoSetUserId = (file.Path.Mount.Flags & MountFlags.NoSetUserId) != 0;
         return ExecCredentials.Compute(
-            task.Credentials, new ExecutableFile(stat.Mode, stat.UserId, stat.GroupId, capabilities, isNoSetUserId));
+            task.Credentials, new ExecutableFile(inode.Mode, inode.UserId, inode.GroupId, capabilities, isNoSetUserId));
     }
 }

@@ -63,9 +63,12 @@ internal static class SignalSender
         return isReapedAtOnce;
     }
 
-    /// <summary>True if a thread looks at this signal as soon as it can: it does not block it, or waits for it.</summary>
+    /// <summary>
+    /// True if a thread looks at this signal as soon as it can: it does not block it, or waits for it. What stands still looks
+    /// at nothing but SIGKILL.
+    /// </summary>
     private static bool Wants(Task task, Signal signal) =>
-        !task.IsExited && (!task.SignalMask.Has(signal) || task.WaitedSignals.Has(signal));
+        !task.IsExited && (!task.IsStopped || signal == Signal.Kill) && (!task.SignalMask.Has(signal) || task.WaitedSignals.Has(signal));
 
     private static Errno Send(ThreadGroup group, Task? only, in SignalInfo info, Task? sender)
     {
@@ -154,7 +157,7 @@ internal static class SignalSender
         bool isProtected = group.IsProtected && !(isForced && SignalSet.Unblockable.Has(signal));
         if (group.Handlers[signal].IsDefault && DefaultActions.Of(signal) == DefaultAction.Terminate && !isProtected)
             TaskExit.BeginGroupExit(group, (int)signal);
-        else if (!taker.IsStopped)
+        else
             taker.Notify();
     }
 
