@@ -38,7 +38,7 @@ internal sealed class StateDirectory(string root)
         return error switch
         {
             Errno.Ok => new ContainerDirectory(PathOf(id), isNew: true),
-            Errno.EEXIST => throw new Failure($"container with id \"{id}\" exists already"),
+            Errno.EEXIST => throw new Failure($"container with id \"{id}\" already exists"),
             _ => throw new Failure($"mkdir {PathOf(id)}: {error}"),
         };
     }

@@ -50,7 +50,7 @@ internal sealed class SandboxControl : ISandboxControl
         lock (_containers)
         {
             if (!_containers.TryAdd(container.Id, record))
-                error = "container exists already";
+                error = "container already exists";
         }
 
         return error;

@@ -62,10 +62,18 @@ int main(void)
     RETURNS(second, waitpid(second, NULL, 0));
     FAILS(ESRCH, kill(-first, 0));
 
-    /* A stopped group that becomes an orphan gets SIGHUP and SIGCONT. */
+    /* A stopped group that becomes an orphan gets SIGHUP and SIGCONT. In a session of its own: whoever inherits the
+       orphan must not be of that session, or the group would still be watched over. */
     pid_t pid = 0;
     pid_t middle = fork();
     if (middle == 0) {
+        setsid();
+        pid_t between = fork();
+        if (between != 0) {
+            waitpid(between, NULL, 0);
+            sleep_ms(300);
+            _exit(0);
+        }
         pid_t stopped = fork();
         if (stopped == 0) {
             setpgid(0, 0);
@@ -79,7 +87,6 @@ int main(void)
         _exit(0); /* nobody outside the group but in the session watches over it now */
     }
     RETURNS(sizeof pid, read(ends[0], &pid, sizeof pid));
-    CHILD_OK(middle);
     int gone = 0;
     for (int i = 0; i < 500 && !gone; i++) {
         char name[64], text[256] = "";
@@ -90,5 +97,6 @@ int main(void)
         sleep_ms(2);
     }
     CHECK(gone);
+    CHILD_OK(middle);
     return done();
 }
