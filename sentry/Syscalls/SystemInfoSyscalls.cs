@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Sandbox.Linux;
+using Sandbox.Sentry.Filesystems.Proc.Global;
 using Sandbox.Platform;
 using Sandbox.Sentry.Kernel;
 using Sandbox.Sentry.Security;
@@ -76,11 +77,13 @@ internal static class SystemInfoSyscalls
         int processes;
         using (kernel.Tree.Enter())
             processes = kernel.TaskCount;
+        SandboxMemory memory = SandboxMemory.Measure(kernel);
         SystemInfo info = new()
         {
             UptimeSeconds = (HostClock.Now(HostClock.Boottime) - kernel.BootTime) / 1_000_000_000,
             TotalRam = (ulong)kernel.Host.MemoryBytes,
-            FreeRam = (ulong)kernel.Host.MemoryBytes,
+            FreeRam = (ulong)memory.Free,
+            SharedRam = (ulong)memory.Shared,
             Processes = (ushort)Math.Min(processes, ushort.MaxValue),
             MemoryUnit = 1,
         };

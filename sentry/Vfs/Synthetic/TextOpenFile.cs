@@ -22,6 +22,8 @@ internal sealed class TextOpenFile : OpenFile
 
     public override bool IsSeekable => true;
 
+    public override long Position => Interlocked.Read(ref _offset);
+
     public override PollEvents Poll() => _file.Poll();
 
     public override Result<int> Read(Span<byte> destination)
