@@ -85,8 +85,8 @@ internal static class GlobalFiles
         long cached = memory.File + memory.Shared;
         ReadOnlySpan<(string Name, long Bytes)> rows =
         [
-            ("MemTotal", memory.Total), ("MemFree", Math.Max(0, memory.Free - memory.File)),
-            ("MemAvailable", memory.Free), ("Buffers", 0), ("Cached", cached), ("SwapCached", 0),
+            ("MemTotal", memory.Total), ("MemFree", memory.Free),
+            ("MemAvailable", memory.Available), ("Buffers", 0), ("Cached", cached), ("SwapCached", 0),
             ("Active", memory.Anonymous), ("Inactive", memory.File), ("Active(anon)", memory.Anonymous),
             ("Inactive(anon)", memory.Shared), ("Active(file)", 0), ("Inactive(file)", memory.File), ("Unevictable", 0),
             ("Mlocked", 0), ("SwapTotal", 0), ("SwapFree", 0), ("Dirty", 0), ("Writeback", 0), ("AnonPages", memory.Anonymous),

@@ -12,7 +12,10 @@ internal readonly record struct SandboxMemory(long Total, long Anonymous, long F
 
     public long Used => Math.Min(Total, Anonymous + Shared + Kernel);
 
-    public long Free => Math.Max(0, Total - Used);
+    /// <summary>What programs could still have: pages of files would make room.</summary>
+    public long Available => Math.Max(0, Total - Used);
+
+    public long Free => Math.Max(0, Total - Used - File);
 
     /// <summary>Counts what all address spaces have resident. Reads files of the host: without Tree held.</summary>
     public static SandboxMemory Measure(Kernel.Kernel kernel)
