@@ -31,6 +31,11 @@ internal static class GuestFilter
         // Restores registers the guest could set itself, and the signal mask: a guest that blocks the kick signal by a
         // forged frame makes itself deaf, not free (it can still be killed, and every call is still filtered).
         filter.Allow(Sys.rt_sigreturn, SeccompTest.Equal(SeccompTest.InstructionPointer, StubCode.RestorerAddress));
+
+        // PR_SET_PDEATHSIG, SIGKILL: what every fork's child does first, so that no stub outlives the Sentry.
+        filter.Allow(
+            Sys.prctl, SeccompTest.Equal(SeccompTest.InstructionPointer, StubCode.ForkedAddress), SeccompTest.Equal(0, 1),
+            SeccompTest.Equal(1, (ulong)Signal.Kill));
     }
 
     /// <summary>Calls whose handler always needs the registers or runs commands: full state at once instead of a kick later.</summary>

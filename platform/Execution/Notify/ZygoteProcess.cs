@@ -70,7 +70,6 @@ internal sealed class ZygoteProcess : IDisposable
         Span<HostCommand> commands =
         [
             new(Sys.clone, (long)CloneFlags.Parent | (long)Signal.Child),
-            new(Sys.prctl, 1, (long)Signal.Kill), // PR_SET_PDEATHSIG
             new(Sys.seccomp, seccompFilter, (long)flags, (long)ProgramStart),
             new(Sys.execve), // Trapped by the filter: the way to the doorbell with a signal frame.
             new(Sys.exit_group, stubFailed),

@@ -11,13 +11,14 @@ internal static class StubCode
     public const int HandlerOffset = 0x86;
 
     /// <summary>The restorer given to sigaction: <c>mov eax, 15; syscall</c>.</summary>
-    public const int RestorerStartOffset = 0x144;
+    public const int RestorerStartOffset = 0x167;
 
     /// <summary>Instruction pointers as seccomp sees them: behind the syscall instruction.</summary>
-    public const int DoorbellOffset = 0xBF, CommandOffset = 0xEE, RestorerOffset = 0x14B;
+    public const int DoorbellOffset = 0xBF, CommandOffset = 0xF2, ForkedOffset = 0x123, RestorerOffset = 0x16E;
 
     public const ulong DoorbellAddress = StubLayout.CodeStart + DoorbellOffset;
     public const ulong CommandAddress = StubLayout.CodeStart + CommandOffset;
+    public const ulong ForkedAddress = StubLayout.CodeStart + ForkedOffset;
     public const ulong RestorerAddress = StubLayout.CodeStart + RestorerOffset;
 
     public static ReadOnlySpan<byte> Bytes =>
@@ -48,7 +49,7 @@ internal static class StubCode
         0x48, 0x3D, 0x08, 0x00, 0x00, 0x00,              // 6e: cmp rax,8
         0x75, 0x06,                                      // 74: jne short 000000000000007Ch
         0x44, 0x8B, 0x6B, 0x18,                          // 76: mov r13d,[rbx+18h]
-        0xEB, 0x4A,                                      // 7a: jmp short 00000000000000C6h
+        0xEB, 0x4E,                                      // 7a: jmp short 00000000000000CAh
         0xB8, 0xE7, 0x00, 0x00, 0x00,                    // 7c: mov eax,0E7h
         0x31, 0xFF,                                      // 81: xor edi,edi
         0x0F, 0x05,                                      // 83: syscall
@@ -56,7 +57,7 @@ internal static class StubCode
         0x48, 0x89, 0xE3,                                // 86: mov rbx,rsp
         0x48, 0x81, 0xE3, 0x00, 0x80, 0xFF, 0xFF,        // 89: and rbx,0FFFFFFFFFFFF8000h
         0x48, 0x89, 0x63, 0x10,                          // 90: mov [rbx+10h],rsp
-        0x4C, 0x8D, 0x35, 0x8D, 0x00, 0x00, 0x00,        // 94: lea r14,[128h]
+        0x4C, 0x8D, 0x35, 0xB0, 0x00, 0x00, 0x00,        // 94: lea r14,[14Bh]
         0x48, 0x8B, 0x73, 0x10,                          // 9b: mov rsi,[rbx+10h]
         0x48, 0xB8, 0x00, 0x00, 0x02, 0x00, 0xFF, 0x6F, 0x00, 0x00, // 9f: mov rax,6FFF00020000h
         0x80, 0x38, 0x00,                                // a9: cmp byte ptr [rax],0
@@ -66,45 +67,54 @@ internal static class StubCode
         0xB8, 0x5F, 0x5F, 0x00, 0x00,                    // b8: mov eax,5F5Fh
         0x0F, 0x05,                                      // bd: syscall
         0x85, 0xC0,                                      // bf: test eax,eax
-        0x74, 0x79,                                      // c1: je short 000000000000013Ch
-        0x41, 0x89, 0xC5,                                // c3: mov r13d,eax
-        0x4C, 0x8D, 0x63, 0x40,                          // c6: lea r12,[rbx+40h]
-        0x41, 0x8B, 0x04, 0x24,                          // ca: mov eax,[r12]
-        0x49, 0x8B, 0x7C, 0x24, 0x08,                    // ce: mov rdi,[r12+8]
-        0x49, 0x8B, 0x74, 0x24, 0x10,                    // d3: mov rsi,[r12+10h]
-        0x49, 0x8B, 0x54, 0x24, 0x18,                    // d8: mov rdx,[r12+18h]
-        0x4D, 0x8B, 0x54, 0x24, 0x20,                    // dd: mov r10,[r12+20h]
-        0x4D, 0x8B, 0x44, 0x24, 0x28,                    // e2: mov r8,[r12+28h]
-        0x4D, 0x8B, 0x4C, 0x24, 0x30,                    // e7: mov r9,[r12+30h]
-        0x0F, 0x05,                                      // ec: syscall
-        0x48, 0x89, 0xE1,                                // ee: mov rcx,rsp
-        0x48, 0x81, 0xE1, 0x00, 0x80, 0xFF, 0xFF,        // f1: and rcx,0FFFFFFFFFFFF8000h
-        0x48, 0x39, 0xD9,                                // f8: cmp rcx,rbx
-        0x75, 0x32,                                      // fb: jne short 000000000000012Fh
-        0x49, 0x89, 0x44, 0x24, 0x38,                    // fd: mov [r12+38h],rax
-        0x41, 0x8B, 0x4C, 0x24, 0x04,                    // 102: mov ecx,[r12+4]
-        0x85, 0xC9,                                      // 107: test ecx,ecx
-        0x74, 0x11,                                      // 109: je short 000000000000011Ch
-        0x83, 0xF9, 0x02,                                // 10b: cmp ecx,2
-        0x74, 0x07,                                      // 10e: je short 0000000000000117h
-        0x48, 0x85, 0xC0,                                // 110: test rax,rax
-        0x78, 0x10,                                      // 113: js short 0000000000000125h
-        0xEB, 0x05,                                      // 115: jmp short 000000000000011Ch
-        0x48, 0x85, 0xC0,                                // 117: test rax,rax
-        0x75, 0x09,                                      // 11a: jne short 0000000000000125h
-        0x49, 0x83, 0xC4, 0x40,                          // 11c: add r12,40h
-        0x41, 0xFF, 0xCD,                                // 120: dec r13d
-        0x75, 0xA5,                                      // 123: jne short 00000000000000CAh
-        0x41, 0xFF, 0xE6,                                // 125: jmp r14
-        0x31, 0xFF,                                      // 128: xor edi,edi
-        0xE9, 0x6C, 0xFF, 0xFF, 0xFF,                    // 12a: jmp 000000000000009Bh
-        0x48, 0x89, 0xCB,                                // 12f: mov rbx,rcx
-        0xBF, 0xE8, 0x03, 0x00, 0x00,                    // 132: mov edi,3E8h
-        0xE9, 0x5F, 0xFF, 0xFF, 0xFF,                    // 137: jmp 000000000000009Bh
-        0x48, 0x8B, 0x63, 0x10,                          // 13c: mov rsp,[rbx+10h]
-        0x48, 0x83, 0xC4, 0x08,                          // 140: add rsp,8
-        0xB8, 0x0F, 0x00, 0x00, 0x00,                    // 144: mov eax,0Fh
-        0x0F, 0x05,                                      // 149: syscall
-        0x0F, 0x0B,                                      // 14b: ud2
+        0x0F, 0x84, 0x98, 0x00, 0x00, 0x00,              // c1: je 000000000000015Fh
+        0x41, 0x89, 0xC5,                                // c7: mov r13d,eax
+        0x4C, 0x8D, 0x63, 0x40,                          // ca: lea r12,[rbx+40h]
+        0x41, 0x8B, 0x04, 0x24,                          // ce: mov eax,[r12]
+        0x49, 0x8B, 0x7C, 0x24, 0x08,                    // d2: mov rdi,[r12+8]
+        0x49, 0x8B, 0x74, 0x24, 0x10,                    // d7: mov rsi,[r12+10h]
+        0x49, 0x8B, 0x54, 0x24, 0x18,                    // dc: mov rdx,[r12+18h]
+        0x4D, 0x8B, 0x54, 0x24, 0x20,                    // e1: mov r10,[r12+20h]
+        0x4D, 0x8B, 0x44, 0x24, 0x28,                    // e6: mov r8,[r12+28h]
+        0x4D, 0x8B, 0x4C, 0x24, 0x30,                    // eb: mov r9,[r12+30h]
+        0x0F, 0x05,                                      // f0: syscall
+        0x48, 0x89, 0xE1,                                // f2: mov rcx,rsp
+        0x48, 0x81, 0xE1, 0x00, 0x80, 0xFF, 0xFF,        // f5: and rcx,0FFFFFFFFFFFF8000h
+        0x48, 0x39, 0xD9,                                // fc: cmp rcx,rbx
+        0x75, 0x51,                                      // ff: jne short 0000000000000152h
+        0x49, 0x89, 0x44, 0x24, 0x38,                    // 101: mov [r12+38h],rax
+        0x48, 0x85, 0xC0,                                // 106: test rax,rax
+        0x75, 0x1A,                                      // 109: jne short 0000000000000125h
+        0x41, 0x83, 0x3C, 0x24, 0x38,                    // 10b: cmp dword ptr [r12],38h
+        0x75, 0x13,                                      // 110: jne short 0000000000000125h
+        0xBF, 0x01, 0x00, 0x00, 0x00,                    // 112: mov edi,1
+        0xBE, 0x09, 0x00, 0x00, 0x00,                    // 117: mov esi,9
+        0xB8, 0x9D, 0x00, 0x00, 0x00,                    // 11c: mov eax,9Dh
+        0x0F, 0x05,                                      // 121: syscall
+        0x31, 0xC0,                                      // 123: xor eax,eax
+        0x41, 0x8B, 0x4C, 0x24, 0x04,                    // 125: mov ecx,[r12+4]
+        0x85, 0xC9,                                      // 12a: test ecx,ecx
+        0x74, 0x11,                                      // 12c: je short 000000000000013Fh
+        0x83, 0xF9, 0x02,                                // 12e: cmp ecx,2
+        0x74, 0x07,                                      // 131: je short 000000000000013Ah
+        0x48, 0x85, 0xC0,                                // 133: test rax,rax
+        0x78, 0x10,                                      // 136: js short 0000000000000148h
+        0xEB, 0x05,                                      // 138: jmp short 000000000000013Fh
+        0x48, 0x85, 0xC0,                                // 13a: test rax,rax
+        0x75, 0x09,                                      // 13d: jne short 0000000000000148h
+        0x49, 0x83, 0xC4, 0x40,                          // 13f: add r12,40h
+        0x41, 0xFF, 0xCD,                                // 143: dec r13d
+        0x75, 0x86,                                      // 146: jne short 00000000000000CEh
+        0x41, 0xFF, 0xE6,                                // 148: jmp r14
+        0x31, 0xFF,                                      // 14b: xor edi,edi
+        0xE9, 0x49, 0xFF, 0xFF, 0xFF,                    // 14d: jmp 000000000000009Bh
+        0x48, 0x89, 0xCB,                                // 152: mov rbx,rcx
+        0xBF, 0xE8, 0x03, 0x00, 0x00,                    // 155: mov edi,3E8h
+        0xE9, 0x3C, 0xFF, 0xFF, 0xFF,                    // 15a: jmp 000000000000009Bh
+        0x48, 0x8B, 0x63, 0x10,                          // 15f: mov rsp,[rbx+10h]
+        0x48, 0x83, 0xC4, 0x08,                          // 163: add rsp,8
+        0xB8, 0x0F, 0x00, 0x00, 0x00,                    // 167: mov eax,0Fh
+        0x0F, 0x05,                                      // 16c: syscall
+        0x0F, 0x0B,                                      // 16e: ud2
     ];
 }

@@ -1,6 +1,7 @@
 using Iced.Intel;
 using Sandbox.Linux;
 using Sandbox.Platform;
+using Sandbox.Platform.Stub;
 using Xunit;
 using static Iced.Intel.AssemblerRegisters;
 
@@ -306,6 +307,36 @@ public sealed class NotifyPlatformTests(PlatformFixture fixture) : IClassFixture
     }
 
     [Fact]
+    public void A_forked_stub_dies_with_us_too()
+    {
+        byte[] signal = new byte[4];
+        Run(
+            c =>
+            {
+                Call(c, Sys.fork);
+                Call(c, Sys.exit_group, 0);
+            },
+            kernel =>
+            {
+                kernel.Expect();
+                kernel.Syscall = thread =>
+                {
+                    if (thread.Syscall.Number != Sys.fork)
+                        return null;
+                    if (thread.Fork().Failed(out IGuestThread? child, out _))
+                        return Value(-1);
+                    const int getParentDeathSignal = 2;
+                    child.Execute([new HostCommand(Sys.prctl, getParentDeathSignal, (long)ToyImage.DataBase)], true);
+                    child.AddressSpace.Read(new UserAddress(ToyImage.DataBase), signal);
+                    child.Events = kernel;
+                    child.Start();
+                    return Value(1);
+                };
+            });
+        Assert.Equal([9, 0, 0, 0], signal);
+    }
+
+    [Fact]
     public void A_thread_shares_memory_and_ends_alone()
     {
         ToyKernel kernel = Run(
@@ -468,7 +499,7 @@ public sealed class NotifyPlatformTests(PlatformFixture fixture) : IClassFixture
                 c.mov(__qword_ptr[r12], Sys.clone);
                 c.mov(r13d, 1);
                 c.lea(rsp, __qword_ptr[rbx + 0x7F00]);
-                c.mov(rax, 0x6FFF_0001_0000ul + 0xCA);
+                c.mov(rax, StubCode.CommandAddress - 0x24); // The command loop.
                 c.jmp(rax);
                 c.Label(ref back);
                 c.mov(rax, __qword_ptr[rbx + 64 + 56]);

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Iced.Intel;
 using Sandbox.Linux;
 using Sandbox.Platform;
+using Sandbox.Platform.Stub;
 using Xunit;
 using static Iced.Intel.AssemblerRegisters;
 
@@ -312,7 +313,7 @@ public abstract class NotifyStress(PlatformFixture fixture)
         Label loop = c.CreateLabel();
         c.mov(rsp, ToyImage.DataBase + 0x1008); // A frame of its own making, behind the return address.
         c.mov(eax, Sys.rt_sigreturn);
-        c.mov(rbx, 0x6FFF_0001_0000ul + 0x149);
+        c.mov(rbx, StubCode.RestorerAddress - 2);
         c.jmp(rbx);
         int entry = MachineCode.Assemble(c, ToyImage.Base).Length;
         c.Label(ref loop);

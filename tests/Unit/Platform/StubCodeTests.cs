@@ -16,6 +16,7 @@ public sealed class StubCodeTests
     [InlineData(StubCode.DoorbellOffset)]
     [InlineData(StubCode.CommandOffset)]
     [InlineData(StubCode.RestorerOffset)]
+    [InlineData(StubCode.ForkedOffset)]
     public void An_address_the_filter_trusts_follows_a_syscall_instruction(int offset) =>
         Assert.Equal([0x0F, 0x05], StubCode.Bytes.Slice(offset - 2, 2).ToArray());
 
@@ -66,6 +67,7 @@ public sealed class StubCodeTests
     private static void EmitHandler(Assembler c, Label ring, Label run, Label done, Label resume)
     {
         Label noBases = c.CreateLabel(), command = c.CreateLabel(), newThread = c.CreateLabel();
+        Label notForked = c.CreateLabel();
         Label next = c.CreateLabel(), leave = c.CreateLabel(), unlessZero = c.CreateLabel();
 
         c.nop(); // HandlerOffset.
@@ -100,6 +102,16 @@ public sealed class StubCodeTests
         c.cmp(rcx, rbx);
         c.jne(newThread);
         c.mov(__qword_ptr[r12 + StubLayout.CommandResult], rax);
+        c.test(rax, rax);
+        c.jne(notForked);
+        c.cmp(__dword_ptr[r12], 56);
+        c.jne(notForked);
+        c.mov(edi, 1); // A fork's child: prctl(PR_SET_PDEATHSIG, SIGKILL), which a fork clears.
+        c.mov(esi, 9);
+        c.mov(eax, 157);
+        c.syscall(); // ForkedOffset.
+        c.xor(eax, eax);
+        c.Label(ref notForked);
         c.mov(ecx, __dword_ptr[r12 + StubLayout.CommandStop]);
         c.test(ecx, ecx);
         c.je(next);
