@@ -60,6 +60,12 @@ internal abstract class Socket : OpenFile
 
     public override bool WritesWholly => IsStream;
 
+    /// <summary>The longest message it can send; a longer one is EMSGSIZE before anything of it is looked at.</summary>
+    public virtual int MaxMessageBytes => 2 << 20;
+
+    /// <summary>True if what is sent carries the credentials of the task that sends it (SO_PASSCRED on either side).</summary>
+    public virtual bool StampsSender => false;
+
     /// <summary>SO_ACCEPTCONN.</summary>
     public virtual bool IsListening => false;
 

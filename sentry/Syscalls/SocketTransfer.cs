@@ -23,7 +23,7 @@ internal static class SocketTransfer
     public static Result<int> Send(
         Task task, Socket socket, ref GuestBuffers buffers, SocketAddress? destination, ControlData? control, SocketFlags flags)
     {
-        if (!socket.IsStream && buffers.TotalBytes > MaxMessageBytes)
+        if (!socket.IsStream && buffers.TotalBytes > socket.MaxMessageBytes)
         {
             control?.Release();
             return Errno.EMSGSIZE;
@@ -55,17 +55,27 @@ internal static class SocketTransfer
         return error;
     }
 
-    /// <summary>write(2) of a message too long for the usual buffer. EMSGSIZE beyond what any socket takes.</summary>
+    /// <summary>
+    /// write(2) where the socket must see the whole message, or who writes it. EMSGSIZE beyond what it takes.
+    /// </summary>
     public static Result<int> SendWhole(Task task, Socket socket, ref IoRanges buffers, bool noWait)
     {
-        if (buffers.Remaining > MaxMessageBytes)
+        if (!socket.IsStream && buffers.Remaining > socket.MaxMessageBytes)
             return Errno.EMSGSIZE;
-        byte[] message = ArrayPool<byte>.Shared.Rent((int)buffers.Remaining);
-        Result<int> result = buffers.CopyIn(message.AsSpan(0, (int)buffers.Remaining));
-        if (!result.Failed(out int count, out _))
+        int length = (int)Math.Min(buffers.Remaining, MaxMessageBytes);
+        byte[] message = ArrayPool<byte>.Shared.Rent(Math.Max(1, length));
+        Result<int> result = buffers.CopyIn(message.AsSpan(0, length));
+        if (!result.Failed(out int count, out Errno error))
         {
-            SendAttempt attempt = new(task, socket, message.AsSpan(0, count), null, null, SocketFlags.None);
-            result = FileTransfer.Wait(task, socket, PollEvents.Writable, noWait, attempt, static state => state.Try());
+            ControlData? control = null;
+            Deadline deadline = noWait || socket.IsNonBlocking ? Deadline.Now : socket.TransferDeadline(isWrite: true);
+            result = SendPiece(
+                task, socket, message.AsSpan(0, count), null, ref control, SocketFlags.None, deadline, out error);
+            bool isNothingSent = result.Failed(out int sent, out _) || sent == 0;
+            if (isNothingSent && error != Errno.Ok)
+                result = error;
+            if (error == Errno.EPIPE && socket.IsStream)
+                RaiseBrokenPipe(task);
         }
 
         ArrayPool<byte>.Shared.Return(message);

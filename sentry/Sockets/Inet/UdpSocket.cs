@@ -48,6 +48,8 @@ internal sealed class UdpSocket : Socket, IPortUser
 
     public override SocketAddress LocalAddress => _local.Format(Domain);
 
+    public override int MaxMessageBytes => MaxDatagramBytes;
+
     protected override int BytesReadable => _incoming.BytesReadable;
 
     private InetAddress AnyAddress => Domain == AddressFamily.Inet ? InetAddress.AnyV4 : InetAddress.AnyV6;

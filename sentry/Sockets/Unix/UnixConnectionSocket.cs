@@ -32,6 +32,8 @@ internal sealed class UnixConnectionSocket : ConnectionSocket, IUnixSocket
 
     public override SocketAddress LocalAddress => _binding.Address;
 
+    public override bool StampsSender => Options.PassCredentials || _peer?.Options.PassCredentials == true;
+
     protected override bool PeerReadShutdownBreaksSends => true;
 
     protected override Errno NotConnectedError => IsStream ? Errno.EINVAL : Errno.ENOTCONN;
@@ -108,7 +110,7 @@ internal sealed class UnixConnectionSocket : ConnectionSocket, IUnixSocket
     /// <summary>Credentials travel once one side asked for them (SO_PASSCRED).</summary>
     private ControlData? AddCredentials(ICaller? caller, ControlData? control)
     {
-        if (control?.Credentials is not null || !(Options.PassCredentials || _peer?.Options.PassCredentials == true))
+        if (control?.Credentials is not null || !StampsSender)
             return control;
         control ??= new ControlData();
         control.Credentials = caller is null ? _credentials : SenderCredentials.Of(caller);

@@ -28,6 +28,8 @@ internal sealed class UnixDatagramSocket : Socket, IUnixSocket
 
     public override SocketAddress LocalAddress => _binding.Address;
 
+    public override bool StampsSender => Options.PassCredentials || _peer?.Options.PassCredentials == true;
+
     protected override int BytesReadable => _incoming.BytesReadable;
 
     protected override SenderCredentials? PeerCredentials => _isPair ? _peer?._credentials : null;
@@ -164,7 +166,7 @@ internal sealed class UnixDatagramSocket : Socket, IUnixSocket
     private ControlData? AddCredentials(ICaller? caller, SocketAddress? destination, ref ControlData? control)
     {
         // A receiver that is named, not connected, may ask for credentials too: they are sent with every message to a name.
-        bool isWanted = Options.PassCredentials || destination is not null || _peer?.Options.PassCredentials == true;
+        bool isWanted = destination is not null || StampsSender;
         if (!isWanted || control?.Credentials is not null)
             return control;
         control ??= new ControlData();

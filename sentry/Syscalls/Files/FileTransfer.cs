@@ -65,7 +65,7 @@ internal static class FileTransfer
                 out int offered);
             if (piece.Failed(out int count, out Errno error))
             {
-                if (error == Errno.EPIPE)
+                if (error == Errno.EPIPE && file.WritesWholly)
                     SendToCaller(task, Signal.Pipe);
                 if (done == 0)
                     return error;

@@ -102,8 +102,9 @@ internal static class ReadWriteSyscalls
     {
         if (offset >= 0 && !file.IsSeekable)
             return Errno.ESPIPE;
-        if (isWrite && file is Socket { IsStream: false } socket && buffers.Remaining > ScratchBuffers.Bytes)
-            return SocketTransfer.SendWhole(task, socket, ref buffers, noWait); // A message is never split.
+        if (isWrite && file is Socket socket
+            && (socket.StampsSender || (!socket.IsStream && buffers.Remaining > ScratchBuffers.Bytes)))
+            return SocketTransfer.SendWhole(task, socket, ref buffers, noWait);
         return isWrite
             ? FileTransfer.Write(task, file, ref buffers, offset, noWait)
             : FileTransfer.Read(task, file, ref buffers, offset, noWait);
