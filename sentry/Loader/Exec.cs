@@ -21,7 +21,7 @@ internal static class Exec
             return error;
         using (executable)
         {
-            if (CredentialsFor(task, executable.File).Failed(out ExecCredentials credentials, out error))
+            if (CredentialsFor(task.Credentials, executable.File).Failed(out ExecCredentials credentials, out error))
                 return error;
             Result<LoadedImage> loading = ImageLoader.Load(
                 task.Kernel, executable, strings, credentials.Credentials, credentials.IsSecure, task.Group.Limits);
@@ -128,14 +128,15 @@ internal static class Exec
         task.Files = copy;
     }
 
-    private static Result<ExecCredentials> CredentialsFor(Task task, OpenFile file)
+    /// <summary>The credentials a program gets that <paramref name="old"/> executes.</summary>
+    public static Result<ExecCredentials> CredentialsFor(Credentials old, OpenFile file)
     {
         Inode inode = file.Inode;
         FileCapabilities? capabilities = null;
         if (!inode.GetExtendedAttribute("security.capability"u8).Failed(out byte[]? attribute, out _))
-            capabilities = FileCapabilities.Parse(attribute, task.Credentials.UserNamespace);
+            capabilities = FileCapabilities.Parse(attribute, old.UserNamespace);
         bool isNoSetUserId = (file.Path.Mount.Flags & MountFlags.NoSetUserId) != 0;
         return ExecCredentials.Compute(
-            task.Credentials, new ExecutableFile(inode.Mode, inode.UserId, inode.GroupId, capabilities, isNoSetUserId));
+            old, new ExecutableFile(inode.Mode, inode.UserId, inode.GroupId, capabilities, isNoSetUserId));
     }
 }

@@ -48,8 +48,12 @@ internal static class ProcessStarter
             return error;
         using (executable)
         {
+            // A configuration names what the process has before its execve: root regains its bounding set, as under runc.
+            if (Exec.CredentialsFor(request.Credentials, executable.File).Failed(out ExecCredentials executed, out error))
+                return error;
+            request = request with { Credentials = executed.Credentials };
             Result<LoadedImage> loading =
-                ImageLoader.Load(kernel, executable, strings, request.Credentials, isSecure: false, request.Limits);
+                ImageLoader.Load(kernel, executable, strings, executed.Credentials, executed.IsSecure, request.Limits);
             if (loading.Failed(out LoadedImage? image, out error))
                 return error;
             Result<ThreadGroup> added = Add(kernel, request, image);
