@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Sandbox.Linux;
 using Sandbox.Sentry.Filesystems.Host;
 using Sandbox.Sentry.Sync;
@@ -8,6 +9,7 @@ namespace Sandbox.Sentry.Filesystems.Pts;
 /// Connects a terminal of the guest with one of the host: the host's slave is set to raw, and one thread carries what is typed
 /// there to the guest's master, and what the guest shows back. Ends when either side is gone.
 /// </summary>
+[SuppressMessage("Design", "CA1001", Justification = "The thread it starts disposes what it owns when it ends.")]
 internal sealed class ConsoleBridge : IWaitTarget, IHostReadiness
 {
     private const int ChunkBytes = 4096;

@@ -2,7 +2,6 @@ using Sandbox.Linux;
 using Sandbox.Sentry.Kernel;
 using Sandbox.Sentry.Kernel.Signals;
 using Sandbox.Sentry.Sync;
-using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Filesystems.Pts;
 

@@ -1,6 +1,5 @@
 using Sandbox.Linux;
 using Sandbox.Platform;
-using Sandbox.Sentry.Kernel;
 using Sandbox.Sentry.Kernel.Signals;
 using Xunit;
 using KernelTask = Sandbox.Sentry.Kernel.Task;
