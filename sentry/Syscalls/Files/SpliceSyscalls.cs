@@ -128,7 +128,9 @@ internal static class SpliceSyscalls
             return sinkError;
         if (sink.Inode.IsRegular && FileTransfer.LimitSize(task, sink, to, ref length) is not Errno.Ok and Errno tooLarge)
             return tooLarge;
-        long position = from < 0 && source.IsSeekable ? source.Position : from;
+        long position = from;
+        if (from < 0 && source.IsSeekable && source.Seek(0, SeekWhence.Current).Failed(out position, out Errno notSeekable))
+            return notSeekable;
         byte[] buffer = ScratchBuffers.Rent();
         long done = 0;
         Errno error = Errno.Ok;

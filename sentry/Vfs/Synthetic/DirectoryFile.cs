@@ -30,6 +30,8 @@ internal sealed class DirectoryFile : OpenFile
 
     public override bool IsSeekable => true;
 
+    public override long Position => Volatile.Read(ref _offset);
+
     public override Result<int> Read(Span<byte> destination) => Errno.EISDIR;
 
     public override Result<int> ReadAt(Span<byte> destination, long offset) => Errno.EISDIR;
