@@ -82,6 +82,8 @@ internal static class SentryMain
         PtsFileSystem.RegisterDevices();
         Kernel kernel = new(platform, table, facts, log);
         DescriptorParts.Install(kernel);
+        kernel.MakeFileSystem = (task, type, source, data) =>
+            FileSystemTypes.Create(kernel, task.PidNamespace, type, source, data);
         return kernel;
     }
 

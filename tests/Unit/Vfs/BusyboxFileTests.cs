@@ -1,3 +1,4 @@
+using Sandbox.Sentry.Syscalls;
 using Sandbox.UnitTests.Kernel;
 using Xunit;
 
@@ -47,6 +48,7 @@ public sealed class BusyboxFileTests
     public void Busybox_script_succeeds(string name, string script)
     {
         using TestSandbox sandbox = new();
+        DescriptorParts.Install(sandbox.Kernel);
         string applets = "for a in cat wc mkdir rmdir touch ln readlink rm stat mv chmod chown tr truncate "
             + "ls tar find sort dd cmp seq head grep "
             + "mkfifo cp chroot; do /busybox ln -s /busybox /$a; done; export PATH=/; mkdir /dev; : > /dev/null; ";
