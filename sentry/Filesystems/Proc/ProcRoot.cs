@@ -32,14 +32,17 @@ internal sealed class ProcRoot : SyntheticDirectory
     {
         if (!ProcNumber.TryParse(name, out int number))
             return Entries.Lookup(name);
+        ThreadGroup? group;
         using (_proc.Kernel.Tree.Enter())
         {
             // A thread's number leads to its process too, though it is not listed (proc(5)).
             if (_proc.Pids.Find(number) is not { } pid)
                 return Errno.ENOENT;
-            ThreadGroup? group = pid.ThreadGroup ?? pid.Task?.Group;
-            return group is null || group.IsReaped ? Errno.ENOENT : new ProcTaskDirectory(_proc, group, null);
+            group = pid.ThreadGroup ?? pid.Task?.Group;
         }
+
+        // Without the lock: the directory asks for its owner, which takes it again.
+        return group is null || group.IsReaped ? Errno.ENOENT : new ProcTaskDirectory(_proc, group, null);
     }
 
     public override Errno List(ICaller caller, List<DirectoryEntry> entries)

@@ -25,15 +25,16 @@ internal sealed class TaskListDirectory(ProcTask target)
     {
         if (!ProcNumber.TryParse(name, out int number))
             return Errno.ENOENT;
+        Task? task;
         using (_target.Kernel.Tree.Enter())
         {
-            Task? task = _target.Proc.Pids.Find(number)?.Task;
+            task = _target.Proc.Pids.Find(number)?.Task;
             if (task is null || task.Group != _target.Group || (task.IsExited && task != _target.Group.Leader))
                 return Errno.ENOENT;
-
-            // The main thread of a zombie stays until it is waited for.
-            return new ProcTaskDirectory(_target.Proc, _target.Group, task.IsExited ? null : task);
         }
+
+        // The main thread of a zombie stays until it is waited for.
+        return new ProcTaskDirectory(_target.Proc, _target.Group, task.IsExited ? null : task);
     }
 
     public override Errno List(ICaller caller, List<DirectoryEntry> entries)
