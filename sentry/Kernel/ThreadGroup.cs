@@ -4,7 +4,10 @@ using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Kernel;
 
-/// <summary>A process: the threads that share pid, signals, limits and fate (Linux's thread group and signal_struct). Guarded by Tree.</summary>
+/// <summary>
+/// A process: the threads that share pid, signals, limits and fate (Linux's thread group and signal_struct). Guarded
+/// by Tree.
+/// </summary>
 internal sealed class ThreadGroup(Kernel kernel, Pid id, ProcessGroup processGroup, SignalHandlers handlers, ResourceLimits limits)
 {
     public Kernel Kernel { get; } = kernel;

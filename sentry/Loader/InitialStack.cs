@@ -46,7 +46,10 @@ internal sealed class InitialStack
     public ulong EnvironmentEnd { get; private init; }
     public byte[] AuxiliaryVector { get; private init; } = [];
 
-    /// <summary>Lays the stack out below <paramref name="top"/> (page aligned). Adds the entries that are addresses on it to the vector.</summary>
+    /// <summary>
+    /// Lays the stack out below <paramref name="top"/> (page aligned). Adds the entries that are addresses on it to
+    /// the vector.
+    /// </summary>
     public static InitialStack Build(ulong top, ExecStrings strings, AuxiliaryVector vector, ReadOnlySpan<byte> random)
     {
         // From the top down: 8 zero bytes, the file name, environment, arguments.

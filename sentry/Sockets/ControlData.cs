@@ -29,7 +29,10 @@ internal sealed class ControlData
     /// <summary>SCM_CREDENTIALS, or null if neither side asked.</summary>
     public SenderCredentials? Credentials { get; set; }
 
-    /// <summary>Takes over the references; they count as in flight until taken or released. ETOOMANYREFS is the caller's to check.</summary>
+    /// <summary>
+    /// Takes over the references; they count as in flight until taken or released. ETOOMANYREFS is the caller's to
+    /// check.
+    /// </summary>
     public void SetFiles(OpenFile[] files) => Files = files;
 
     /// <summary>Gives the files, with their references, to the receiver.</summary>

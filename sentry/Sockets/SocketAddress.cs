@@ -2,7 +2,10 @@ using System.Buffers.Binary;
 
 namespace Sandbox.Sentry.Sockets;
 
-/// <summary>A socket address as the guest writes it (struct sockaddr and its forms): family, then what the family wants. Immutable.</summary>
+/// <summary>
+/// A socket address as the guest writes it (struct sockaddr and its forms): family, then what the family wants.
+/// Immutable.
+/// </summary>
 internal sealed class SocketAddress
 {
     /// <summary>sizeof(struct sockaddr_storage).</summary>

@@ -32,7 +32,10 @@ internal struct GuestBuffers : IDisposable
     /// <summary>The sum of all lengths, at most <see cref="MaxBytes"/>.</summary>
     public long TotalBytes { get; private set; }
 
-    /// <summary>Copies the vectors in. EMSGSIZE (as sendmsg(2) has it) for too many, EINVAL for a length that is negative, EFAULT.</summary>
+    /// <summary>
+    /// Copies the vectors in. EMSGSIZE (as sendmsg(2) has it) for too many, EINVAL for a length that is negative,
+    /// EFAULT.
+    /// </summary>
     public static Errno Read(Task task, UserPtr<IoVector> vectors, ulong count, out GuestBuffers buffers)
     {
         buffers = default;

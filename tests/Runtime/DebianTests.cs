@@ -23,7 +23,10 @@ public sealed class DebianTests : ContainerTests
             static pthread_mutex_t m = PTHREAD_MUTEX_INITIALIZER;
             static pthread_cond_t c = PTHREAD_COND_INITIALIZER;
             static long n; static int turn, rounds;
-            static void *count(void *x) { for (int i = 0; i < 100000; i++) { pthread_mutex_lock(&m); n++; pthread_mutex_unlock(&m); } return x; }
+            static void *count(void *x) {
+                for (int i = 0; i < 100000; i++) { pthread_mutex_lock(&m); n++; pthread_mutex_unlock(&m); }
+                return x;
+            }
             static void *play(void *x) {
                 int me = x != 0;
                 for (int i = 0; i < 50; i++) {

@@ -135,9 +135,8 @@ public static unsafe class HostTerminal
     public static Result<int> GetReadableBytes(int fd)
     {
         int count;
-        return HostSyscall.ErrorOf(HostSyscall.CallRetrying(Sys.ioctl, fd, Ioctl.BytesReadable, (long)&count)) is not Errno.Ok and Errno error
-            ? error
-            : count;
+        long result = HostSyscall.CallRetrying(Sys.ioctl, fd, Ioctl.BytesReadable, (long)&count);
+        return HostSyscall.ErrorOf(result) is not Errno.Ok and Errno error ? error : count;
     }
 
     /// <summary>The attributes of a line that passes everything through as it comes (cfmakeraw(3)).</summary>

@@ -55,7 +55,10 @@ internal sealed class DonatedFdCache
             return (file.Slot(true) ?? file.Slot(false)) is { } found ? Use(found) : null;
     }
 
-    /// <summary>Makes a descriptor the file's, with the caller as a user; if it has one of that access by now, that one is answered.</summary>
+    /// <summary>
+    /// Makes a descriptor the file's, with the caller as a user; if it has one of that access by now, that one is
+    /// answered.
+    /// </summary>
     public DonatedFd Add(DonatedFd made)
     {
         DonatedFd used;

@@ -100,7 +100,8 @@ public sealed class GoferConfinementTests
         Assert.False(proc.Client.Walk(proc.Self, "root/etc"u8, WalkFlags.WantHandle, attributes).Failed(out WalkOutcome walk, out _));
         Assert.Equal((1, FileType.SymbolicLink), (walk.Count, attributes[0].Type));
         Assert.False(proc.Client.Walk(proc.Self, "cwd"u8, WalkFlags.WantHandle, attributes).Failed(out walk, out _));
-        Assert.False(proc.Client.Walk(walk.Handle, "etc"u8, WalkFlags.WantHandle, attributes).Failed(out walk, out _) && walk.StepError == Errno.Ok);
+        Assert.False(proc.Client.Walk(walk.Handle, "etc"u8, WalkFlags.WantHandle, attributes).Failed(out walk, out _)
+            && walk.StepError == Errno.Ok);
     }
 
     [Fact]

@@ -8,6 +8,7 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace Sandbox.UnitTests.Platform;
 
+[Collection(AloneCollection.Name)]
 public sealed class NotifyStressTests(PlatformFixture fixture) : NotifyStress(fixture), IClassFixture<PlatformFixture>;
 
 public sealed class NotifyStressOnOldKernelTests(OldKernelFixture fixture)
@@ -109,7 +110,10 @@ public abstract class NotifyStress(PlatformFixture fixture)
         }
     }
 
-    /// <summary>Makes <paramref name="threads"/> threads that each run <paramref name="body"/> <paramref name="rounds"/> times and exit.</summary>
+    /// <summary>
+    /// Makes <paramref name="threads"/> threads that each run <paramref name="body"/> <paramref name="rounds"/> times
+    /// and exit.
+    /// </summary>
     private StressKernel Launch(
         int threads, int rounds, Action<Assembler> body, Action<StressKernel>? configure = null)
     {

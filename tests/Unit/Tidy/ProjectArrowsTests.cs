@@ -78,7 +78,14 @@ public sealed class ProjectArrowsTests
         }
     }
 
-    private static IEnumerable<string> ProjectFiles() =>
-        Directory.EnumerateFiles(Checkout.Root, "*.csproj", SearchOption.AllDirectories)
-            .Where(static file => !file.Contains("/obj/") && !file.Contains("/artifacts/"));
+    private static IEnumerable<string> ProjectFiles()
+    {
+        foreach (string folder in SourceTree.Folders)
+        {
+            // Not below artifacts/: the root file systems there have a /dev of their own.
+            foreach (string file in Directory.EnumerateFiles(
+                Path.Combine(Checkout.Root, folder), "*.csproj", SearchOption.AllDirectories))
+                yield return file;
+        }
+    }
 }

@@ -6,13 +6,14 @@ namespace Sandbox.UnitTests.Tidy;
 /// <summary>The rules of style that a machine can read off the text of the sources.</summary>
 public sealed partial class SourceStyleTests
 {
+    private const string Here = "tests/Unit/Tidy/";
     private const int MaxLines = 500, MaxColumns = 140;
 
     /// <summary>Plain lists of names or numbers, where length is no sign of too many concepts.</summary>
     private static readonly string[] _longByNature = [];
 
     /// <summary>The files that may skip the garbage collector's transition; each use says why it cannot block.</summary>
-    private static readonly string[] _maySuppressTransition = ["platform/Linux/Host/HostSyscall.cs"];
+    private static readonly string[] _maySuppressTransition = ["platform/Linux/Host/HostSyscall.cs", "platform/Linux/Host/HostClock.cs"];
 
     [Fact]
     public void No_source_file_is_longer_than_500_lines()
@@ -28,7 +29,10 @@ public sealed partial class SourceStyleTests
 
     [Fact]
     public void No_line_runs_out_of_the_window() =>
-        Expect.Nothing(Search((file, line) => line.Length > MaxColumns, static file => file.Lines));
+        // A long literal is somebody's text, often a table that must look just so: only the code around it counts.
+        Expect.Nothing(Search(
+            static (_, line) => line.Length > MaxColumns && Literal().Replace(line, "\"\"").Length > MaxColumns,
+            static file => file.Lines));
 
     [Fact]
     public void Nothing_is_named_after_what_it_vaguely_does() =>
@@ -36,7 +40,7 @@ public sealed partial class SourceStyleTests
 
     [Fact]
     public void Nothing_is_left_for_later_without_saying_so_in_an_issue() =>
-        Expect.Nothing(Search(static (_, line) => Unfinished().IsMatch(line), static file => file.Lines, skip: "tests/Unit/Tidy/"));
+        Expect.Nothing(Search(static (_, line) => Unfinished().IsMatch(line), static file => file.Lines, skip: Here));
 
     [Fact]
     public void Unsafe_code_and_host_libraries_stay_in_platform_and_the_syscall_table()
@@ -70,7 +74,7 @@ public sealed partial class SourceStyleTests
         List<string> findings = [];
         foreach (SourceTree.SourceFile file in SourceTree.Files())
         {
-            if (!file.Path.StartsWith(folder, StringComparison.Ordinal) || file.Path.StartsWith("tests/Unit/Tidy/", StringComparison.Ordinal))
+            if (!file.Path.StartsWith(folder, StringComparison.Ordinal) || file.Path.StartsWith(Here, StringComparison.Ordinal))
                 continue;
             foreach ((int number, string text) in file.Code())
             {
@@ -98,6 +102,9 @@ public sealed partial class SourceStyleTests
         }
         return findings;
     }
+
+    [GeneratedRegex("\"\"\".*\"\"\"|\"(\\\\.|[^\"\\\\])*\"")]
+    private static partial Regex Literal();
 
     [GeneratedRegex(@"\b(class|struct|record|interface|enum)\s+\w*(Manager|Helper|Util|Utils|Utility|Impl)\b")]
     private static partial Regex VagueName();

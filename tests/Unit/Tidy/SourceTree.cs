@@ -6,7 +6,8 @@ namespace Sandbox.UnitTests.Tidy;
 /// <summary>The checked-in C# sources, for tests that read them as text.</summary>
 internal static partial class SourceTree
 {
-    private static readonly string[] _folders =
+    /// <summary>The top folders with sources in them.</summary>
+    internal static readonly string[] Folders =
         ["platform", "gofer", "sentry", "syscall-tables", "runsc", "tests", "perf"];
 
     /// <summary>A source file: its path below the root with forward slashes, and its lines.</summary>
@@ -23,7 +24,7 @@ internal static partial class SourceTree
     /// <summary>Every .cs file of the repository, build output left out.</summary>
     public static IEnumerable<SourceFile> Files()
     {
-        foreach (string folder in _folders)
+        foreach (string folder in Folders)
         {
             string start = Path.Combine(Checkout.Root, folder);
             if (!Directory.Exists(start))
