@@ -15,7 +15,10 @@ internal sealed class ControlServer(HostFd listener, ISandboxControl control)
     /// <summary>Starts to accept.</summary>
     public void Start() => new Thread(Accept, StackBytes) { IsBackground = true, Name = "control" }.Start();
 
-    /// <summary>Waits a moment for answers that are being written: the container's end must not cut off who waits for it.</summary>
+    /// <summary>
+    /// Waits a moment for answers that are being written: the container's end must not cut off who waits for it, or who
+    /// has just killed it.
+    /// </summary>
     public void Drain()
     {
         const int attempts = 50, pauseMilliseconds = 2;
@@ -55,11 +58,11 @@ internal sealed class ControlServer(HostFd listener, ISandboxControl control)
         List<int> fds = [];
         while (!channel.Receive(ControlJson.Default.ControlRequest, fds).Failed(out ControlRequest? request, out _))
         {
+            Interlocked.Increment(ref _busy);
             ControlReply reply = Answer(request, fds);
             CloseAll(fds);
             Errno sent = channel.Send(reply, ControlJson.Default.ControlReply);
-            if (request.Method == ControlMethod.Wait)
-                Interlocked.Decrement(ref _busy);
+            Interlocked.Decrement(ref _busy);
             if (sent != Errno.Ok)
                 break;
         }
@@ -104,7 +107,6 @@ internal sealed class ControlServer(HostFd listener, ISandboxControl control)
     {
         using ManualResetEventSlim ended = new();
         int status = 0;
-        Interlocked.Increment(ref _busy);
         string? error = control.OnExit(request.Container, request.Process, exitStatus =>
         {
             status = exitStatus;
