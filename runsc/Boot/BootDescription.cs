@@ -24,6 +24,9 @@ internal sealed class BootDescription
     public bool Strace { get; set; }
     public bool DirectMemory { get; set; } = true;
 
+    /// <summary>The container starts as soon as it is made, without a command of its own.</summary>
+    public bool StartsAtOnce { get; set; }
+
     /// <summary>Listening control socket.</summary>
     public int ControlFd { get; set; } = -1;
 

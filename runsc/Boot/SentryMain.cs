@@ -60,6 +60,8 @@ internal static class SentryMain
         HostSyscall.Call(Sys.dup3, boot.LogFd >= 0 ? boot.LogFd : 0, standardError, 0);
         if (SentryFilter.Install(new SentryFilterOptions(proc)) is not Errno.Ok and Errno unconfined)
             return $"the sandbox's seccomp filter: {ErrnoText.Of(unconfined)}";
+        if (boot.StartsAtOnce && control.Start(boot.Container.Id) is { } notStarted)
+            return notStarted;
         BootStatus.SendReady(boot.StatusFd);
         HostFile.Close(boot.StatusFd);
         ended.Wait();

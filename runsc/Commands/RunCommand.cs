@@ -50,15 +50,18 @@ internal static class RunCommand
         StateDirectory states = new(options.Root);
         HostFd monitor;
         int monitorId = 0;
+        // Without hooks nothing has to happen between create and start: the sandbox is spared a command.
+        bool startsAtOnce = request.Specification.Hooks is null;
         using (ContainerDirectory directory = states.Create(request.Id))
         {
+            LaunchRequest launched = new(request.Bundle, console?.Slave ?? -1, request.PreserveFds) { StartsAtOnce = startsAtOnce };
             CreateCommand.Make(
-                options, directory, request.Config, request.Specification,
-                new LaunchRequest(request.Bundle, console?.Slave ?? -1, request.PreserveFds), launch =>
+                options, directory, request.Config, request.Specification, launched, launch =>
                 {
                     monitorId = launch.State.Monitor.Id;
                     CreateFlags.WritePidFile(request.PidFile, monitorId);
-                    StartCommand.Start(states, directory);
+                    if (!startsAtOnce)
+                        StartCommand.Start(states, directory);
                 });
             if (foreground is null)
                 return 0;

@@ -30,7 +30,9 @@ internal static class StartCommand
         string status = ContainerLife.Status(state);
         if (status != "created")
             throw new Failure($"cannot start a container that is {status}");
-        HooksSpec? hooks = directory.LoadConfig() is { } json ? SpecReader.Parse(json, "config.json").Hooks : null;
+        HooksSpec? hooks = state.HasLaterHooks && directory.LoadConfig() is { } json
+            ? SpecReader.Parse(json, "config.json").Hooks
+            : null;
         using (ControlClient client = ContainerLife.Connect(states, state))
             client.Ask(new ControlRequest { Method = ControlMethod.Start, Container = state.Id });
         state.Phase = ContainerPhase.Running;

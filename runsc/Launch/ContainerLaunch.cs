@@ -13,7 +13,11 @@ namespace Sandbox.Runsc.Launch;
 /// <param name="Bundle">Absolute path.</param>
 /// <param name="Console">The slave of the container's terminal, or -1.</param>
 /// <param name="PreserveFds">How many descriptors from 3 on the container gets.</param>
-internal sealed record LaunchRequest(string Bundle, int Console, int PreserveFds);
+internal sealed record LaunchRequest(string Bundle, int Console, int PreserveFds)
+{
+    /// <summary>The container's program runs as soon as it can; start is not needed.</summary>
+    public bool StartsAtOnce { get; init; }
+}
 
 /// <summary>
 /// Makes a container: cgroups, Gofer, Sentry and monitor, up to the point where only start is missing. Undoes all of it when something
@@ -44,12 +48,13 @@ internal sealed class ContainerLaunch : IDisposable
             Created = DateTime.UtcNow.ToString("O", System.Globalization.CultureInfo.InvariantCulture),
             OwnerId = (uint)HostSyscall.Call(Sys.geteuid),
             Annotations = specification.Annotations,
+            HasLaterHooks = specification.Hooks is { Poststart.Length: > 0 } or { Poststop.Length: > 0 },
         };
     }
 
     public ContainerState State => _state;
 
-    /// <summary>Makes it; afterwards the state is saved as created.</summary>
+    /// <summary>Makes it; afterwards the state is saved as created, or running.</summary>
     public void Run()
     {
         CgroupSet cgroups = CgroupSet.For(_specification.Linux, _options);
@@ -62,7 +67,7 @@ internal sealed class ContainerLaunch : IDisposable
             Hooks.Run(_specification.Hooks?.Prestart, "prestart", _state, ContainerPhase.Creating);
             Hooks.Run(_specification.Hooks?.CreateRuntime, "createRuntime", _state, ContainerPhase.Creating);
             Hooks.Run(_specification.Hooks?.CreateContainer, "createContainer", _state, ContainerPhase.Creating);
-            _state.Phase = ContainerPhase.Created;
+            _state.Phase = _request.StartsAtOnce ? ContainerPhase.Running : ContainerPhase.Created;
             _directory.Save(_state);
         }
         catch
@@ -156,6 +161,7 @@ internal sealed class ContainerLaunch : IDisposable
             IsDebug = _options.Debug,
             Strace = _options.Strace,
             DirectMemory = _options.DirectMemory,
+            StartsAtOnce = _request.StartsAtOnce,
             ControlFd = descriptors.Add(fds.Listener.Number),
             StatusFd = descriptors.Add(fds.Status.Number),
             MonitorFd = descriptors.Add(fds.Monitor.Number),

@@ -62,7 +62,7 @@ internal static class ContainerLife
 
     private static void RunPoststopHooks(ContainerDirectory directory, ContainerState state)
     {
-        if (directory.LoadConfig() is not { } json)
+        if (!state.HasLaterHooks || directory.LoadConfig() is not { } json)
             return;
         try
         {

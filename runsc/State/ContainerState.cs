@@ -30,6 +30,9 @@ internal sealed class ContainerState
     public uint OwnerId { get; init; }
     public Dictionary<string, string>? Annotations { get; init; }
 
+    /// <summary>Start or delete has hooks to run: only then the configuration is read again.</summary>
+    public bool HasLaterHooks { get; init; }
+
     /// <summary>The process whose id callers get, and wait for.</summary>
     public ProcessIdentity Monitor { get; set; }
     public ProcessIdentity Sentry { get; set; }
