@@ -61,7 +61,7 @@ internal sealed class ProcessFiles
         Console = ConsoleBridge.Start(console, terminal);
         if (terminal.OpenSlave().Failed(out int generation, out _))
             return;
-        SlaveFile file = new(terminal, generation, node, PlaceOf(mount, node, terminal), OpenFlags.ReadWrite, credentials);
+        SlaveFile file = new(terminal, generation, node, mount is null ? default : node.PlaceIn(mount), OpenFlags.ReadWrite, credentials);
         Terminal = terminal;
         for (int number = 0; number < 3; number++)
         {
@@ -72,19 +72,6 @@ internal sealed class ProcessFiles
         }
 
         file.Release();
-    }
-
-    private static VfsPath PlaceOf(Mount? mount, SlaveNode node, Terminal terminal)
-    {
-        if (mount is null)
-            return default;
-        FileName name = terminal.Index.ToString(System.Globalization.CultureInfo.InvariantCulture);
-        Dentry root = mount.FileSystem.RootDentry;
-        using (root.Lock.Enter())
-        {
-            bool isFound = DentryCache.Lookup(root, name.Bytes, out Dentry child) == Errno.Ok && child.Inode == node;
-            return isFound ? new VfsPath(mount, child) : default;
-        }
     }
 
     private void Add(int fd, Credentials credentials)

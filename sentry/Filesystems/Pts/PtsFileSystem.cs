@@ -189,6 +189,21 @@ internal sealed class SlaveNode(PtsFileSystem fileSystem, Terminal terminal, uin
 
     public override bool Revalidate() => _pts.FindSlave(_terminal.Index) == this;
 
+    /// <summary>The node's place in the mount through which <paramref name="other"/> of the same devpts is seen.</summary>
+    public VfsPath PlaceBeside(VfsPath other) => other.IsSome && other.Mount.FileSystem == _pts ? PlaceIn(other.Mount) : default;
+
+    /// <summary>The node's place as seen through a mount of its filesystem.</summary>
+    public VfsPath PlaceIn(Mount mount)
+    {
+        FileName name = _terminal.Index.ToString(CultureInfo.InvariantCulture);
+        Dentry root = _pts.RootDentry;
+        using (root.Lock.Enter())
+        {
+            bool isFound = DentryCache.Lookup(root, name.Bytes, out Dentry child) == Errno.Ok && child.Inode == this;
+            return isFound ? new VfsPath(mount, child) : default;
+        }
+    }
+
     /// <summary>A session leader without a terminal gets this one, unless O_NOCTTY (open(2)).</summary>
     public override Result<OpenFile> Open(VfsPath path, OpenFlags flags, ICaller caller)
     {

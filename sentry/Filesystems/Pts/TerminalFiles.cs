@@ -26,8 +26,23 @@ internal sealed class MasterFile(Terminal terminal, Inode inode, VfsPath path, O
 
     public override Result<int> Write(ReadOnlySpan<byte> source) => Terminal.WriteMaster(source);
 
-    public override SyscallResult Control(ICaller caller, uint request, ulong argument) =>
-        TerminalControl.Control(Terminal, isMaster: true, caller, request, argument);
+    public override SyscallResult Control(ICaller caller, uint request, ulong argument)
+    {
+        const uint openPeer = 0x5441; // TIOCGPTPEER
+        return request == openPeer
+            ? OpenPeer(caller, (OpenFlags)(int)argument)
+            : TerminalControl.Control(Terminal, isMaster: true, caller, request, argument);
+    }
+
+    // ioctl_tty(2): opens the slave without a path, whatever is mounted where.
+    private SyscallResult OpenPeer(ICaller caller, OpenFlags wanted)
+    {
+        if (caller is not Kernel.Task task || Terminal.FileSystem.FindSlave(Terminal.Index) is not { } node)
+            return Errno.EIO;
+        if (node.Open(node.PlaceBeside(Path), wanted, caller).Failed(out OpenFile? slave, out Errno error))
+            return error;
+        return task.Files.Install(slave, (wanted & OpenFlags.CloseOnExec) != 0, task.Group.Limits.OpenFiles);
+    }
 
     protected override void OnRelease() => Terminal.CloseMaster();
 }

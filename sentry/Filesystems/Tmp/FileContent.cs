@@ -103,7 +103,7 @@ internal sealed class FileContent(MemoryFileSystem fileSystem) : IDisposable
         }
 
         long most = MemoryFileSystem.PagesOf(end) - (offset / PageBytes);
-        if (!isPunch && most > fileSystem.FreePages + _pages)
+        if (!isPunch && most - _pages > fileSystem.FreePages)
             return Errno.ENOSPC;
         if (_memory is null && MoveToMemory() is not Errno.Ok and Errno error)
             return error;

@@ -92,6 +92,18 @@ public sealed class TmpFileSystemTests
         file.Release();
     }
 
+    [Theory]
+    [InlineData("size=0", 20_000, Errno.Ok)]
+    [InlineData("size=1m", 1 << 20, Errno.Ok)]
+    [InlineData("size=1m", (1 << 20) + 1, Errno.ENOSPC)]
+    public void Room_can_be_reserved_up_to_the_limit(string options, int length, Errno expected)
+    {
+        OpenFile file = Open(File(Make(options).Root, "f"), OpenFlags.ReadWrite);
+        Value(file.Write("some"u8));
+        Assert.Equal(expected, file.Allocate(0, 0, length));
+        file.Release();
+    }
+
     [Fact]
     public void Unmounting_gives_all_pages_back()
     {

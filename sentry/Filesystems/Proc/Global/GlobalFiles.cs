@@ -45,7 +45,8 @@ internal static class GlobalFiles
         AddConstant(root, proc, "crypto", "");
         StaticDirectory ipc = root.AddDirectory("sysvipc");
         AddConstant(ipc, proc, "shm",
-            "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime      ctime                   rss                  swap\n");
+            "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime"
+            + "      ctime                   rss                  swap\n");
         AddConstant(ipc, proc, "sem", "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n");
         AddConstant(
             ipc, proc, "msg",

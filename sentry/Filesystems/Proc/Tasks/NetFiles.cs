@@ -9,19 +9,20 @@ namespace Sandbox.Sentry.Filesystems.Proc.Tasks;
 /// </summary>
 internal static class NetFiles
 {
+    private const string SixHeader = "  sl  local_address                         remote_address                        st"
+        + " tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode";
+
     private static volatile Dictionary<string, TaskTextProducer> _producers = new()
     {
         ["dev"] = WriteDevices,
         ["tcp"] = Constant("  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"),
-        ["tcp6"] = Constant(
-            "  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"),
+        ["tcp6"] = Constant(SixHeader + "\n"),
         ["udp"] = Constant(
             "   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n"),
-        ["udp6"] = Constant(
-            "  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n"),
-        ["raw"] = Constant("  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n"),
-        ["raw6"] = Constant(
-            "  sl  local_address                         remote_address                        st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n"),
+        ["udp6"] = Constant(SixHeader + " ref pointer drops\n"),
+        ["raw"] = Constant(
+            "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops\n"),
+        ["raw6"] = Constant(SixHeader + " ref pointer drops\n"),
         ["unix"] = Constant("Num       RefCount Protocol Flags    Type St Inode Path\n"),
         ["route"] = Constant("Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"),
         ["ipv6_route"] = Constant(""),
@@ -29,7 +30,8 @@ internal static class NetFiles
         ["arp"] = Constant("IP address       HW type     Flags       HW address            Mask     Device\n"),
         ["packet"] = Constant("sk       RefCnt Type Proto  Iface R Rmem   User   Inode\n"),
         ["netlink"] = Constant("sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode\n"),
-        ["protocols"] = Constant("protocol  size sockets  memory press maxhdr  slab module     cl co di ac io in de sh ss gs se re sp bi br ha uh gp em\n"),
+        ["protocols"] = Constant(
+            "protocol  size sockets  memory press maxhdr  slab module     cl co di ac io in de sh ss gs se re sp bi br ha uh gp em\n"),
         ["snmp"] = Constant("Ip: Forwarding DefaultTTL\nIp: 2 64\n"),
         ["netstat"] = Constant(""),
         ["sockstat"] = Constant("sockets: used 0\nTCP: inuse 0 orphan 0 tw 0 alloc 0 mem 0\nUDP: inuse 0 mem 0\n"),
@@ -56,8 +58,10 @@ internal static class NetFiles
     private static Errno WriteDevices(ProcTask target, ICaller reader, ByteBuilder text)
     {
         text.Append("Inter-|   Receive                                                |  Transmit\n"u8)
-            .Append(" face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed\n"u8)
-            .Append("    lo:       0       0    0    0    0     0          0         0        0       0    0    0    0     0       0          0\n"u8);
+            .Append(" face |bytes    packets errs drop fifo frame compressed multicast|"u8)
+            .Append("bytes    packets errs drop fifo colls carrier compressed\n"u8)
+            .Append("    lo:       0       0    0    0    0     0          0         0"u8)
+            .Append("        0       0    0    0    0     0       0          0\n"u8);
         return Errno.Ok;
     }
 }
