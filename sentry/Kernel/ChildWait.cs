@@ -49,14 +49,18 @@ internal static class ChildWait
         group.ChildWaiters.Add(node, task.Sleeper, PollEvents.Readable);
         try
         {
+            Errno interrupted = Errno.Ok;
             while (true)
             {
                 if (Look(task, target, id, options).Failed(out ChildChange change, out Errno error))
                     return error;
                 if (change.Pid != 0 || (options & WaitOptions.NoHang) != 0)
                     return change;
-                if (task.Sleeper.Parker.Park(Deadline.Never) is not Errno.Ok and Errno interrupted)
+                if (interrupted != Errno.Ok)
                     return interrupted;
+
+                // A child's end comes with SIGCHLD: it is reported, not the signal, if both are there.
+                interrupted = task.Sleeper.Parker.Park(Deadline.Never);
             }
         }
         finally

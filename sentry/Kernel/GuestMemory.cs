@@ -39,6 +39,12 @@ internal sealed class GuestMemory(IAddressSpace space)
     /// <summary>True once a second task has used it: its host process's CPU time is then not one task's.</summary>
     public bool HasBeenShared { get; private set; }
 
+    /// <summary>
+    /// True once a shared mapping was made in it, or in one it was copied from. While there is none, a futex word is always
+    /// private, whatever the guest's flags say.
+    /// </summary>
+    public bool HasSharedMappings { get; set; }
+
     public void AddUser()
     {
         HasBeenShared = true;
@@ -82,6 +88,7 @@ internal sealed class GuestMemory(IAddressSpace space)
             BreakStart = BreakStart,
             AuxiliaryVector = AuxiliaryVector,
             IsDumpable = IsDumpable,
+            HasSharedMappings = HasSharedMappings,
         };
         lock (_lock)
         {

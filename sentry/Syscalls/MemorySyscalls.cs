@@ -22,6 +22,8 @@ internal static class MemorySyscalls
             return Errno.ENOMEM;
         if ((flags & MapFlags.TypeMask) is not (MapFlags.Shared or MapFlags.Private or MapFlags.SharedValidate))
             return Errno.EINVAL;
+        if ((flags & MapFlags.TypeMask) != MapFlags.Private)
+            task.GuestMemory.HasSharedMappings = true;
         if ((flags & MapFlags.HugeTlb) != 0)
             return Errno.ENOMEM; // No huge pages are reserved here, as on most hosts.
         bool isFixed = (flags & (MapFlags.Fixed | MapFlags.FixedNoReplace)) != 0;

@@ -19,6 +19,8 @@ internal readonly record struct FutexKey(GuestMemory? Memory, ulong Device, ulon
     /// <summary>The key of a word in whatever is mapped there. EFAULT if nothing is.</summary>
     public static Result<FutexKey> Shared(Task task, UserAddress address)
     {
+        if (!task.GuestMemory.HasSharedMappings)
+            return Private(task, address);
         if (task.GuestMemory.Space.FindMapping(address).Failed(out Platform.HostMapping mapping, out Errno error))
             return error;
 

@@ -23,18 +23,13 @@ internal readonly record struct CpuTime(long User, long System)
     /// </summary>
     public static CpuTime OfTask(Task task)
     {
-        long total = 0;
-        if (!task.GuestMemory.HasBeenShared)
-        {
-            total = HostClock.CpuTimeOf(task.GuestMemory.Space.HostProcessId);
-            if (total < TickNanoseconds)
-                return new CpuTime(total, 0); // The host's ticks cannot tell how it parts.
-        }
-
         Span<byte> name = stackalloc byte[32];
         int hostThread = task.Thread.HostThreadId;
-        if (total == 0)
-            total = FirstNumber(Read(task, name, hostThread, "/schedstat"u8));
+        long total = task.GuestMemory.HasBeenShared
+            ? FirstNumber(Read(task, name, hostThread, "/schedstat"u8))
+            : HostClock.CpuTimeOf(task.GuestMemory.Space.HostProcessId);
+        if (total is > 0 and < TickNanoseconds)
+            return new CpuTime(total, 0); // The host's ticks cannot tell how it parts.
         ReadOnlySpan<byte> stat = Read(task, name, hostThread, "/stat"u8);
 
         // Fields 14 and 15 are utime and stime; the name in parentheses (field 2) may hold anything.
