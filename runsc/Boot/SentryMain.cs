@@ -45,6 +45,7 @@ internal static class SentryMain
         if (HostFile.OpenAt(-1, "/proc"u8, OpenFlags.Path | OpenFlags.Directory | OpenFlags.CloseOnExec)
             .Failed(out int proc, out Errno unseen))
             return $"/proc of the sandbox: {ErrnoText.Of(unseen)}";
+        HostSelfFds.Use(proc);
         SandboxControl control = new(MakeKernel(boot, log, proc));
         ProcessDescriptors descriptors = new(boot.StandardFds, boot.ConsoleFd, boot.ExtraFds);
         if (control.Create(boot.Container, new ContainerDescriptors(descriptors, boot.GoferFds)) is { } error)

@@ -38,7 +38,6 @@ public sealed class NotifyPlatform : IPlatform
         _proc = new HostFd(OpenProc(options.ProcDirectory));
         int procDirectory = options.ProcDirectory >= 0 ? options.ProcDirectory : _proc.Number;
         Proc = new ProcFiles(procDirectory);
-        HostSelfFds.Use(procDirectory);
         _watcher = new ExitWatcher(this);
         Zygote = new Zygote(this, GuestFilter.Build(options.DirectMemory), options.ReadyStubs);
     }
