@@ -13,13 +13,23 @@ internal sealed class GuestMemory(IAddressSpace space)
     private readonly Lock _lock = new();
     private readonly Dictionary<(ulong Device, ulong Inode), VfsPath> _files = []; // Guarded by _lock.
     private int _users = 1;
+    private VfsPath _executable;
 
     public IAddressSpace Space { get; } = space;
 
     public UserMemory User => new(Space);
 
     /// <summary>/proc/PID/exe.</summary>
-    public VfsPath Executable { get; set; }
+    public VfsPath Executable
+    {
+        get => _executable;
+        set
+        {
+            value.Dentry?.Inode?.AddImage();
+            _executable.Dentry?.Inode?.RemoveImage();
+            _executable = value;
+        }
+    }
 
     /// <summary>Where argv, envp and auxv lie, for /proc/PID/{cmdline,environ,auxv}.</summary>
     public ulong ArgumentsStart { get; set; }
@@ -52,7 +62,13 @@ internal sealed class GuestMemory(IAddressSpace space)
     }
 
     /// <summary>True if that was the last user.</summary>
-    public bool RemoveUser() => Interlocked.Decrement(ref _users) == 0;
+    public bool RemoveUser()
+    {
+        if (Interlocked.Decrement(ref _users) != 0)
+            return false;
+        _executable.Dentry?.Inode?.RemoveImage();
+        return true;
+    }
 
     /// <summary>
     /// Remembers which guest file stands behind a host file (device and inode as the host's maps show them), so that

@@ -47,7 +47,7 @@ internal static class ImageLoader
         ResourceLimits limits)
     {
         Layout layout = Layout.Choose(executable);
-        GuestMemory memory = new(thread.AddressSpace) { Executable = executable.File.Path };
+        GuestMemory memory = new(thread.AddressSpace);
         InitialStack stack = BuildStack(kernel, thread, executable, strings, credentials, isSecure, layout);
         memory.StackTop = stack.Top;
         (memory.ArgumentsStart, memory.ArgumentsEnd) = (stack.ArgumentsStart, stack.ArgumentsEnd);
@@ -83,6 +83,7 @@ internal static class ImageLoader
                 ? loader.Entry + layout.InterpreterBias
                 : executable.Image.Entry + layout.Bias,
         };
+        memory.Executable = executable.File.Path;
         return new LoadedImage(thread, memory, executable.CommandName);
     }
 

@@ -54,6 +54,17 @@ internal abstract class Inode
     /// <summary>The pipe of a FIFO or the bound socket of a socket node, created at first use by the layer above.</summary>
     public object? Endpoint;
 
+    private int _images;
+
+    /// <summary>True while a program made from this file runs: it cannot be opened for writing (ETXTBSY).</summary>
+    public bool IsExecuting => Volatile.Read(ref _images) > 0;
+
+    /// <summary>One more address space runs this file.</summary>
+    public void AddImage() => Interlocked.Increment(ref _images);
+
+    /// <summary>One address space less runs this file.</summary>
+    public void RemoveImage() => Interlocked.Decrement(ref _images);
+
     // ---- Attributes ----
 
     /// <summary>All attributes (stat(2)). <paramref name="stat"/> comes filled in from the properties above.</summary>

@@ -57,6 +57,8 @@ internal static class OpenOperations
             return new PathOnlyFile(place, request.Flags, caller.Credentials);
         if (Access.Check(place, request.Wanted, caller.Credentials) is not Errno.Ok and Errno refused)
             return refused;
+        if ((request.Wanted & AccessMask.Write) != 0 && place.Inode.IsExecuting)
+            return Errno.ETXTBSY;
         if ((request.Flags & OpenFlags.NoAccessTime) != 0 && !Access.IsOwner(place.Inode, caller.Credentials))
             return Errno.EPERM;
         if ((request.Flags & OpenFlags.Truncate) != 0 && place.Inode.IsRegular
