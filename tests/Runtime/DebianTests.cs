@@ -135,7 +135,7 @@ public sealed class DebianTests : ContainerTests
     [Fact]
     public void Package_tools_start()
     {
-        Assert.StartsWith("apt ", Bash("apt-get --version | head -n 1"));
+        Assert.StartsWith("apt ", Bash("apt-get --version"));
         Assert.Contains("libc6", Bash("dpkg -l | cat"));
     }
 
@@ -154,9 +154,9 @@ public sealed class DebianTests : ContainerTests
     public void Process_tools_read_proc()
     {
         Assert.Contains("PID TTY", Bash("ps"));
-        Assert.Contains("Tasks:", Bash("top -bn1 | head -n 5"));
+        Assert.Contains("Tasks:", Bash("top -bn1"));
         Assert.Contains("Mem:", Bash("free -m"));
-        Assert.Matches("^1 bash", Bash("ps -eo pid,comm --no-headers | sed 's/^ *//' | head -n 1"));
+        Assert.Matches("^1 bash", Bash("ps -eo pid,comm --no-headers | sed 's/^ *//'"));
         Assert.Contains("procs", Bash("vmstat 1 1"));
     }
 
