@@ -1,7 +1,6 @@
 using Iced.Intel;
 using Sandbox.Linux;
 using Sandbox.Platform;
-using Sandbox.Platform.Stub;
 using Xunit;
 using static Iced.Intel.AssemblerRegisters;
 
