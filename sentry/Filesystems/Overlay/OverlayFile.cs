@@ -63,8 +63,6 @@ internal sealed class OverlayFile : TmpFile
 
     public override Result<OpenFile> Open(VfsPath path, OpenFlags flags, ICaller caller)
     {
-        if (RunningPrograms.CheckOpen(this, flags, caller) is not Errno.Ok and Errno busy)
-            return busy;
         OpenFile? below = null;
         if (!_hasOwnBytes && (flags & OpenFlags.AccessMode) != OpenFlags.WriteOnly
             && _lower.Open(default, OpenFlags.ReadOnly, _fileSystem.Caller).Failed(out below, out Errno error))

@@ -26,9 +26,7 @@ internal class TmpFile : TmpInode
     protected override long Pages => _content?.Pages ?? 0;
 
     public override Result<OpenFile> Open(VfsPath path, OpenFlags flags, ICaller caller) =>
-        RunningPrograms.CheckOpen(this, flags, caller) is not Errno.Ok and Errno busy
-            ? busy
-            : new TmpOpenFile(this, path, flags, caller.Credentials);
+        new TmpOpenFile(this, path, flags, caller.Credentials);
 
     /// <summary>Makes the bytes this file's own before they change; the overlay copies them up here.</summary>
     public virtual Errno BeginContentChange() => Errno.Ok;
