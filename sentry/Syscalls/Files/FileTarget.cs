@@ -55,6 +55,8 @@ internal ref struct FileTarget
             return Errno.Ok;
         }
 
+        if (text.IsEmpty)
+            return Errno.ENOENT; // Before the descriptor is looked at.
         if (StartOf(task, directory, text).Failed(out VfsPath start, out Errno error))
             return error;
         bool follow = (flags & AtFlags.SymlinkNoFollow) == 0;
