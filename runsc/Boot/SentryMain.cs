@@ -78,6 +78,7 @@ internal static class SentryMain
             ProcDirectory = proc, DirectMemory = boot.DirectMemory, Log = log.Warning,
         });
         HostFacts facts = HostFactsReader.Read(boot.CpuInfoFd, boot.Container.MemoryLimitBytes);
+        HostFile.Close(boot.CpuInfoFd);
         ISyscallTable table = new LinuxX64();
         if (boot.Strace)
             table = new TracingTable(table, log);

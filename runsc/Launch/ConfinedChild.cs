@@ -3,6 +3,7 @@ using System.Text;
 using Sandbox.Linux;
 using Sandbox.Platform.Spawn;
 using Sandbox.Runsc.CommandLine;
+using Sandbox.Runsc.Spec;
 
 namespace Sandbox.Runsc.Launch;
 
@@ -98,6 +99,8 @@ internal sealed class ConfinedChild : IDisposable
         _script.ResetSignals();
         if (startsClocks)
             AddClocks();
+        if (!_keepsOwners)
+            DropCapabilities();
         if (_callerId == 0)
             _script.Add("setgroups", Sys.setgroups, 0, 0);
         uint id = _keepsOwners ? 0 : NobodyId;
@@ -106,6 +109,14 @@ internal sealed class ConfinedChild : IDisposable
         AddRoot();
         _script.Control("PR_SET_NO_NEW_PRIVS", noNewPrivileges, 1);
         _script.ExecuteWith(program.Number, descriptors.All, arguments, []);
+    }
+
+    /// <summary>Not even a program with file capabilities, which there is none of in its root, could give it any.</summary>
+    private void DropCapabilities()
+    {
+        const int dropBounding = 24;
+        for (int capability = 0; capability < CapabilityNames.All.Length; capability++)
+            _script.AddOptional("PR_CAPBSET_DROP", Sys.prctl, dropBounding, capability);
     }
 
     /// <summary>
