@@ -120,14 +120,15 @@ internal sealed class ContainerLaunch : IDisposable
         monitor.Start();
         _children.Add(monitor.PidFd);
         cgroups.Join(monitor.ProcessId);
-        monitor.Release();
-
-        gofer.Finish();
-        sentry.Finish();
-        monitor.Finish();
         _state.Gofer = ProcessIdentity.Of(gofer.ProcessId);
         _state.Sentry = ProcessIdentity.Of(sentry.ProcessId);
         _state.Monitor = ProcessIdentity.Of(monitor.ProcessId);
+        // Before the monitor goes on: if we are killed earlier it ends, and with it the sandbox; later, delete finds them all.
+        _directory.Save(_state);
+        monitor.Release();
+        gofer.Finish();
+        sentry.Finish();
+        monitor.Finish();
         // Our copies go: each side must see the end of the others.
         foreach (HostFd mine in (ReadOnlySpan<HostFd>)[errorsWrite, statusWrite, monitorEnd, sentryEnd, .. goferEnds, .. clientEnds])
             mine.Dispose();
