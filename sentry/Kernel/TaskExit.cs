@@ -1,6 +1,6 @@
 using Sandbox.Platform;
-using Sandbox.Sentry.Kernel.Timers;
 using Sandbox.Sentry.Kernel.Signals;
+using Sandbox.Sentry.Kernel.Timers;
 
 namespace Sandbox.Sentry.Kernel;
 

@@ -77,8 +77,23 @@ internal static class ImageLoader
         ref UserRegisters registers = ref thread.Registers;
         registers = registers with
         {
-            Rax = 0, Rbx = 0, Rcx = 0, Rdx = 0, Rsi = 0, Rdi = 0, Rbp = 0, R8 = 0, R9 = 0, R10 = 0, R11 = 0, R12 = 0,
-            R13 = 0, R14 = 0, R15 = 0, Rsp = stack.Pointer, Eflags = 0x202,
+            Rax = 0,
+            Rbx = 0,
+            Rcx = 0,
+            Rdx = 0,
+            Rsi = 0,
+            Rdi = 0,
+            Rbp = 0,
+            R8 = 0,
+            R9 = 0,
+            R10 = 0,
+            R11 = 0,
+            R12 = 0,
+            R13 = 0,
+            R14 = 0,
+            R15 = 0,
+            Rsp = stack.Pointer,
+            Eflags = 0x202,
             Rip = executable.InterpreterImage is { } loader
                 ? loader.Entry + layout.InterpreterBias
                 : executable.Image.Entry + layout.Bias,

@@ -20,7 +20,10 @@ internal static class CredentialChange
         {
             return FixCapabilities(old, old with
             {
-                UserId = id, EffectiveUserId = id, SavedUserId = id, FileSystemUserId = id,
+                UserId = id,
+                EffectiveUserId = id,
+                SavedUserId = id,
+                FileSystemUserId = id,
             });
         }
 

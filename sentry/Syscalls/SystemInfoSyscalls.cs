@@ -1,8 +1,8 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Sandbox.Linux;
-using Sandbox.Sentry.Filesystems.Proc.Global;
 using Sandbox.Platform;
+using Sandbox.Sentry.Filesystems.Proc.Global;
 using Sandbox.Sentry.Kernel;
 using Sandbox.Sentry.Security;
 

@@ -43,7 +43,8 @@ internal sealed class PipeBuffer : IReopen
         PipeBuffer pipe = new();
         AnonymousInode inode = new(
             AnonymousFileSystem.Pipes, (uint)FileType.Fifo | 0x180,
-            caller.Credentials.FileSystemUserId, caller.Credentials.FileSystemGroupId) { Endpoint = pipe };
+            caller.Credentials.FileSystemUserId, caller.Credentials.FileSystemGroupId)
+        { Endpoint = pipe };
         OpenFlags status = flags & (OpenFlags.NonBlock | OpenFlags.Direct);
         pipe.OpenEnds(reads: true, writes: true);
         return (
