@@ -17,7 +17,7 @@ int main(void)
     pid_t child = fork();
     if (child == 0) {
         signal(SIGCONT, on_continue);
-        while (!continued)
+        while (!continued || !shared[1]) /* not before the parent has seen it continue */
             (*shared)++;
         _exit(5);
     }
@@ -33,6 +33,7 @@ int main(void)
     RETURNS(0, kill(child, SIGCONT));
     RETURNS(child, waitpid(child, &status, WCONTINUED));
     CHECK(WIFCONTINUED(status));
+    shared[1] = 1;
     RETURNS(child, waitpid(child, &status, 0));
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 5);
 
