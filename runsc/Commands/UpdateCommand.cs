@@ -38,6 +38,9 @@ internal static class UpdateCommand
         ResourcesSpec resources = arguments.Get("resources") is { } file
             ? SpecReader.ParseResources(file == "-" ? ReadStandardInput() : SpecReader.ReadBytes(file), "resources")
             : FromFlags(arguments);
+        // The limit is kept inside the sandbox, which has no call to change it yet: saying yes would be a lie.
+        if (resources.Pids?.Limit is { } and not 0)
+            throw new Failure("update: pids limit: cannot be changed while the container runs");
         using ContainerDirectory directory = new StateDirectory(options.Root).Open(id);
         ContainerState state = directory.Load();
         if (ContainerLife.Status(state) == "stopped")

@@ -125,7 +125,8 @@ internal static class SpecValidation
         CheckHooks(hooks.Prestart, file, "hooks.prestart");
         CheckHooks(hooks.CreateRuntime, file, "hooks.createRuntime");
         CheckHooks(hooks.CreateContainer, file, "hooks.createContainer");
-        CheckHooks(hooks.StartContainer, file, "hooks.startContainer");
+        if (hooks.StartContainer is { Length: > 0 })
+            Fail(file, "hooks.startContainer", "is not supported: nothing of the host's runs inside the sandbox");
         CheckHooks(hooks.Poststart, file, "hooks.poststart");
         CheckHooks(hooks.Poststop, file, "hooks.poststop");
     }
