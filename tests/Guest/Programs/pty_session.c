@@ -18,7 +18,7 @@ static char wait_byte(void)
     struct pollfd poller = { master, POLLIN, 0 };
     char byte = 0;
     do {
-        if (poll(&poller, 1, 3000) != 1 || read(master, &byte, 1) != 1)
+        if (poll(&poller, 1, 30000) != 1 || read(master, &byte, 1) != 1)
             return 0;
     } while (byte != 'R' && byte != 'D' && byte != 'F');
     return byte;
@@ -55,7 +55,7 @@ static void interrupted(void)
     for (int i = 0; i < 3; i++) {
         seen = 0;
         say("R");
-        for (int j = 0; j < 3000 && !seen; j++)
+        for (int j = 0; j < 30000 && !seen; j++)
             sleep_ms(1);
         RETURNS(expected[i], seen);
     }
@@ -132,7 +132,7 @@ static void hangup(void)
 {
     signal(SIGHUP, note);
     say("R");
-    for (int i = 0; i < 3000 && !seen; i++)
+    for (int i = 0; i < 30000 && !seen; i++)
         sleep_ms(1);
     char byte;
     int right = seen == SIGHUP && read(0, &byte, 1) == 0;
@@ -178,22 +178,22 @@ int main(void)
     /* The session leader's end sends SIGHUP to the foreground and takes the terminal from all. */
     child = fork();
     if (child == 0) {
-        int slave;
-        if (openpty(&master, &slave, NULL, NULL, NULL) != 0 || setsid() < 0 || ioctl(slave, TIOCSCTTY, 0) != 0)
+        int slave, ready[2];
+        char byte;
+        if (pipe(ready) != 0 || openpty(&master, &slave, NULL, NULL, NULL) != 0 ||
+            setsid() < 0 || ioctl(slave, TIOCSCTTY, 0) != 0)
             _exit(1);
         if (fork() == 0) {
             signal(SIGHUP, note);
-            if (write(ends[1], "r", 1) != 1)
+            if (write(ready[1], "r", 1) != 1)
                 _exit(1);
-            for (int i = 0; i < 3000 && !seen; i++)
+            for (int i = 0; i < 30000 && !seen; i++)
                 sleep_ms(1);
             answer = seen == SIGHUP && open("/dev/tty", O_RDWR) == -1 ? 'y' : 'n';
             _exit(write(ends[1], &answer, 1) != 1);
         }
-        sleep_ms(50);
-        _exit(0);
+        _exit(read(ready[0], &byte, 1) != 1); /* not before it is ready for the signal */
     }
-    RETURNS(1, read(ends[0], &answer, 1));
     CHILD_OK(child);
     RETURNS(1, read(ends[0], &answer, 1));
     RETURNS('y', answer);
