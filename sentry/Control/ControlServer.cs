@@ -21,7 +21,7 @@ internal sealed class ControlServer(HostFd listener, ISandboxControl control)
     /// </summary>
     public void Drain()
     {
-        const int attempts = 50, pauseMilliseconds = 2;
+        const int attempts = 1000, pauseMilliseconds = 2; // A loaded machine may need them all.
         for (int attempt = 0; attempt < attempts && Volatile.Read(ref _busy) > 0; attempt++)
             Thread.Sleep(pauseMilliseconds);
     }

@@ -228,7 +228,7 @@ internal sealed class AddressSpace : IAddressSpace
     /// <summary>True when no thread runs. Threads that run are kicked, and come in within microseconds.</summary>
     private bool TryFreeze()
     {
-        const int limitMilliseconds = 100;
+        const int limitMilliseconds = 10_000; // However loaded the machine: only a thread stuck in the host takes longer.
         GuestThread[] threads;
         lock (_lock)
         {

@@ -186,16 +186,18 @@ internal sealed class CommandRunner(GuestThread thread)
         return true;
     }
 
-    /// <summary>The clone succeeded, says the guest's memory: the child must come, or be dead.</summary>
+    /// <summary>
+    /// The clone succeeded, says the guest's memory: the child must come, however long the machine takes, or be dead. A
+    /// new thread cannot die without its process. EAGAIN: the forked child died first; ESRCH: the parent did.
+    /// </summary>
     private Errno AwaitChild(bool isDirect, PendingClone pending, int childId)
     {
         const int pollMilliseconds = 100;
-        if (isDirect && !pending.HasArrived)
-        {
-            // A new thread has no pidfd of its own; it cannot die without its process, which the listener shows.
-            using HostFd? child = HostProcess.OpenPidFd(childId).Failed(out int pidFd, out _) ? null : new HostFd(pidFd);
-            return Wait(true, () => pending.HasArrived, child) ? Errno.Ok : Errno.EAGAIN;
-        }
+        using HostFd? child = pending.IsThread || HostProcess.OpenPidFd(childId).Failed(out int pidFd, out _)
+            ? null
+            : new HostFd(pidFd);
+        if (isDirect)
+            return Wait(true, () => pending.HasArrived, child) ? Errno.Ok : Reap(child);
         lock (pending)
         {
             while (!pending.HasArrived)
@@ -204,13 +206,18 @@ internal sealed class CommandRunner(GuestThread thread)
                     continue;
                 if (thread.IsGone)
                     return Errno.ESRCH;
-                if (HostProcess.OpenPidFd(childId).Failed(out int probe, out Errno error) && error is Errno.ESRCH)
-                    return Errno.EAGAIN;
-                using HostFd owner = new(probe);
-                if (!owner.IsClosed && HostPoll.Now(probe, PollEvents.In) != PollEvents.None)
-                    return Errno.EAGAIN;
+                if (child is not null && HostPoll.Now(child.Number, PollEvents.In) != PollEvents.None && !pending.HasArrived)
+                    return Reap(child);
             }
         }
         return Errno.Ok;
+    }
+
+    /// <summary>Takes away the zombie of a forked child that nobody will ever hear of.</summary>
+    private static Errno Reap(HostFd? child)
+    {
+        if (child is not null)
+            HostProcess.Wait(child.Number);
+        return Errno.EAGAIN;
     }
 }

@@ -12,6 +12,9 @@ internal sealed class PendingClone(bool isThread)
     private readonly Lock _lock = new();
     private bool _hasArrived;
 
+    /// <summary>A thread of the same process is made, not a process.</summary>
+    public bool IsThread => isThread;
+
     public SeccompNotification Arrival { get; private set; }
 
     /// <summary>The child's first doorbell is here.</summary>
