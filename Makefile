@@ -86,6 +86,7 @@ packages-demo:
 	@tests/scripts/need-packages.sh busybox-static
 packages: packages-build packages-demo
 	@tests/scripts/need-packages.sh debootstrap debian-archive-keyring procps util-linux
+	@tests/scripts/need-packages.sh containerd runc containernetworking-plugins iptables
 
 .PHONY: clean
 clean: ## remove what was built; the downloaded root file systems stay (distclean removes them too)
