@@ -103,6 +103,12 @@ public interface IGuestThread
 
     IAddressSpace AddressSpace { get; }
 
+    /// <summary>
+    /// True if no guest code runs in it: a handler has it, it was not started, or it is gone. After <see cref="Interrupt"/> it
+    /// runs none either before OnInterrupt.
+    /// </summary>
+    bool IsStandingStill { get; }
+
     /// <summary>The kernel's side of this thread. Set before <see cref="Start"/>, and for a child before it first runs.</summary>
     IGuestEvents? Events { get; set; }
 

@@ -74,7 +74,5 @@ internal sealed class ContainerRecord(Container container)
 
     public bool IsStarted { get; set; }
 
-    public bool IsPaused { get; set; }
-
     public ProcessRecord Init => Processes[0];
 }

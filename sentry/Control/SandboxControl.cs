@@ -186,9 +186,32 @@ internal sealed class SandboxControl : ISandboxControl
         return null;
     }
 
-    public string? Pause(string container) => "pause is not supported yet";
+    public string? Pause(string container)
+    {
+        const int attempts = 10_000, pauseMilliseconds = 1;
+        Container? target = FindContainer(container);
+        if (target is null)
+            return "container does not exist";
+        if (!ContainerPause.Begin(_kernel, target))
+            return "container is already paused";
+        for (int attempt = 0; attempt < attempts; attempt++)
+        {
+            if (ContainerPause.IsComplete(_kernel, target))
+                return null;
+            Thread.Sleep(pauseMilliseconds);
+        }
 
-    public string? Resume(string container) => "resume is not supported yet";
+        ContainerPause.End(_kernel, target);
+        return "a task of the container does not stop";
+    }
+
+    public string? Resume(string container)
+    {
+        Container? target = FindContainer(container);
+        if (target is null)
+            return "container does not exist";
+        return ContainerPause.End(_kernel, target) ? null : "container is not paused";
+    }
 
     public string? Statistics(string container, out ContainerStatistics statistics)
     {

@@ -65,6 +65,9 @@ internal sealed class Container(string id)
     /// <summary>The most threads it may have (linux.resources.pids.limit); clone(2) gives EAGAIN beyond.</summary>
     public long MaxTasks { get; init; } = long.MaxValue;
 
+    /// <summary>None of its tasks runs guest code (<see cref="ContainerPause"/>). Guarded by Tree.</summary>
+    public bool IsPaused { get; set; }
+
     /// <summary>Its root, working directory and mounts, which exec'd processes start from.</summary>
     public FsContext? Fs { get; set; }
 

@@ -125,6 +125,9 @@ internal sealed class Task : ICaller, IGuestEvents
     /// <summary>The thread group's run state shows as 'T' (stopped) for this thread. Guarded by Tree.</summary>
     public bool IsStopped { get; set; }
 
+    /// <summary>It waits for its paused container to go on. Guarded by Tree.</summary>
+    public bool IsHeld { get; set; }
+
     /// <summary>True while it sleeps in a call: state 'S' of /proc. A hint.</summary>
     public bool IsSleeping { get; set; }
 
@@ -150,6 +153,13 @@ internal sealed class Task : ICaller, IGuestEvents
     {
         _work = 1;
         Sleeper.Parker.Interrupt();
+        Thread.Interrupt();
+    }
+
+    /// <summary>As <see cref="Notify"/>, but a sleep goes on: the task looks when it would return to guest code.</summary>
+    public void NotifyOnReturn()
+    {
+        _work = 1;
         Thread.Interrupt();
     }
 

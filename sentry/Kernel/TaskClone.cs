@@ -123,7 +123,7 @@ internal static class TaskClone
 
         task.Kernel.TaskCount++;
         resources.Namespaces.Container.TaskCount++;
-        if (group.IsExiting || group.StopSignal != Signal.None)
+        if (group.IsExiting || group.StopSignal != Signal.None || resources.Namespaces.Container.IsPaused)
             child.Notify();
         return child;
     }

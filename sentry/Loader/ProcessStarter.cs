@@ -99,6 +99,8 @@ internal static class ProcessStarter
         request.Container.TaskCount++;
         pids.Init ??= group;
         request.Container.Init ??= group;
+        if (request.Container.IsPaused)
+            task.Notify();
         if (request.Terminal is { } terminal)
         {
             session.Terminal = terminal;

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Sandbox.Harness;
 using Xunit;
 
@@ -39,6 +40,49 @@ public abstract class ContainerTests : IDisposable
         if (result.Status == 0 || result.IsTimedOut || !result.Error.Contains(culprit, StringComparison.Ordinal))
             Assert.Fail($"should fail and name '{culprit}': {result}");
         Assert.Single(result.Error.TrimEnd('\n').Split('\n'));
+    }
+
+/// <summary>What <c>state</c> calls it; null if it knows no such container.</summary>
+    private protected string? Status(string id)
+    {
+        HostResult result = Runsc.Run("state", id);
+        if (result.Status != 0)
+            return null;
+        using JsonDocument state = JsonDocument.Parse(result.Output);
+        return state.RootElement.GetProperty("status").GetString();
+    }
+
+    private protected void WaitForStatus(string id, string expected)
+    {
+        for (int i = 0; i < 1200; i++)
+        {
+            if (Status(id) == expected)
+                return;
+            Thread.Sleep(50);
+        }
+        Assert.Fail($"{id} is not {expected} but {Status(id)}");
+    }
+
+    /// <summary>Starts a bundle in the background, its output to nowhere: nobody has to read it. Its id.</summary>
+    private protected string RunDetached(Bundle bundle)
+    {
+        string id = RunscState.NewId();
+        List<string> run = Runsc.Command("run", "--detach", "--bundle", bundle.Write().Folder, id);
+        Succeeds(HostProgram.Run(["sh", "-c", "\"$@\" </dev/null >/dev/null 2>&1", "sh", .. run], Minutes(1)));
+        return id;
+    }
+
+    /// <summary>Waits until something is so; fails by name if it never is.</summary>
+    private protected static void WaitUntil(string what, Func<bool> isSo)
+    {
+        for (int attempt = 0; attempt < 1200; attempt++)
+        {
+            if (isSo())
+                return;
+            Thread.Sleep(50);
+        }
+
+        Assert.Fail($"never: {what}");
     }
 
     public void Dispose()

@@ -149,24 +149,4 @@ public sealed class LifecycleTests : ContainerTests
     }
 
     private JsonDocument State(string id) => JsonDocument.Parse(Succeeds(Runsc.Run("state", id)));
-
-    private string? Status(string id)
-    {
-        HostResult result = Runsc.Run("state", id);
-        if (result.Status != 0)
-            return null;
-        using JsonDocument state = JsonDocument.Parse(result.Output);
-        return state.RootElement.GetProperty("status").GetString();
-    }
-
-    private void WaitForStatus(string id, string expected)
-    {
-        for (int i = 0; i < 200; i++)
-        {
-            if (Status(id) == expected)
-                return;
-            Thread.Sleep(50);
-        }
-        Assert.Fail($"{id} is not {expected} but {Status(id)}");
-    }
 }

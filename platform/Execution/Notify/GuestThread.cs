@@ -53,6 +53,8 @@ internal sealed class GuestThread : IGuestThread
 
     public bool IsUnstarted => (State & ThreadStates.Unstarted) != 0;
 
+    public bool IsStandingStill => (State & (ThreadStates.Busy | ThreadStates.Unstarted | ThreadStates.Gone)) != 0;
+
     public bool IsGone => (State & ThreadStates.Gone) != 0;
 
     public ThreadStates State => (ThreadStates)Volatile.Read(ref _state);

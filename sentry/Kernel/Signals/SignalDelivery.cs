@@ -11,6 +11,7 @@ internal static class SignalDelivery
         Done,
         RunHandler,
         Stop,
+        Hold,
         Exit,
     }
 
@@ -28,6 +29,9 @@ internal static class SignalDelivery
                     return TaskExit.Run(task);
                 case Step.Stop:
                     GroupStop.Stop(task);
+                    break;
+                case Step.Hold:
+                    ContainerPause.Hold(task);
                     break;
                 case Step.RunHandler:
                     SyscallRestart.Apply(task, ref thread.Registers, action);
@@ -68,6 +72,8 @@ internal static class SignalDelivery
                 info = default;
                 if (group.IsExiting || (group.ExecutingTask is { } executing && executing != task))
                     return Step.Exit;
+                if (ContainerPause.MustHold(task))
+                    return Step.Hold;
                 if (group.StopSignal != Signal.None)
                     return Step.Stop;
                 if (!SignalQueues.TryTake(task, ~task.SignalMask, out info))

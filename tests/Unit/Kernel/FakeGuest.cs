@@ -93,6 +93,7 @@ internal sealed class FakeGuestThread(IAddressSpace space) : IGuestThread
     public int Interrupts { get; private set; }
     public int HostThreadId => 0;
     public IAddressSpace AddressSpace => space;
+    public bool IsStandingStill => true;
     public IGuestEvents? Events { get; set; }
     public ref readonly SyscallArguments Syscall => ref _syscall;
     public bool HasFullState => true;
