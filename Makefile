@@ -52,6 +52,11 @@ install: publish ## copy the binary to PREFIX/bin
 	@install -D -m 755 $(RUNSC) $(DESTDIR)$(PREFIX)/bin/runsc
 	@echo "installed $(DESTDIR)$(PREFIX)/bin/runsc"
 
+.PHONY: coverage
+coverage: publish ## write syscall-tables/COVERAGE.md from the table
+	@$(RUNSC) syscalls --format markdown > $(ARTIFACTS)/COVERAGE.md
+	@mv $(ARTIFACTS)/COVERAGE.md syscall-tables/COVERAGE.md
+
 .PHONY: bench
 bench: dotnet ## micro benchmarks; fails when a hot path allocates
 	@dotnet build perf/micro -c Release $(DOTNET_QUIET)

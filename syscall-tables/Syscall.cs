@@ -39,8 +39,14 @@ internal sealed unsafe class Syscall
 
     public SupportLevel Level { get; private init; } = SupportLevel.Full;
 
-    /// <summary>What is missing, for a partial or unsupported call.</summary>
+    /// <summary>What is missing, for a partial call; why, for an unsupported one.</summary>
     public string Note { get; private init; } = "";
+
+    /// <summary>What an unsupported call answers.</summary>
+    public Errno Error { get; private init; }
+
+    /// <summary>What the call belongs to, as the coverage table groups it.</summary>
+    public string Family { get; private set; } = "";
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public SyscallResult Invoke(Task task, in SyscallArguments arguments) => _invoke(_handler, task, in arguments);
@@ -49,12 +55,27 @@ internal sealed unsafe class Syscall
     public Syscall Partial(string note) =>
         new(Name, _invoke, _handler, Parameters) { Level = SupportLevel.Partial, Note = note };
 
-    /// <summary>A call that always fails, honestly.</summary>
+    /// <summary>Puts the row into a family, unless it is in one already.</summary>
+    public void JoinFamily(string family)
+    {
+        if (Family.Length == 0)
+            Family = family;
+    }
+
+    /// <summary>A call that always fails, honestly: each is logged once, by name.</summary>
     public static Syscall Missing(string name, Errno error, string note)
     {
-        return new Syscall(name, &Call, (void*)(nint)(int)error) { Level = SupportLevel.Unsupported, Note = note };
+        return new Syscall(name, &Call, (void*)(nint)(int)error)
+        {
+            Level = SupportLevel.Unsupported, Note = note, Error = error,
+        };
 
-        static SyscallResult Call(void* handler, Task task, in SyscallArguments arguments) => (Errno)(int)(nint)handler;
+        static SyscallResult Call(void* handler, Task task, in SyscallArguments arguments)
+        {
+            Errno error = (Errno)(int)(nint)handler;
+            LinuxX64.ReportUnsupported(task, arguments.Number, error);
+            return error;
+        }
     }
 
     public static Syscall Of(string name, delegate*<Task, SyscallResult> handler)

@@ -25,6 +25,7 @@ internal static class CommandTable
         "events" => EventsCommand.Definition,
         "spec" => SpecCommand.Definition,
         "features" => FeaturesCommand.Definition,
+        "syscalls" => SyscallsCommand.Definition,
         "checkpoint" => CheckpointCommand.Checkpoint,
         "restore" => CheckpointCommand.Restore,
         "help" => HelpCommand.Definition,
@@ -35,6 +36,6 @@ internal static class CommandTable
     public static string[] Names { get; } =
     [
         "run", "do", "create", "start", "exec", "kill", "delete", "state", "list", "ps", "pause", "resume", "update",
-        "wait", "events", "spec", "features", "checkpoint", "restore", "help",
+        "wait", "events", "spec", "features", "syscalls", "checkpoint", "restore", "help",
     ];
 }
