@@ -7,6 +7,7 @@ ARTIFACTS := artifacts
 RUNSC := $(ARTIFACTS)/runsc
 BUSYBOX_ROOT := $(ARTIFACTS)/rootfs/busybox
 DEBIAN_ROOT := $(ARTIFACTS)/rootfs/debian
+COMPARE_ROOT := $(ARTIFACTS)/rootfs/compare
 PREFIX ?= /usr/local
 SOURCES := $(shell find platform gofer sentry syscall-tables runsc -name '*.cs' -o -name '*.csproj' 2>/dev/null | grep -vE '/(bin|obj)/')
 
@@ -63,10 +64,16 @@ bench: dotnet ## micro benchmarks; fails when a hot path allocates
 	@cd $(ARTIFACTS) && ../perf/micro/bin/Release/net9.0/Sandbox.Perf $(BENCH_FLAGS)
 
 .PHONY: compare
-compare: publish packages $(BUSYBOX_ROOT) ## the same work natively, under runc, crun, gVisor and here (as root; COMPARE_FLAGS)
+compare: publish packages $(BUSYBOX_ROOT) $(COMPARE_ROOT) ## the same work natively, under runc, crun, gVisor and here (as root; COMPARE_FLAGS=--quick)
 	@tests/scripts/need-packages.sh runc crun python3
 	@[ -x $(ARTIFACTS)/gvisor/root/usr/bin/runsc ] || perf/compare/get-gvisor.sh $(ARTIFACTS)/gvisor || echo "going on without gVisor"
-	@perf/compare/compare.py --output $(ARTIFACTS)/compare.md $(COMPARE_FLAGS)
+	@mkdir -p $(ARTIFACTS)/compare
+	@perf/compare/compare.py --json $(ARTIFACTS)/compare/all-cores.json $(COMPARE_FLAGS)
+	@perf/compare/compare.py --json $(ARTIFACTS)/compare/one-core.json --cpus 0 --quick $(COMPARE_FLAGS)
+	@perf/compare/document.py docs/performance.md $(ARTIFACTS)/compare/all-cores.json $(ARTIFACTS)/compare/one-core.json
+
+$(COMPARE_ROOT): | packages $(DEBIAN_ROOT)
+	@perf/compare/make-root.sh $(DEBIAN_ROOT) $@
 
 .PHONY: check
 check: dotnet ## what must hold before every push: format, build, unit tests

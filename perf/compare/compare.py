@@ -1,237 +1,111 @@
 #!/usr/bin/env python3
-"""The same work natively, under runc, crun, gVisor's runsc and ours: medians and ratios as a Markdown table.
+"""The same work natively, under runc, crun, gVisor's runsc and ours: medians, spread and ratios to native. Run it as root.
 
-compare.py [--rounds N] [--output FILE] [NAME...]   (as root; runtimes that are not installed are left out)
-The runtimes take turns within each round, so that whatever else the machine does hits all alike.
+The runtimes take turns within each round, so that whatever else the machine does hits all alike. A runtime that is not
+installed is left out; what one cannot run says so in the table.
 """
 import argparse
 import ctypes
-import json
 import os
-import shutil
-import statistics
-import subprocess
+import signal
 import sys
 import tempfile
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-WORK = ["getpid", "pread_4K", "stat", "open_close", "pipe_write_read", "pipe_ping_pong", "mmap_touch_munmap", "page_fault",
-        "fork_exit_wait", "fork_exec_wait"]
+import measure
+import report
+import root
+import runtimes
+import workloads
+from progress import Progress
+
+SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
 
 
-class Runtime:
-    """A way to run the work; command[0] None means natively."""
-
-    def __init__(self, name, command):
-        self.name = name
-        self.command = command
-        self.figures = {}
-
-    def add(self, figure, value):
-        self.figures.setdefault(figure, []).append(value)
-
-
-def runtimes():
-    ours = os.environ.get("SANDBOX_RUNSC", os.path.join(ROOT, "artifacts", "runsc"))
-    gvisor = os.environ.get("GVISOR_RUNSC", os.path.join(ROOT, "artifacts", "gvisor", "root", "usr", "bin", "runsc"))
-    found = [Runtime("native", None), Runtime("ours", [ours])]
-    for name, flags in (("runc", []), ("crun", ["--cgroup-manager=disabled"])):
-        path = shutil.which(name)
-        if path:
-            found.append(Runtime(name, [path, *flags]))
-    if os.path.exists(gvisor):
-        found.append(Runtime("gVisor systrap", [gvisor, "--platform=systrap", "--network=none", "--ignore-cgroups"]))
-    return [r for r in found if r.command is None or os.path.exists(r.command[0])]
+def options():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=0, help="default 5, quick 2")
+    parser.add_argument("--quick", action="store_true", help="fewer workloads and rounds; native, gVisor systrap and Sandbox only")
+    parser.add_argument("--only", action="append", default=[], metavar="WORKLOAD", help="(repeatable, or with commas)")
+    parser.add_argument("--runtimes", default="", help="comma-separated beginnings of names, e.g. native,gVisor,Sandbox")
+    parser.add_argument("--cpus", help="hold everything to these cores, as taskset -c takes them")
+    parser.add_argument("--root", default=os.path.join(runtimes.ROOT, "artifacts", "rootfs", "compare"), help="root made by make-root.sh")
+    parser.add_argument("--json", help="file for the results (document.py makes text and charts of it)")
+    parser.add_argument("--list", action="store_true", help="name workloads and runtimes")
+    return parser.parse_args()
 
 
-def config(root, arguments):
-    return {
-        "ociVersion": "1.0.2",
-        "process": {"terminal": False, "user": {"uid": 0, "gid": 0}, "args": arguments, "env": ["PATH=/bin"], "cwd": "/",
-                    "capabilities": {"bounding": [], "effective": [], "permitted": []}, "noNewPrivileges": True},
-        "root": {"path": root, "readonly": False},
-        "hostname": "compare",
-        "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"},
-                   {"destination": "/dev", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=755"]},
-                   {"destination": "/tmp", "type": "tmpfs", "source": "tmpfs", "options": ["nosuid", "mode=1777"]}],
-        "linux": {"namespaces": [{"type": t} for t in ("pid", "network", "ipc", "uts", "mount")]},
-    }
+def chosen_workloads(given):
+    only = [name for text in given.only for name in text.split(",")]
+    every = workloads.everything()
+    unknown = set(only) - {workload.name for workload in every}
+    if unknown:
+        sys.exit(f"unknown workload: {', '.join(sorted(unknown))} (--list names them)")
+    return [workload for workload in every if (workload.name in only if only else workload.quick or not given.quick)]
 
 
-class Bench:
-    def __init__(self, folder):
-        self.folder = folder
-        self.next = 0
-        self.root = os.path.join(folder, "rootfs")
-        # cp, because runc leaves device nodes in a root's /dev: a copy by reading would never end.
-        subprocess.run(["cp", "-a", os.path.join(ROOT, "artifacts", "rootfs", "busybox"), self.root], check=True)
-        self.program = os.path.join(self.root, "bin", "work")
-        source = os.path.join(ROOT, "perf", "compare", "work.c")
-        subprocess.run(["gcc", "-O2", "-static", "-o", self.program, source], check=True)
-
-    def start(self, runtime, arguments, detach=False, **options):
-        if runtime.command is None:
-            program = self.program if arguments[0] == "/bin/work" else arguments[0]
-            process = subprocess.Popen([program, *arguments[1:]], stdin=subprocess.DEVNULL, start_new_session=True, **options)
-            return process, None
-        self.next += 1
-        name = f"compare-{os.getpid()}-{self.next}"
-        bundle = os.path.join(self.folder, name)
-        os.mkdir(bundle)
-        with open(os.path.join(bundle, "config.json"), "w") as file:
-            json.dump(config(self.root, arguments), file)
-        state = os.path.join(self.folder, "state-" + runtime.name.split()[0])
-        command = [runtime.command[0], "--root", state, *runtime.command[1:]]
-        if detach:
-            options.update(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        flags = ["--detach"] if detach else []
-        process = subprocess.Popen([*command, "run", *flags, "--bundle", bundle, name],
-                                   stdin=subprocess.DEVNULL, start_new_session=True, **options)
-        return process, [*command, "delete", "--force", name]
-
-    def work(self, runtime, names):
-        """One pass over the operations."""
-        process, cleanup = self.start(runtime, ["/bin/work", *names], stdout=subprocess.PIPE, text=True)
-        try:
-            output, _ = process.communicate(timeout=180)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, 9)
-            output = process.communicate()[0] or ""
-            print(f"{runtime.name}: timed out", file=sys.stderr)
-        for line in output.splitlines():
-            name, value = line.split()
-            runtime.add(name, float(value) / 1000)
-        self.end(process, cleanup)
-
-    def run_true(self, runtime):
-        """Wall time of `run … true`, in milliseconds."""
-        started = time.perf_counter()
-        process, cleanup = self.start(runtime, ["/bin/true"])
-        status = process.wait(timeout=60)
-        took = (time.perf_counter() - started) * 1000
-        if status == 0:
-            runtime.add("run_true_ms", took)
-        self.end(process, cleanup)
-
-    def idle(self, runtime):
-        """PSS of all processes of an idle container, in MB. They are orphans by then, and we are their reaper."""
-        if runtime.command is None:
-            return
-        before = below(os.getpid())
-        process, cleanup = self.start(runtime, ["/bin/sleep", "100"], detach=True)
-        if process.wait(timeout=60) == 0:
-            time.sleep(1.5)
-            left = below(os.getpid()) - before
-            runtime.add("idle_pss_MB", sum(pss(pid) for pid in left) / 1024)
-            reap(left)
-        self.end(process, cleanup)
-
-    @staticmethod
-    def end(process, cleanup):
-        if process.poll() is None:
-            os.killpg(process.pid, 9)
-        try:
-            if cleanup:
-                subprocess.run(cleanup, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=20)
-        except subprocess.TimeoutExpired:
-            print(f"{cleanup[0]} does not delete its container", file=sys.stderr)
+def chosen_runtimes(given):
+    wanted = [text for text in given.runtimes.split(",") if text] or (["native", "gVisor systrap", "Sandbox notify"] if given.quick else [])
+    return [runtime for runtime in runtimes.all_runtimes() if not wanted or any(runtime.name.startswith(text) for text in wanted)]
 
 
-def below(root):
-    """A process and all its descendants."""
-    parents = {}
-    for pid in (int(name) for name in os.listdir("/proc") if name.isdigit()):
-        try:
-            with open(f"/proc/{pid}/stat") as file:
-                text = file.read()
-            parents[pid] = int(text[text.rindex(")") + 2:].split()[1])
-        except OSError:
-            pass
-    found = {root}
-    grown = True
-    while grown:
-        more = {pid for pid, parent in parents.items() if parent in found} - found
-        found |= more
-        grown = bool(more)
-    return found
+def measure_all(given, works, found, results):
+    rounds = given.rounds or (2 if given.quick else 5)
+    progress = Progress(sum((work.rounds or rounds) * len(found) for work in works))
+    with tempfile.TemporaryDirectory(prefix="compare-") as folder:
+        containers = runtimes.Containers(folder, os.path.realpath(given.root), given.cpus)
+        for work in works:
+            broken = set()
+            for number in range(work.rounds or rounds):
+                for runtime in found:
+                    if runtime.name not in broken:
+                        progress.show(work.name, runtime.name, number + 1)
+                        figures, problem = measure.run(containers, runtime, work)
+                        results.add(runtime, work, figures, problem)
+                        if problem:
+                            broken.add(runtime.name)
+                    progress.step()
+            if given.json:
+                report.save(given.json, results.to_json())
+    progress.end()
 
 
-def reap(orphans):
-    for pid in orphans:
-        try:
-            os.kill(pid, 9)
-        except ProcessLookupError:
-            pass
-    for _ in range(40):
-        for pid in orphans:
-            try:
-                os.waitpid(pid, os.WNOHANG)
-            except ChildProcessError:
-                pass
-        time.sleep(0.05)
-
-
-def pss(pid):
-    try:
-        with open(f"/proc/{pid}/smaps_rollup") as file:
-            for line in file:
-                if line.startswith("Pss:"):
-                    return int(line.split()[1])
-    except OSError:
-        pass
-    return 0
-
-
-def table(found):
-    figures = [name for name in [*WORK, "run_true_ms", "idle_pss_MB"] if any(name in r.figures for r in found)]
-    rows = ["| | " + " | ".join(r.name for r in found) + " | ours / native | ours / gVisor |",
-            "| --- |" + " ---: |" * (len(found) + 2)]
-    by_name = {r.name: r for r in found}
-
-    def median(name, figure):
-        values = by_name.get(name) and by_name[name].figures.get(figure)
-        return statistics.median(values) if values else None
-
-    def ratio(left, right):
-        return "" if not left or not right else f"{left / right:.2f}"
-
-    for figure in figures:
-        values = [median(r.name, figure) for r in found]
-        unit = "" if figure.endswith(("_ms", "_MB")) else " (µs)"
-        cells = ["" if value is None else f"{value:.2f}" for value in values]
-        ours = median("ours", figure)
-        rows.append(f"| {figure}{unit} | " + " | ".join(cells)
-                    + f" | {ratio(ours, median('native', figure))} | {ratio(ours, median('gVisor systrap', figure))} |")
-    return "\n".join(rows)
+def with_reaper():
+    """Goes on in a child. The parent adopts and reaps whatever a runtime leaves behind, and ends as the child does."""
+    ctypes.CDLL(None).prctl(SUBREAPER, 1, 0, 0, 0)
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        return
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # The child has it too, and cleans up.
+    while True:
+        pid, status = os.wait()
+        if pid == child:
+            for left in measure.below(os.getpid()) - {os.getpid()}:
+                os.kill(left, signal.SIGKILL)
+            os._exit(os.waitstatus_to_exitcode(status) & 0xff)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--output")
-    parser.add_argument("names", nargs="*")
-    options = parser.parse_args()
-    found = runtimes()
-    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: what a runtime leaves behind becomes ours
-    with tempfile.TemporaryDirectory(prefix="compare-") as folder:
-        bench = Bench(folder)
-        for number in range(options.rounds):
-            print(f"round {number + 1} of {options.rounds}", file=sys.stderr)
-            for runtime in found:
-                bench.work(runtime, options.names)
-            for _ in range(4 if not options.names else 0):
-                for runtime in found:
-                    bench.run_true(runtime)
-            if not options.names:
-                for runtime in found:
-                    bench.idle(runtime)
-    text = table(found) + f"\n\nMedians of {options.rounds} rounds, {time.strftime('%Y-%m-%d')}, kernel {os.uname().release}, " \
-        f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}.\n"
-    print(text)
-    if options.output:
-        with open(options.output, "w") as file:
-            file.write(text)
+    given = options()
+    works, found = chosen_workloads(given), chosen_runtimes(given)
+    if given.list:
+        print("workloads:", *(work.name for work in works))
+        print("runtimes:", ", ".join(runtime.name for runtime in found))
+        return
+    if os.geteuid() != 0:
+        sys.exit("compare.py must run as root")
+    if not os.path.isdir(given.root):
+        sys.exit(f"{given.root} is missing: make it with make-root.sh, or run make compare")
+    with_reaper()
+    root.prepare(given.root)
+    settings = {"date": time.strftime("%Y-%m-%d"), "rounds": given.rounds or (2 if given.quick else 5), "cpus": given.cpus}
+    results = report.Results(found, works, settings)
+    measure_all(given, works, found, results)
+    final = results.to_json()
+    if given.json:
+        report.save(given.json, final)
+    print("\n".join(report.markdown(final, "Side by side")))
 
 
 main()

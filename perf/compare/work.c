@@ -1,27 +1,33 @@
 /*
  * The work that is measured natively and in every runtime: one number per line, nanoseconds per operation, the median of
- * several short rounds. `work NAME…` measures only these; `work exit` does nothing (for the cost of fork+exec).
+ * several short rounds. `work NAME…` measures only these; `work exit` does nothing (for the cost of fork+exec);
+ * `work files FOLDER` see files.c.
  */
 #define _GNU_SOURCE
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "work.h"
 
 #define ROUNDS 9
 
-static int file, ends[2], back[2];
+static int file, ends[2], back[2], local[2], tcp[2];
 static char buffer[4096];
-static const char *self;
+static char self[512]; /* our own path, for fork+exec */
 
-static void stop(const char *what)
+void stop(const char *what)
 {
     perror(what);
     exit(1);
@@ -117,18 +123,69 @@ static void do_fork_exec(void)
         stop("exec");
 }
 
-static pid_t partner;
-
-static void start_partner(void)
+static void echo(int fd)
 {
-    partner = fork();
-    if (partner == 0) {
-        close(ends[1]); /* or it would wait for itself */
-        close(back[0]);
-        while (read(ends[0], buffer, 1) == 1 && write(back[1], buffer, 1) == 1)
+    if (write(fd, buffer, 1) != 1 || read(fd, buffer, 1) != 1)
+        stop("echo");
+}
+
+static void do_unix_ping_pong(void)
+{
+    echo(local[0]);
+}
+
+static void do_tcp_ping_pong(void)
+{
+    echo(tcp[0]);
+}
+
+/* A child that sends back each byte it gets, until the end. */
+static pid_t start_partner(int in, int out, int ours, int ours_too)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        close(ours); /* or it would wait for itself */
+        close(ours_too);
+        while (read(in, buffer, 1) == 1 && write(out, buffer, 1) == 1)
             ;
         _exit(0);
     }
+    return child;
+}
+
+static void connect_loopback(void)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t length = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM, 0), one = 1;
+    if (listener < 0 || bind(listener, (void *)&address, length) != 0 || listen(listener, 1) != 0
+        || getsockname(listener, (void *)&address, &length) != 0)
+        stop("listen");
+    tcp[0] = socket(AF_INET, SOCK_STREAM, 0);
+    if (connect(tcp[0], (void *)&address, length) != 0)
+        stop("connect");
+    tcp[1] = accept(listener, NULL, NULL);
+    if (tcp[1] < 0)
+        stop("accept");
+    close(listener);
+    setsockopt(tcp[0], IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    setsockopt(tcp[1], IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+}
+
+/* The other side of the ping-pongs. */
+static pid_t partner_of(void (*work)(void))
+{
+    if (work == do_ping_pong)
+        return start_partner(ends[0], back[1], ends[1], back[0]);
+    if (work == do_unix_ping_pong) {
+        if (socketpair(AF_UNIX, SOCK_STREAM, 0, local) != 0)
+            stop("socketpair");
+        return start_partner(local[1], local[1], local[0], -1);
+    }
+    if (work != do_tcp_ping_pong)
+        return 0;
+    connect_loopback();
+    return start_partner(tcp[1], tcp[1], tcp[0], -1);
 }
 
 static int compare(const void *left, const void *right)
@@ -167,6 +224,10 @@ int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "exit") == 0)
         return 0;
+    if (argc > 2 && strcmp(argv[1], "files") == 0) {
+        files(argv[2]);
+        return 0;
+    }
     static const struct {
         const char *name;
         void (*work)(void);
@@ -175,8 +236,10 @@ int main(int argc, char **argv)
         { "getpid", do_getpid, 20 }, { "pread_4K", do_pread, 20 }, { "stat", do_stat, 20 }, { "open_close", do_open_close, 20 },
         { "pipe_write_read", do_pipe, 20 }, { "mmap_touch_munmap", do_map, 20 }, { "page_fault", do_fault, 20 },
         { "fork_exit_wait", do_fork, 40 }, { "fork_exec_wait", do_fork_exec, 40 }, { "pipe_ping_pong", do_ping_pong, 30 },
+        { "unix_ping_pong", do_unix_ping_pong, 30 }, { "tcp_ping_pong", do_tcp_ping_pong, 30 },
     };
-    self = argv[0];
+    if (readlink("/proc/self/exe", self, sizeof self - 1) < 0)
+        stop("/proc/self/exe");
     file = open("/tmp/compare-file", O_RDWR | O_CREAT, 0644);
     if (file < 0 || write(file, buffer, 4096) != 4096 || pipe(ends) != 0 || pipe(back) != 0)
         stop("set-up");
@@ -186,12 +249,12 @@ int main(int argc, char **argv)
             wanted |= strcmp(argv[j], all[i].name) == 0;
         if (!wanted)
             continue;
-        if (all[i].work == do_ping_pong)
-            start_partner();
+        pid_t partner = partner_of(all[i].work);
         measure(all[i].name, all[i].work, all[i].milliseconds);
+        if (partner > 0) {
+            kill(partner, SIGKILL);
+            waitpid(partner, NULL, 0);
+        }
     }
-    close(ends[1]);
-    if (partner > 0)
-        waitpid(partner, NULL, 0);
     return 0;
 }
