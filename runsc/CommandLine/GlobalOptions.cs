@@ -14,7 +14,9 @@ internal sealed class GlobalOptions
         new("debug-log", FlagKind.Value, "file, or directory when it ends in /, of the sandbox's own log"),
         new("strace", FlagKind.Switch, "log every system call of the container (needs --debug-log)"),
         new("platform", FlagKind.Value, "how guest code runs: notify", Default: "notify"),
-        new("overlay2", FlagKind.Value, "none, or root:memory: what the container writes stays in memory", Default: "root:memory"),
+        new(
+            "overlay2", FlagKind.Value, "where the container's writes go: none, to the root file system; root:memory, to memory",
+            Default: "none for create, else root:memory"),
         new("network", FlagKind.Value, "none: loopback only", Default: "none"),
         new("direct-memory", FlagKind.Value, "let the host execute verified anonymous memory calls", Default: "true"),
         new("ignore-cgroups", FlagKind.Switch, "make no cgroups"),
@@ -22,7 +24,9 @@ internal sealed class GlobalOptions
         new("rootless", FlagKind.Value, "accepted for runc's sake: true, false or auto", Default: "auto"),
         new("criu", FlagKind.Value, "accepted for runc's sake, not used"),
         new("host-uds", FlagKind.Value, "accepted for other runtimes' sake: none", Default: "none"),
-        new("file-access", FlagKind.Value, "exclusive or shared: who else writes the root file system", Default: "exclusive"),
+        new(
+            "file-access", FlagKind.Value, "exclusive or shared: who else writes the root file system",
+            Default: "exclusive, with a look once a second after create"),
         new("version", FlagKind.Switch, "print the version", Short: "v"),
     ];
 
@@ -34,13 +38,14 @@ internal sealed class GlobalOptions
     public bool Strace { get; init; }
     public string Platform { get; init; } = "notify";
 
-    /// <summary>True when writes to the root file system stay in the sandbox's memory.</summary>
-    public bool OverlaysRoot { get; init; } = true;
+    /// <summary>True when writes to the root file system are to stay in the sandbox's memory; null if nothing was said.</summary>
+    public bool? OverlaysRoot { get; init; }
     public string Network { get; init; } = "none";
     public bool DirectMemory { get; init; } = true;
     public bool IgnoreCgroups { get; init; }
     public bool SystemdCgroup { get; init; }
-    public bool SharedFileAccess { get; init; }
+    /// <summary>--file-access; null if nothing was said.</summary>
+    public string? FileAccess { get; init; }
 
     public static GlobalOptions From(Arguments arguments)
     {
@@ -55,12 +60,14 @@ internal sealed class GlobalOptions
             Strace = arguments.Has("strace"),
             // What other sandboxes call their default is our default too: callers' settings then work unchanged.
             Platform = Supported("platform", platform == "systrap" ? "notify" : platform, "notify"),
-            OverlaysRoot = OneOf(arguments, "overlay2", "root:memory", ["none", "root:memory", "all:memory", "root:self"]) != "none",
+            OverlaysRoot = OneOf(arguments, "overlay2", "", ["", "none", "root:memory", "all:memory", "root:self"]) is { Length: > 0 } overlay
+                ? overlay != "none"
+                : null,
             Network = Supported("network", OneOf(arguments, "network", "none", ["none", "host", "sandbox"]), "none"),
             DirectMemory = arguments.Get("direct-memory") is null || arguments.Has("direct-memory"),
             IgnoreCgroups = arguments.Has("ignore-cgroups"),
             SystemdCgroup = arguments.Has("systemd-cgroup"),
-            SharedFileAccess = OneOf(arguments, "file-access", "exclusive", ["exclusive", "shared"]) == "shared",
+            FileAccess = OneOf(arguments, "file-access", "", ["", "exclusive", "shared"]) is { Length: > 0 } access ? access : null,
         };
     }
 

@@ -29,7 +29,7 @@ internal static class DoCommand
     {
         if (arguments.Positional.Count == 0)
             throw new Failure("do: the command is missing");
-        if (!options.OverlaysRoot)
+        if (options.OverlaysRoot == false)
             throw new Failure("do: --overlay2=none would let the command change the host's files");
         string root = Path.GetFullPath(arguments.Get("root") ?? "/");
         Specification specification = Specify(root, arguments);

@@ -54,7 +54,10 @@ internal static class RunCommand
         bool startsAtOnce = request.Specification.Hooks is null;
         using (ContainerDirectory directory = states.Create(request.Id))
         {
-            LaunchRequest launched = new(request.Bundle, console?.Slave ?? -1, request.PreserveFds) { StartsAtOnce = startsAtOnce };
+            LaunchRequest launched = new(request.Bundle, console?.Slave ?? -1, request.PreserveFds)
+            {
+                StartsAtOnce = startsAtOnce, OverlaysRoot = true,
+            };
             CreateCommand.Make(
                 options, directory, request.Config, request.Specification, launched, launch =>
                 {

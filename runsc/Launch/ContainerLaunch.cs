@@ -17,6 +17,12 @@ internal sealed record LaunchRequest(string Bundle, int Console, int PreserveFds
 {
     /// <summary>The container's program runs as soon as it can; start is not needed.</summary>
     public bool StartsAtOnce { get; init; }
+
+    /// <summary>
+    /// Writes to the root file system stay in memory unless the options say otherwise. Engines, which call create, give each container
+    /// a root of its own and look there for what it wrote; a person's run leaves the bundle as it was.
+    /// </summary>
+    public bool OverlaysRoot { get; init; }
 }
 
 /// <summary>
@@ -100,7 +106,7 @@ internal sealed class ContainerLaunch : IDisposable
 
         HostRoots roots = Own(new HostRoots());
         ContainerDescription container = DescriptionBuilder.Build(
-            _directory.Id, _request.Bundle, _specification, _options, roots);
+            _directory.Id, _request.Bundle, _specification, _options, _options.OverlaysRoot ?? _request.OverlaysRoot, roots);
         container.Process.ExtraDescriptors = _request.PreserveFds;
 
         ConfinedChild gofer = Own(PrepareGofer(program, nullFile, log ?? errorsWrite, roots, goferEnds));
@@ -116,7 +122,7 @@ internal sealed class ContainerLaunch : IDisposable
         cgroups.Join(sentry.ProcessId);
         sentry.Release();
         MonitorProcess monitor = Own(MonitorProcess.ForContainer(
-            _specification.Linux?.Namespaces ?? [], _state.Rootfs, monitorEnd, nullFile, _request.Console));
+            _specification.Linux?.Namespaces ?? [], _state.Rootfs, _specification.Process!.Args!, monitorEnd, nullFile, _request.Console));
         monitor.Start();
         _children.Add(monitor.PidFd);
         cgroups.Join(monitor.ProcessId);

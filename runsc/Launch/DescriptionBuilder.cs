@@ -2,6 +2,7 @@ using Sandbox.Gofer.Protocol;
 using Sandbox.Runsc.CommandLine;
 using Sandbox.Runsc.Spec;
 using Sandbox.Sentry.Control;
+using Sandbox.Sentry.Filesystems.Gofer;
 
 namespace Sandbox.Runsc.Launch;
 
@@ -9,7 +10,7 @@ namespace Sandbox.Runsc.Launch;
 internal static class DescriptionBuilder
 {
     public static ContainerDescription Build(
-        string id, string bundle, Specification specification, GlobalOptions options, HostRoots roots)
+        string id, string bundle, Specification specification, GlobalOptions options, bool overlaysRoot, HostRoots roots)
     {
         LinuxSpec linux = specification.Linux ?? new LinuxSpec();
         return new ContainerDescription
@@ -18,10 +19,10 @@ internal static class DescriptionBuilder
             Process = Build(specification.Process!),
             Hostname = string.IsNullOrEmpty(specification.Hostname) ? "localhost" : specification.Hostname,
             Domainname = specification.Domainname ?? string.Empty,
-            Mounts = Mounts(bundle, specification, options, roots),
+            Mounts = Mounts(bundle, specification, overlaysRoot, roots),
             RootIsReadOnly = specification.Root!.Readonly,
-            OverlaysRoot = options.OverlaysRoot,
-            RootIsExclusive = !options.SharedFileAccess,
+            OverlaysRoot = overlaysRoot,
+            RootCaching = Caching(options.FileAccess, overlaysRoot),
             MaskedPaths = linux.MaskedPaths ?? [],
             ReadOnlyPaths = linux.ReadonlyPaths ?? [],
             Devices = Array.ConvertAll(linux.Devices ?? [], Device),
@@ -65,12 +66,20 @@ internal static class DescriptionBuilder
     public static string RootfsPath(string bundle, Specification specification) =>
         Path.GetFullPath(specification.Root!.Path!, bundle);
 
+    // Who writes through wants others to see it, and they may write there, too (docker cp).
+    private static GoferCaching Caching(string? fileAccess, bool overlaysRoot) => fileAccess switch
+    {
+        "shared" => GoferCaching.Shared,
+        "exclusive" => GoferCaching.Exclusive,
+        _ => overlaysRoot ? GoferCaching.Exclusive : GoferCaching.Leased,
+    };
+
     private static MountDescription[] Mounts(
-        string bundle, Specification specification, GlobalOptions options, HostRoots roots)
+        string bundle, Specification specification, bool overlaysRoot, HostRoots roots)
     {
         List<MountDescription> mounts = [];
         string rootfs = RootfsPath(bundle, specification);
-        bool writable = !options.OverlaysRoot && !specification.Root!.Readonly;
+        bool writable = !overlaysRoot && !specification.Root!.Readonly;
         (int root, bool isFile) = roots.Open(
             rootfs, "root.path", writable ? RootFlags.Writable | RootFlags.DeviceNodes : RootFlags.None, recursive: true);
         if (isFile)

@@ -29,7 +29,7 @@ internal sealed class Execution(
         if (HostSocket.CreatePair(SocketType.SequencedPacket).Failed(out (HostFd Monitor, HostFd Sentry) pair, out error))
             throw new Failure($"socketpair: {error}");
         using HostFd monitorEnd = pair.Monitor, sentryEnd = pair.Sentry;
-        _monitor = MonitorProcess.ForExecution(monitorEnd, nullFile, console?.Slave ?? -1);
+        _monitor = MonitorProcess.ForExecution(process.Args!, monitorEnd, nullFile, console?.Slave ?? -1);
         _monitor.Start();
         CgroupSet.Join(state.Cgroups, _monitor.ProcessId);
         Ask(sentryEnd);

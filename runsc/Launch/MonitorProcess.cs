@@ -26,7 +26,7 @@ internal sealed class MonitorProcess : IDisposable
 
     /// <summary>For a container. <paramref name="console"/> is the terminal it becomes the controlling process of, or -1.</summary>
     public static MonitorProcess ForContainer(
-        NamespaceSpec[] namespaces, string rootfs, HostFd socket, HostFd nullFile, int console)
+        NamespaceSpec[] namespaces, string rootfs, string[] arguments, HostFd socket, HostFd nullFile, int console)
     {
         CloneFlags created = CloneFlags.None;
         foreach (NamespaceSpec item in namespaces)
@@ -41,17 +41,17 @@ internal sealed class MonitorProcess : IDisposable
         monitor._script.AddWaitForRelease();
         monitor.JoinNamespaces(namespaces);
         if ((created & CloneFlags.NewMount) != 0 && rootfs != "/")
-            monitor.ShowRootfs(rootfs);
-        monitor.AddProgram(socket, nullFile, console);
+            monitor.ShowRootfs(rootfs, showsProcesses: (created & CloneFlags.NewPid) != 0);
+        monitor.AddProgram(arguments, socket, nullFile, console);
         return monitor;
     }
 
     /// <summary>For a process of exec.</summary>
-    public static MonitorProcess ForExecution(HostFd socket, HostFd nullFile, int console)
+    public static MonitorProcess ForExecution(string[] arguments, HostFd socket, HostFd nullFile, int console)
     {
         MonitorProcess monitor = new(CloneFlags.None);
         monitor._script.AddWaitForRelease();
-        monitor.AddProgram(socket, nullFile, console);
+        monitor.AddProgram(arguments, socket, nullFile, console);
         return monitor;
     }
 
@@ -107,8 +107,11 @@ internal sealed class MonitorProcess : IDisposable
         }
     }
 
-    /// <summary>Callers look at the container's files through /proc/PID/root. Nothing depends on it, so nothing fails for it.</summary>
-    private void ShowRootfs(string rootfs)
+    /// <summary>
+    /// Callers look at the container's files through /proc/PID/root, and for its processes in /proc there (podman top): they see the
+    /// monitor, under its process's arguments. Nothing depends on it, so nothing fails for it.
+    /// </summary>
+    private void ShowRootfs(string rootfs, bool showsProcesses)
     {
         const int detach = 2;
         SpawnArgument path = _script.Text(rootfs), none = _script.Text("none"), here = _script.Text(".");
@@ -118,9 +121,12 @@ internal sealed class MonitorProcess : IDisposable
         _script.AddOptional("pivot_root", Sys.pivot_root, here, here);
         _script.AddOptional("umount", Sys.umount2, here, detach);
         _script.AddOptional("chdir", Sys.chdir, _script.Text("/"));
+        if (showsProcesses)
+            _script.AddOptional("mount /proc", Sys.mount, _script.Text("proc"), _script.Text("/proc"), _script.Text("proc"), 0xF);
     }
 
-    private void AddProgram(HostFd socket, HostFd nullFile, int console)
+    /// <summary>The program itself, under the arguments of the process it stands for: so callers list it (docker top).</summary>
+    private void AddProgram(string[] arguments, HostFd socket, HostFd nullFile, int console)
     {
         const int blockMask = 0, maskBytes = 8, noNewPrivileges = 38;
         const long setControllingTerminal = 0x540E;
@@ -144,6 +150,14 @@ internal sealed class MonitorProcess : IDisposable
         _script.CloseFrom(MonitorImage.SignalFd + 1);
         _script.Add(
             "execute monitor", Sys.execveat, _script.ResultOf(program), _script.Text(string.Empty),
-            _script.Texts(["runsc-monitor"]), _script.Texts([]), (long)AtFlags.EmptyPath);
+            _script.Texts(Shorten(arguments)), _script.Texts([]), (long)AtFlags.EmptyPath);
+    }
+
+    /// <summary>Arguments may take megabytes; these are only to be read by people.</summary>
+    private static string[] Shorten(string[] arguments)
+    {
+        const int countMax = 64, lengthMax = 256;
+        string[] shortened = arguments[..Math.Min(arguments.Length, countMax)];
+        return Array.ConvertAll(shortened, static text => text.Length <= lengthMax ? text : text[..lengthMax]);
     }
 }

@@ -1,3 +1,5 @@
+using Sandbox.Sentry.Filesystems.Gofer;
+
 namespace Sandbox.Sentry.Control;
 
 /// <summary>A container to make: what of config.json concerns the virtual kernel, already checked and decoded.</summary>
@@ -15,8 +17,8 @@ internal sealed class ContainerDescription
     /// <summary>Writes below "/" stay in memory: the gofer's root gets an overlay on top.</summary>
     public bool OverlaysRoot { get; set; }
 
-    /// <summary>Nobody else changes the root file system while the container runs: its attributes may be cached.</summary>
-    public bool RootIsExclusive { get; set; } = true;
+    /// <summary>How far what the Gofer says of the root file system may be believed later.</summary>
+    public GoferCaching RootCaching { get; set; }
     public string[] MaskedPaths { get; set; } = [];
     public string[] ReadOnlyPaths { get; set; } = [];
     public DeviceDescription[] Devices { get; set; } = [];

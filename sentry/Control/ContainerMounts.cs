@@ -81,8 +81,7 @@ internal sealed class ContainerMounts
 
     private string? MakeRoot(MountDescription description)
     {
-        GoferCaching caching = _description.RootIsExclusive ? GoferCaching.Exclusive : GoferCaching.Shared;
-        if (_gofer.Mount((uint)description.GoferRoot, caching, "none").Failed(out GoferFileSystem? lower, out Errno error))
+        if (_gofer.Mount((uint)description.GoferRoot, _description.RootCaching, "none").Failed(out GoferFileSystem? lower, out Errno error))
             return $"root.path: {Describe(error)}";
         FileSystem files = _description.OverlaysRoot ? new OverlayFileSystem(lower.RootInode) : lower;
         Mount root = new(files, (MountFlags)description.Flags & MountFlags.PerMount & ~MountFlags.ReadOnly);

@@ -1,3 +1,4 @@
+using Sandbox.Sentry.Filesystems.Gofer;
 using Sandbox.Sentry.Kernel;
 
 namespace Sandbox.Sentry.Control;
@@ -66,6 +67,9 @@ internal sealed class ContainerRecord(Container container)
 
     /// <summary>The description it was made from; exec takes its defaults from here.</summary>
     public required ContainerDescription Description { get; init; }
+
+    /// <summary>The container's files.</summary>
+    public required GoferSession Gofer { get; init; }
 
     /// <summary>Processes by the numbers the control protocol uses; 0 is the container's first.</summary>
     public Dictionary<int, ProcessRecord> Processes { get; } = [];

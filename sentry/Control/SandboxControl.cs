@@ -24,7 +24,8 @@ internal sealed class SandboxControl : ISandboxControl
     {
         PidNamespace pids = new(_kernel.RootPids, UserNamespace.Root);
         GoferClient client = new(Array.ConvertAll(descriptors.GoferSockets, static fd => new HostFd(fd)));
-        FsContext? fs = ContainerMounts.Build(_kernel, container, new GoferSession(client), pids, out string? error);
+        GoferSession gofer = new(client);
+        FsContext? fs = ContainerMounts.Build(_kernel, container, gofer, pids, out string? error);
         if (fs is null)
             return error;
 
@@ -42,7 +43,7 @@ internal sealed class SandboxControl : ISandboxControl
             Container = made,
         };
         made.Namespaces = namespaces;
-        ContainerRecord record = new(made) { Description = container };
+        ContainerRecord record = new(made) { Description = container, Gofer = gofer };
         ProcessRecord? init = StartProcess(record, container.Process, descriptors.Process, out error);
         if (init is null)
             return error;
@@ -87,6 +88,7 @@ internal sealed class SandboxControl : ISandboxControl
                 return "container not running";
         }
 
+        record.Gofer.EndLease();
         ProcessRecord? started = StartProcess(record, process, descriptors, out string? error);
         if (started is null)
             return error;

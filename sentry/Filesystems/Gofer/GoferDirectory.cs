@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Sandbox.Gofer.Protocol;
 using Sandbox.Linux;
 using Sandbox.Sentry.Vfs;
@@ -13,11 +14,11 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
     private GoferListing? _listing; // Of an exclusive tree; null after every change of a name.
     private int _changes; // Counts them, so that a listing made meanwhile is not kept.
 
-    public override bool CachesMissingNames => Gofer.IsExclusive;
+    public override bool CachesMissingNames => Gofer.Caching == GoferCaching.Exclusive;
 
     public override Result<Inode> Lookup(ReadOnlySpan<byte> name)
     {
-        if (_listing is { } listing)
+        if (CurrentListing() is { } listing)
         {
             int index = listing.Find(name);
             if (index < 0)
@@ -129,18 +130,19 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
     /// <summary>For <see cref="DirectoryFile"/>.</summary>
     public Errno List(ICaller caller, List<DirectoryEntry> entries)
     {
-        if (_listing is { } known)
+        if (CurrentListing() is { } known)
         {
             AddAll(known.Entries, entries);
             return Errno.Ok;
         }
         int changes = Volatile.Read(ref _changes);
+        long asked = Stopwatch.GetTimestamp();
         List<GoferEntry> found = [];
         if (ReadAll(found) is not Errno.Ok and Errno error)
             return error;
         if (Gofer.IsExclusive && found.Count <= ListingCache.EntriesPerListingMax)
         {
-            GoferListing listing = new([.. found]);
+            GoferListing listing = new([.. found], asked);
             Volatile.Write(ref _listing, listing);
             Interlocked.MemoryBarrier(); // Either this thread sees the change, or whoever changed drops the listing.
             if (Volatile.Read(ref _changes) != changes)
@@ -175,6 +177,15 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
         Interlocked.Increment(ref _changes);
         Volatile.Write(ref _listing, null);
         MarkStale();
+    }
+
+    /// <summary>The listing, unless there is none or it is too old.</summary>
+    private GoferListing? CurrentListing()
+    {
+        if (_listing is not { } listing || !Gofer.IsOutdated(listing.AskedTicks))
+            return _listing;
+        DropListing(listing);
+        return null;
     }
 
     private Result<Inode> Ask(ReadOnlySpan<byte> name)

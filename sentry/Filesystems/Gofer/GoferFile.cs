@@ -91,6 +91,8 @@ internal sealed class GoferFile(GoferFileSystem fileSystem, in GoferAttributes a
             Gofer.ForgetLinked(this);
     }
 
+    protected override void ChangedOutside() => Descriptors.CloseIdle(this);
+
     protected override Errno Refresh()
     {
         // Others may change the owner of a shared file, which a descriptor does not tell. But if it lost its name there, too,

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Sandbox.Gofer.Protocol;
 using Sandbox.Linux;
 using Sandbox.Sentry.Sync;
@@ -8,6 +9,12 @@ namespace Sandbox.Sentry.Filesystems.Gofer;
 /// <summary>A tree (or a single file) of the host, served by a Gofer.</summary>
 internal sealed class GoferFileSystem : FileSystem
 {
+    /// <summary>
+    /// How long attributes of a shared tree count as just asked for: a call that walks to a file and then reads its attributes,
+    /// or walks down a path, asks once.
+    /// </summary>
+    private static readonly long _freshTicks = Stopwatch.Frequency / 1000;
+
     private readonly RankedLock _lock = new(LockRank.Leaf);
 
     // Files with several names, of an exclusive tree: they must be one inode, by whichever name they come. Guarded by _lock.
@@ -26,13 +33,19 @@ internal sealed class GoferFileSystem : FileSystem
 
     public override Inode RootInode => Root;
 
-    public override string MountOptions => IsExclusive ? "cache=exclusive" : "cache=shared";
+    public override string MountOptions => Caching switch
+    {
+        GoferCaching.Exclusive => "cache=exclusive",
+        GoferCaching.Leased => "cache=leased",
+        _ => "cache=shared",
+    };
 
     public GoferSession Session { get; }
 
     public GoferCaching Caching { get; }
 
-    public bool IsExclusive => Caching == GoferCaching.Exclusive;
+    /// <summary>It is the sandbox that changes the tree, if not only: files are known by what they are, not by their names.</summary>
+    public bool IsExclusive => Caching != GoferCaching.Shared;
 
     /// <summary>What the server permits here.</summary>
     public RootFlags RootFlags { get; }
@@ -64,6 +77,14 @@ internal sealed class GoferFileSystem : FileSystem
         Root.Forget();
         Session.Descriptors.CloseIdle();
     }
+
+    /// <summary>True if what was asked at a moment (Stopwatch ticks) must be asked again.</summary>
+    internal bool IsOutdated(long askedTicks) => Caching switch
+    {
+        GoferCaching.Exclusive => false,
+        GoferCaching.Leased => askedTicks < Session.LeaseStart,
+        _ => Stopwatch.GetTimestamp() - askedTicks >= _freshTicks,
+    };
 
     /// <summary>The inode of what the Gofer found at a place: a known one if the file has several names, else a new one.</summary>
     internal GoferInode Adopt(in GoferAttributes attributes, Place place)

@@ -15,12 +15,6 @@ internal sealed record Place(GoferDirectory Parent, FileName Name);
 /// </summary>
 internal abstract class GoferInode : Inode
 {
-    /// <summary>
-    /// How long attributes of a shared tree count as just asked for: a call that walks to a file and then reads its attributes,
-    /// or walks down a path, asks once.
-    /// </summary>
-    private static readonly long _freshTicks = Stopwatch.Frequency / 1000;
-
     private static readonly RankedLock[] _locks = MakeLocks();
 
     private readonly ulong _hostDevice;
@@ -77,19 +71,21 @@ internal abstract class GoferInode : Inode
 
     public override bool Revalidate()
     {
-        if (Gofer.IsExclusive || _place is not { } place || IsFresh)
+        if (_place is not { } place || !Gofer.IsOutdated(_checkedTicks))
             return true;
         if (place.Parent.EnsureHandle().Failed(out uint parent, out _)
             || Client.GetAttributes(parent, place.Name.Bytes, out GoferAttributes attributes) != Errno.Ok
             || !IsSame(attributes))
             return false;
+        if (attributes.ChangeTime != _changeTime)
+            ChangedOutside();
         Apply(attributes);
         return true;
     }
 
     public override Errno GetAttributes(ref Stat stat)
     {
-        if ((_isStale || (!Gofer.IsExclusive && !IsFresh)) && Refresh() is not Errno.Ok and Errno error)
+        if ((_isStale || Gofer.IsOutdated(_checkedTicks)) && Refresh() is not Errno.Ok and Errno error)
             return error;
         using (Lock.Enter())
         {
@@ -265,6 +261,11 @@ internal abstract class GoferInode : Inode
         Gofer.Session.Handles.Drop(TakeHandle());
     }
 
+    /// <summary>It may have been changed by others, or even be a new file with the number of a removed one.</summary>
+    protected virtual void ChangedOutside()
+    {
+    }
+
     /// <summary>Takes attributes over from the host.</summary>
     internal void Apply(in GoferAttributes attributes)
     {
@@ -328,8 +329,6 @@ internal abstract class GoferInode : Inode
 
     /// <summary>The bytes of a name from <see cref="Locate"/>, which may be none.</summary>
     protected static ReadOnlySpan<byte> NameBytes(FileName name) => name.Bytes;
-
-    private bool IsFresh => Stopwatch.GetTimestamp() - _checkedTicks < _freshTicks;
 
     private bool IsKnownAs(GoferDirectory directory, ReadOnlySpan<byte> name) =>
         _place is { } place && place.Parent == directory && place.Name.Bytes.SequenceEqual(name);

@@ -8,11 +8,16 @@ internal sealed class GoferListing
     private readonly GoferEntry[] _entries;
     private volatile bool _isFresh = true;
 
-    public GoferListing(GoferEntry[] entries)
+    /// <param name="entries">Is sorted in place.</param>
+    /// <param name="askedTicks">Of Stopwatch, before the Gofer was asked.</param>
+    public GoferListing(GoferEntry[] entries, long askedTicks)
     {
-        _entries = entries;
+        (_entries, AskedTicks) = (entries, askedTicks);
         Array.Sort(_entries, static (a, b) => a.Name.Bytes.SequenceCompareTo(b.Name.Bytes));
     }
+
+    /// <summary>When the Gofer was asked, in ticks of Stopwatch.</summary>
+    public long AskedTicks { get; }
 
     public ReadOnlySpan<GoferEntry> Entries => _entries;
 

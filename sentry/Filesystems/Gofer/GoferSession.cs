@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Sandbox.Gofer.Protocol;
 using Sandbox.Linux;
 
@@ -9,6 +10,12 @@ internal enum GoferCaching
     /// <summary>Only this sandbox changes the tree (a rootfs): everything, missing names too, is remembered for ever.</summary>
     Exclusive,
 
+    /// <summary>
+    /// As Exclusive, but the host's tools reach in now and then (a copy into a container): after a second, and after every command
+    /// from outside, names and attributes are asked for again. Missing names always are.
+    /// </summary>
+    Leased,
+
     /// <summary>Others may change it (a bind mount): names and attributes are asked for again when used.</summary>
     Shared,
 }
@@ -16,6 +23,8 @@ internal enum GoferCaching
 /// <summary>The connection to one Gofer, and what all its filesystems share: handles and idle descriptors are limited.</summary>
 internal sealed class GoferSession : IDisposable
 {
+    private long _lastCommand;
+
     public GoferSession(GoferClient client)
     {
         Client = client;
@@ -27,6 +36,12 @@ internal sealed class GoferSession : IDisposable
     public HandleCache Handles { get; }
 
     public DonatedFdCache Descriptors { get; } = new();
+
+    /// <summary>What was asked before this moment (Stopwatch ticks) is not believed any more where caching is leased.</summary>
+    public long LeaseStart => Math.Max(Stopwatch.GetTimestamp() - Stopwatch.Frequency, Volatile.Read(ref _lastCommand));
+
+    /// <summary>Somebody outside does something with the container, and may have changed its files before.</summary>
+    public void EndLease() => Volatile.Write(ref _lastCommand, Stopwatch.GetTimestamp());
 
     /// <summary>The filesystem of a root. Errors: ENOENT (no such root), EIO (the Gofer is gone).</summary>
     public Result<GoferFileSystem> Mount(uint rootIndex, GoferCaching caching, string source)

@@ -4,7 +4,8 @@ using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Filesystems.Gofer;
 
-/// <summary>A symbolic link of the host. The target of one inode never changes: who changes a link makes a new one.</summary>
+/// <summary>A symbolic link of the host. The target of one inode never changes: who changes a link makes
+/// a new one.</summary>
 internal sealed class GoferSymbolicLink(GoferFileSystem fileSystem, in GoferAttributes attributes, Place? place)
     : GoferInode(fileSystem, attributes, place)
 {
@@ -22,6 +23,8 @@ internal sealed class GoferSymbolicLink(GoferFileSystem fileSystem, in GoferAttr
     }
 
     public override Result<OpenFile> Open(VfsPath path, OpenFlags flags, ICaller caller) => Errno.ELOOP;
+
+    protected override void ChangedOutside() => _target = null;
 
     /// <summary>The target came along with the walk.</summary>
     internal void Remember(byte[] target) => _target = target;

@@ -18,7 +18,7 @@ public sealed class MonitorTests : IDisposable
         Assert.False(HostFile.OpenAt(-100, "/dev/null"u8, OpenFlags.ReadWrite | OpenFlags.CloseOnExec).Failed(out int fd, out _));
         using HostFd nullFile = new(fd);
         _sentryEnd = pair.Sentry;
-        _monitor = MonitorProcess.ForExecution(pair.Monitor, nullFile, -1);
+        _monitor = MonitorProcess.ForExecution(["true"], pair.Monitor, nullFile, -1);
         _monitor.Start();
         _monitor.Release();
         _monitor.Finish();
