@@ -31,9 +31,7 @@ internal static class PsCommand
         ContainerState state = directory.Load();
         if (format == "json")
         {
-            // Callers look these up on the host: only the monitor stands for the container there.
-            string id = ContainerLife.Status(state) == "stopped" ? string.Empty : state.Monitor.Id.ToString(CultureInfo.InvariantCulture);
-            ErrorReport.WriteTo(1, $"[{id}]\n");
+            ErrorReport.WriteTo(1, $"[{string.Join(',', HostProcesses(directory.DirectoryPath, state))}]\n");
             return 0;
         }
 
@@ -41,6 +39,18 @@ internal static class PsCommand
         ControlReply reply = client.Ask(new ControlRequest { Method = ControlMethod.Processes, Container = state.Id });
         ErrorReport.WriteTo(1, Table.Format(Rows(reply.Processes ?? [])));
         return 0;
+    }
+
+    /// <summary>
+    /// Callers look these up on the host, where monitors stand for the container's first process and for those of exec.
+    /// </summary>
+    private static List<int> HostProcesses(string directory, ContainerState state)
+    {
+        if (ContainerLife.Status(state) == "stopped")
+            return [];
+        List<int> ids = [state.Monitor.Id];
+        ids.AddRange(ContainerDirectory.Executions(directory).ConvertAll(static monitor => monitor.Id));
+        return ids;
     }
 
     private static List<string[]> Rows(List<ProcessEntry> processes)

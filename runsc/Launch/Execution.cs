@@ -33,6 +33,7 @@ internal sealed class Execution(
         _monitor.Start();
         CgroupSet.Join(state.Cgroups, _monitor.ProcessId);
         Ask(sentryEnd);
+        ContainerDirectory.RecordExecution(states.PathOf(state.Id), ProcessIdentity.Of(_monitor.ProcessId));
         _monitor.Release();
         _monitor.Finish();
     }

@@ -11,6 +11,8 @@ namespace Sandbox.Runsc.State;
 /// </summary>
 internal sealed class ContainerDirectory : IDisposable
 {
+    private const string ExecutionsFolder = "executions";
+
     private readonly HostFd _lock;
 
     public ContainerDirectory(string path, bool isNew)
@@ -63,6 +65,45 @@ internal sealed class ContainerDirectory : IDisposable
     {
         string file = Path.Combine(DirectoryPath, "config.json");
         return File.Exists(file) ? File.ReadAllBytes(file) : null;
+    }
+
+    /// <summary>
+    /// Remembers the monitor of an exec for <see cref="Executions"/>: an empty file named after it, so that no lock is needed.
+    /// </summary>
+    public static void RecordExecution(string directory, ProcessIdentity monitor)
+    {
+        string folder = Path.Combine(directory, ExecutionsFolder);
+        try
+        {
+            Directory.CreateDirectory(folder);
+            File.WriteAllBytes(Path.Combine(folder, $"{monitor.Id}.{monitor.StartTime}"), []);
+        }
+        catch (IOException)
+        {
+            // The container was deleted meanwhile, and the process with it.
+        }
+    }
+
+    /// <summary>The monitors of all execs that still run; forgets those that do not.</summary>
+    public static List<ProcessIdentity> Executions(string directory)
+    {
+        List<ProcessIdentity> alive = [];
+        string folder = Path.Combine(directory, ExecutionsFolder);
+        if (!Directory.Exists(folder))
+            return alive;
+        foreach (string file in Directory.GetFiles(folder))
+        {
+            string[] parts = Path.GetFileName(file).Split('.');
+            bool isKnown = parts.Length == 2 & int.TryParse(parts[0], out int id) & ulong.TryParse(parts[^1], out ulong startTime);
+            ProcessIdentity monitor = new(id, startTime);
+            if (isKnown && monitor.IsAlive)
+                alive.Add(monitor);
+            else
+                File.Delete(file);
+        }
+
+        alive.Sort(static (one, other) => one.Id.CompareTo(other.Id));
+        return alive;
     }
 
     /// <summary>Writes a file so that nobody ever sees half of it.</summary>
