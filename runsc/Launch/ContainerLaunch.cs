@@ -106,7 +106,7 @@ internal sealed class ContainerLaunch : IDisposable
 
         HostRoots roots = Own(new HostRoots());
         ContainerDescription container = DescriptionBuilder.Build(
-            _directory.Id, _request.Bundle, _specification, _options, _options.OverlaysRoot ?? _request.OverlaysRoot, roots);
+            _directory.Id, _request.Bundle, _specification, _options, OverlaysRoot, roots);
         container.Process.ExtraDescriptors = _request.PreserveFds;
 
         ConfinedChild gofer = Own(PrepareGofer(program, nullFile, log ?? errorsWrite, roots, goferEnds));
@@ -191,6 +191,9 @@ internal sealed class ContainerLaunch : IDisposable
 
         return ConfinedChild.Sentry(fds.Program, ["runsc-sentry", "boot"], descriptors);
     }
+
+    // What makes mount points in a read-only root must not write to it either.
+    private bool OverlaysRoot => _specification.Root!.Readonly || (_options.OverlaysRoot ?? _request.OverlaysRoot);
 
     /// <summary>A directory when it ends in a slash, with a file per container in it.</summary>
     private HostFd? OpenLog()

@@ -129,6 +129,18 @@ internal sealed class ContainerMounts
         Result<VfsPath> found = PathWalk.Resolve(_caller, Root, path, follow: true);
         if (found.Error != Errno.ENOENT)
             return found;
+        if (MakeParents(path) is not Errno.Ok and Errno failed)
+            return failed;
+        Errno last = isFile
+            ? CreateOperations.CreateNode(_caller, Root, path, (uint)FileType.Regular | 0x1A4, 0).Error
+            : CreateOperations.CreateDirectory(_caller, Root, path, 0x1ED);
+        if (last is not (Errno.Ok or Errno.EEXIST))
+            return last;
+        return PathWalk.Resolve(_caller, Root, path, follow: true);
+    }
+
+    private Errno MakeParents(byte[] path)
+    {
         for (int end = 1; end < path.Length; end++)
         {
             if (path[end] != '/')
@@ -138,12 +150,7 @@ internal sealed class ContainerMounts
                 return made;
         }
 
-        Errno last = isFile
-            ? CreateOperations.CreateNode(_caller, Root, path, (uint)FileType.Regular | 0x1A4, 0).Error
-            : CreateOperations.CreateDirectory(_caller, Root, path, 0x1ED);
-        if (last is not (Errno.Ok or Errno.EEXIST))
-            return last;
-        return PathWalk.Resolve(_caller, Root, path, follow: true);
+        return Errno.Ok;
     }
 
     // The default devices of the OCI runtime specification, and those of config.json; a read-only rootfs keeps what it has.
@@ -160,7 +167,9 @@ internal sealed class ContainerMounts
         {
             byte[] path = Encoding.UTF8.GetBytes(device.Path);
             ulong number = DeviceNumber.Make(device.Major, device.Minor);
-            if (CreateOperations.CreateNode(_caller, Root, path, device.Mode, number).Failed(out VfsPath node, out error))
+            error = MakeParents(path);
+            if (error is not (Errno.Ok or Errno.EROFS)
+                || CreateOperations.CreateNode(_caller, Root, path, device.Mode, number).Failed(out VfsPath node, out error))
             {
                 if (error is Errno.EEXIST or Errno.EROFS)
                     continue;
