@@ -11,9 +11,10 @@ public interface IPlatform : IDisposable
     /// <summary>
     /// A fresh, empty guest address space with one guest thread, stopped with its full state
     /// (<see cref="IGuestThread.HasFullState"/>) so that the loader can map an image into it.
-    /// It runs nothing until <see cref="IGuestThread.Start"/>. Errors: EAGAIN, ENOMEM.
+    /// It runs nothing until <see cref="IGuestThread.Start"/>. The host charges it to <paramref name="cgroup"/> if there is one.
+    /// Errors: EAGAIN, ENOMEM.
     /// </summary>
-    Result<IGuestThread> CreateAddressSpace();
+    Result<IGuestThread> CreateAddressSpace(HostCgroup? cgroup = null);
 }
 
 /// <summary>

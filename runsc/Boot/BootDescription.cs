@@ -46,6 +46,9 @@ internal sealed class BootDescription
     public int[] ExtraFds { get; set; } = [];
     public int[] GoferFds { get; set; } = [];
 
+    /// <summary>Files of the container's cgroups: those that its description names.</summary>
+    public int[] CgroupFds { get; set; } = [];
+
     /// <summary>The sandbox's log, or -1.</summary>
     public int LogFd { get; set; } = -1;
 

@@ -10,8 +10,7 @@ internal static class HostFactsReader
     private const ulong HardwareCapabilities = 16, HardwareCapabilities2 = 26, MinimumSignalStack = 51;
 
     /// <param name="cpuInfo">A descriptor of the host's /proc/cpuinfo, or -1.</param>
-    /// <param name="memoryLimitBytes">The container's limit, or 0.</param>
-    public static HostFacts Read(int cpuInfo, long memoryLimitBytes)
+    public static HostFacts Read(int cpuInfo)
     {
         Dictionary<ulong, ulong> vector = ReadAuxiliaryVector();
         long memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
@@ -19,7 +18,7 @@ internal static class HostFactsReader
         return new HostFacts
         {
             CpuCount = Environment.ProcessorCount,
-            MemoryBytes = memoryLimitBytes > 0 ? Math.Min(memoryLimitBytes, memory) : memory,
+            MemoryBytes = memory,
             CpuInfo = cpuInfo >= 0 ? ReadAll(cpuInfo) : [],
             HardwareCapabilities = vector.GetValueOrDefault(HardwareCapabilities),
             HardwareCapabilities2 = vector.GetValueOrDefault(HardwareCapabilities2),

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Sandbox.Linux;
+using Sandbox.Platform;
 using Sandbox.Platform.Filters;
 using Sandbox.Platform.Notify;
 using Sandbox.Runsc.Launch;
@@ -46,9 +47,10 @@ internal static class SentryMain
             .Failed(out int proc, out Errno unseen))
             return $"/proc of the sandbox: {ErrnoText.Of(unseen)}";
         HostSelfFds.Use(proc);
-        SandboxControl control = new(MakeKernel(boot, log, proc));
+        HostCgroup? cgroup = boot.CgroupFds.Length > 0 ? new HostCgroup(boot.Container.CgroupFiles, boot.CgroupFds) : null;
+        SandboxControl control = new(MakeKernel(boot, log, proc, cgroup));
         ProcessDescriptors descriptors = new(boot.StandardFds, boot.ConsoleFd, boot.ExtraFds);
-        if (control.Create(boot.Container, new ContainerDescriptors(descriptors, boot.GoferFds)) is { } error)
+        if (control.Create(boot.Container, new ContainerDescriptors(descriptors, boot.GoferFds, cgroup)) is { } error)
             return error;
         ControlServer server = new(new HostFd(boot.ControlFd), control);
         using ManualResetEventSlim ended = new();
@@ -71,13 +73,13 @@ internal static class SentryMain
         return null;
     }
 
-    private static Kernel MakeKernel(BootDescription boot, KernelLog log, int proc)
+    private static Kernel MakeKernel(BootDescription boot, KernelLog log, int proc, HostCgroup? cgroup)
     {
         NotifyPlatform platform = new(new NotifyPlatformOptions
         {
-            ProcDirectory = proc, DirectMemory = boot.DirectMemory, Log = log.Warning,
+            ProcDirectory = proc, DirectMemory = boot.DirectMemory, Log = log.Warning, Cgroup = cgroup,
         });
-        HostFacts facts = HostFactsReader.Read(boot.CpuInfoFd, boot.Container.MemoryLimitBytes);
+        HostFacts facts = HostFactsReader.Read(boot.CpuInfoFd);
         HostFile.Close(boot.CpuInfoFd);
         ISyscallTable table = new LinuxX64();
         if (boot.Strace)

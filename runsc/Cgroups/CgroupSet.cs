@@ -1,36 +1,69 @@
 using System.Globalization;
 using System.Text;
 using Sandbox.Linux;
+using Sandbox.Platform;
 using Sandbox.Runsc.CommandLine;
 using Sandbox.Runsc.Spec;
+using Sandbox.Runsc.State;
 
 namespace Sandbox.Runsc.Cgroups;
 
-/// <summary>The cgroups of one container: a directory in each hierarchy of the host, v1, v2 or both (cgroups(7)).</summary>
+/// <summary>
+/// The cgroups of one container: a directory in each hierarchy of the host, v1, v2 or both (cgroups(7)). What guests use is charged
+/// there. The Sentry and the Gofer are charged to a group beside it wherever a limit would hit them instead of a guest: memory, pids
+/// and the whole of version 2.
+/// </summary>
 internal sealed class CgroupSet
 {
-    private readonly List<(CgroupHierarchy Hierarchy, string Directory)> _members = [];
+    private const string AsideSuffix = ".runsc";
+    private readonly List<Member> _members = [];
 
     private CgroupSet()
     {
     }
 
-    /// <summary>The directories, for <see cref="Remove"/> by a later command.</summary>
+    /// <summary>The directories, for <see cref="Remove(ContainerState)"/> and <see cref="Join(string[], int)"/> by a later command.</summary>
     public string[] Directories => [.. _members.ConvertAll(static member => member.Directory)];
 
-    /// <summary>The cgroups a configuration asks for; none without linux.cgroupsPath.</summary>
-    public static CgroupSet For(LinuxSpec? linux, GlobalOptions options)
+    /// <summary>Those of the sandbox's own processes, where they are not the container's.</summary>
+    public string[] AsideDirectories
+    {
+        get
+        {
+            List<string> found = [];
+            foreach (Member member in _members)
+            {
+                if (member.Aside is { } aside)
+                    found.Add(aside);
+            }
+
+            return [.. found];
+        }
+    }
+
+    /// <summary>The cgroups a configuration asks for; none without linux.cgroupsPath or a limit that needs one.</summary>
+    public static CgroupSet For(string id, LinuxSpec? linux, GlobalOptions options)
     {
         CgroupSet set = new();
-        if (options.IgnoreCgroups || string.IsNullOrEmpty(linux?.CgroupsPath) || HostSyscall.Call(Sys.geteuid) != 0)
+        if (options.IgnoreCgroups || HostSyscall.Call(Sys.geteuid) != 0)
             return set;
-        string path = linux.CgroupsPath;
+        string path = linux?.CgroupsPath ?? string.Empty;
+        if (path.Length == 0 && NeedsGroup(linux?.Resources))
+            path = "/" + id;
         if (path.Split(':') is [string slice, string prefix, string name])
-            path = $"/{slice}/{prefix}-{name}.scope";
+            path = SystemdPath(slice, prefix, name);
         if (path.Split('/').AsSpan().Contains(".."))
             throw new Failure($"config.json: linux.cgroupsPath: \"{path}\" must not contain \"..\"");
+        path = path.Trim('/');
+        if (path.Length == 0)
+            return set;
         foreach (CgroupHierarchy hierarchy in CgroupHierarchy.FindAll())
-            set._members.Add((hierarchy, hierarchy.MountPoint + "/" + path.Trim('/')));
+        {
+            string directory = $"{hierarchy.MountPoint}/{path}";
+            bool isApart = hierarchy.IsUnified || hierarchy.Has("memory") || hierarchy.Has("pids");
+            set._members.Add(new Member(hierarchy, directory, isApart ? directory + AsideSuffix : null));
+        }
+
         return set;
     }
 
@@ -39,32 +72,40 @@ internal sealed class CgroupSet
     {
         for (int index = _members.Count - 1; index >= 0; index--)
         {
-            (CgroupHierarchy hierarchy, string directory) = _members[index];
-            if (!hierarchy.MakeDirectory(directory))
+            Member member = _members[index];
+            if (!member.Hierarchy.MakeDirectory(member.Directory))
                 _members.RemoveAt(index);
+            else if (member.Aside is not null && !member.Hierarchy.MakeDirectory(member.Aside))
+                _members[index] = member with { Aside = null };
         }
 
         Apply(resources);
     }
 
-    /// <summary>Sets limits on existing cgroups of the same directories.</summary>
-    public static void Update(string[] directories, ResourcesSpec resources)
+    /// <summary>Sets limits on existing cgroups of a container.</summary>
+    public static void Update(ContainerState state, ResourcesSpec resources)
     {
         CgroupSet set = new();
         foreach (CgroupHierarchy hierarchy in CgroupHierarchy.FindAll())
         {
-            foreach (string directory in directories)
+            foreach (string directory in state.Cgroups)
             {
-                if (directory.StartsWith(hierarchy.MountPoint + "/", StringComparison.Ordinal))
-                    set._members.Add((hierarchy, directory));
+                if (!directory.StartsWith(hierarchy.MountPoint + "/", StringComparison.Ordinal))
+                    continue;
+                string aside = directory + AsideSuffix;
+                set._members.Add(new Member(hierarchy, directory, Array.IndexOf(state.AsideCgroups, aside) >= 0 ? aside : null));
             }
         }
 
         set.Apply(resources);
     }
 
-    /// <summary>Moves a process there.</summary>
+    /// <summary>Moves a process of the container's there.</summary>
     public void Join(int processId) => Join(Directories, processId);
+
+    /// <summary>Moves a process of the sandbox's own, where the container's limits do not hit it.</summary>
+    public void JoinAside(int processId) =>
+        Join([.. _members.ConvertAll(static member => member.Aside ?? member.Directory)], processId);
 
     /// <summary>Moves a process to existing cgroups.</summary>
     public static void Join(string[] directories, int processId)
@@ -73,19 +114,63 @@ internal sealed class CgroupSet
             CgroupFile.TryWrite($"{directory}/cgroup.procs", processId.ToString(CultureInfo.InvariantCulture));
     }
 
-    /// <summary>Removes directories once their processes are gone; thaws first, for frozen ones cannot die.</summary>
-    public static void Remove(string[] directories)
+    /// <summary>
+    /// What the Sentry needs of them (<see cref="HostCgroupFile"/>): to put stubs in, and to see what they use. The caller's to dispose.
+    /// </summary>
+    /// <param name="isMember">The container joins a Sentry that is elsewhere: in none of its cgroups.</param>
+    public List<(string Name, HostFd File)> OpenFiles(bool isMember)
+    {
+        List<(string, HostFd)> files = [];
+        foreach (Member member in _members)
+        {
+            if (isMember || member.Aside is not null)
+                Add(HostCgroupFile.Procs, "cgroup.procs", OpenFlags.WriteOnly);
+            bool isUnified = member.Hierarchy.IsUnified;
+            if (isUnified || member.Hierarchy.Has("memory"))
+            {
+                Add(HostCgroupFile.MemoryUsage, isUnified ? "memory.current" : "memory.usage_in_bytes", OpenFlags.ReadOnly);
+                Add(HostCgroupFile.MemoryLimit, isUnified ? "memory.max" : "memory.limit_in_bytes", OpenFlags.ReadWrite);
+                Add(HostCgroupFile.MemoryStat, "memory.stat", OpenFlags.ReadOnly);
+                Add(HostCgroupFile.MemoryEvents, isUnified ? "memory.events" : "memory.oom_control", OpenFlags.ReadOnly);
+            }
+
+            if (isUnified || member.Hierarchy.Has("cpu"))
+                Add(HostCgroupFile.CpuStat, "cpu.stat", OpenFlags.ReadOnly);
+
+            void Add(string name, string file, OpenFlags access)
+            {
+                if (!HostFile.OpenAt(-100, Encoding.UTF8.GetBytes($"{member.Directory}/{file}"), access | OpenFlags.CloseOnExec)
+                    .Failed(out int fd, out _))
+                {
+                    files.Add((name, new HostFd(fd)));
+                }
+            }
+        }
+
+        return files;
+    }
+
+    /// <summary>Removes the directories of a container once its processes are gone.</summary>
+    public static void Remove(ContainerState state)
+    {
+        Remove(state.Cgroups);
+        Remove(state.AsideCgroups);
+    }
+
+    /// <summary>Thaws first, for frozen processes cannot die.</summary>
+    private static void Remove(string[] directories)
     {
         const int attempts = 100, pauseMilliseconds = 10;
         foreach (string directory in directories)
         {
-            CgroupFile.TryWrite($"{directory}/freezer.state", "THAWED");
             byte[] path = Encoding.UTF8.GetBytes(directory + '\0');
             for (int attempt = 0; attempt < attempts; attempt++)
             {
                 // EBUSY for the moment between a process's end and its leaving the group.
                 if (HostDirectory.Unlink(-100, path, AtFlags.RemoveDirectory) != Errno.EBUSY)
                     break;
+                if (attempt == 0)
+                    CgroupFile.TryWrite($"{directory}/freezer.state", "THAWED");
                 Thread.Sleep(pauseMilliseconds);
             }
         }
@@ -95,12 +180,42 @@ internal sealed class CgroupSet
     {
         if (resources is null)
             return;
-        foreach ((CgroupHierarchy hierarchy, string directory) in _members)
+        foreach (Member member in _members)
         {
-            if (hierarchy.IsUnified)
-                UnifiedLimits.Apply(directory, resources);
-            else
-                LegacyLimits.Apply(hierarchy, directory, resources);
+            if (!member.Hierarchy.IsUnified)
+            {
+                LegacyLimits.Apply(member.Hierarchy, member.Directory, resources);
+                continue;
+            }
+
+            UnifiedLimits.Apply(member.Directory, resources);
+            // What guests make the Sentry do costs CPU time too: as much as they may use themselves, and no more.
+            if (member.Aside is not null && resources.Cpu is { } cpu)
+                UnifiedLimits.ApplyCpu(member.Aside, cpu);
         }
     }
+
+    private static bool NeedsGroup(ResourcesSpec? resources) =>
+        resources is { Memory.Limit: not (null or 0) } or { Cpu.Quota: not (null or 0) } or { Cpu.Cpus.Length: > 0 };
+
+    // a-b.slice is inside a.slice (systemd.slice(5)); an empty slice is the system's.
+    private static string SystemdPath(string slice, string prefix, string name)
+    {
+        if (slice.Length == 0)
+            slice = "system.slice";
+        string path = string.Empty, sofar = string.Empty;
+        string stem = slice.EndsWith(".slice", StringComparison.Ordinal) ? slice[..^6] : slice;
+        foreach (string part in stem.Split('-', StringSplitOptions.RemoveEmptyEntries))
+        {
+            sofar = sofar.Length == 0 ? part : $"{sofar}-{part}";
+            path += $"/{sofar}.slice";
+        }
+
+        return $"{path}/{(prefix.Length == 0 ? name : $"{prefix}-{name}")}.scope";
+    }
+
+    /// <param name="Hierarchy">Where it is.</param>
+    /// <param name="Directory">The container's group.</param>
+    /// <param name="Aside">The group of the sandbox's own processes, or null if they are in the container's.</param>
+    private sealed record Member(CgroupHierarchy Hierarchy, string Directory, string? Aside);
 }

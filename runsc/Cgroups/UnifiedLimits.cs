@@ -21,27 +21,30 @@ internal static class UnifiedLimits
         }
 
         if (resources.Cpu is { } cpu)
-        {
-            if (cpu.Shares is > 1 and { } shares)
-                CgroupFile.Write($"{directory}/cpu.weight", (long)(1 + ((Math.Min(shares, 262_144) - 2) * 9999 / 262_142)));
-            if (cpu.Quota is not (null or 0) || cpu.Period is > 0)
-            {
-                string quota = cpu.Quota is > 0 and { } limit ? limit.ToString(CultureInfo.InvariantCulture) : "max";
-                string period = (cpu.Period ?? DefaultPeriod).ToString(CultureInfo.InvariantCulture);
-                CgroupFile.Write($"{directory}/cpu.max", $"{quota} {period}");
-            }
-
-            if (!string.IsNullOrEmpty(cpu.Cpus))
-                CgroupFile.Write($"{directory}/cpuset.cpus", cpu.Cpus);
-            if (!string.IsNullOrEmpty(cpu.Mems))
-                CgroupFile.Write($"{directory}/cpuset.mems", cpu.Mems);
-        }
-
+            ApplyCpu(directory, cpu);
         foreach ((string file, string value) in resources.Unified ?? [])
         {
             if (!file.Contains('/', StringComparison.Ordinal))
                 CgroupFile.Write($"{directory}/{file}", value);
         }
+    }
+
+    /// <summary>Weight, quota and the CPUs to run on.</summary>
+    public static void ApplyCpu(string directory, CpuSpec cpu)
+    {
+        if (cpu.Shares is > 1 and { } shares)
+            CgroupFile.Write($"{directory}/cpu.weight", (long)(1 + ((Math.Min(shares, 262_144) - 2) * 9999 / 262_142)));
+        if (cpu.Quota is not (null or 0) || cpu.Period is > 0)
+        {
+            string quota = cpu.Quota is > 0 and { } limit ? limit.ToString(CultureInfo.InvariantCulture) : "max";
+            string period = (cpu.Period ?? DefaultPeriod).ToString(CultureInfo.InvariantCulture);
+            CgroupFile.Write($"{directory}/cpu.max", $"{quota} {period}");
+        }
+
+        if (!string.IsNullOrEmpty(cpu.Cpus))
+            CgroupFile.Write($"{directory}/cpuset.cpus", cpu.Cpus);
+        if (!string.IsNullOrEmpty(cpu.Mems))
+            CgroupFile.Write($"{directory}/cpuset.mems", cpu.Mems);
     }
 
     private static string OrMax(long value) => value < 0 ? "max" : value.ToString(CultureInfo.InvariantCulture);

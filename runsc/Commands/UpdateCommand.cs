@@ -45,7 +45,7 @@ internal static class UpdateCommand
         ContainerState state = directory.Load();
         if (ContainerLife.Status(state) == "stopped")
             throw new Failure("container not running");
-        CgroupSet.Update(state.Cgroups, resources);
+        CgroupSet.Update(state, resources);
         return 0;
     }
 

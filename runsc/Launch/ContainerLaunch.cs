@@ -63,8 +63,8 @@ internal sealed class ContainerLaunch : IDisposable
     /// <summary>Makes it; afterwards the state is saved as created, or running.</summary>
     public void Run()
     {
-        CgroupSet cgroups = CgroupSet.For(_specification.Linux, _options);
-        _state.Cgroups = cgroups.Directories;
+        CgroupSet cgroups = CgroupSet.For(_directory.Id, _specification.Linux, _options);
+        (_state.Cgroups, _state.AsideCgroups) = (cgroups.Directories, cgroups.AsideDirectories);
         _directory.Save(_state);
         try
         {
@@ -79,7 +79,7 @@ internal sealed class ContainerLaunch : IDisposable
         catch
         {
             KillChildren();
-            CgroupSet.Remove(_state.Cgroups);
+            CgroupSet.Remove(_state);
             throw;
         }
     }
@@ -109,17 +109,18 @@ internal sealed class ContainerLaunch : IDisposable
             _directory.Id, _request.Bundle, _specification, _options, OverlaysRoot, roots);
         container.Process.ExtraDescriptors = _request.PreserveFds;
 
+        HostFd[] cgroupFiles = OpenCgroupFiles(cgroups, container, isMember: false);
         ConfinedChild gofer = Own(PrepareGofer(program, nullFile, log ?? errorsWrite, roots, goferEnds));
         gofer.Start();
         _children.Add(gofer.PidFd);
         HostFd listener = Own(ControlClient.Listen(_directory.DirectoryPath));
         ConfinedChild sentry = Own(PrepareSentry(
-            container, new SentryFds(program, nullFile, errorsWrite, statusWrite, sentryEnd, listener, log, clientEnds)));
+            container, new SentryFds(program, nullFile, errorsWrite, statusWrite, sentryEnd, listener, log, clientEnds, cgroupFiles)));
         sentry.Start();
         _children.Add(sentry.PidFd);
-        cgroups.Join(gofer.ProcessId);
+        cgroups.JoinAside(gofer.ProcessId);
         gofer.Release();
-        cgroups.Join(sentry.ProcessId);
+        cgroups.JoinAside(sentry.ProcessId);
         sentry.Release();
         MonitorProcess monitor = Own(MonitorProcess.ForContainer(
             _specification.Linux?.Namespaces ?? [], _state.Rootfs, _specification.Process!.Args!, monitorEnd, nullFile, _request.Console));
@@ -139,6 +140,14 @@ internal sealed class ContainerLaunch : IDisposable
         foreach (HostFd mine in (ReadOnlySpan<HostFd>)[errorsWrite, statusWrite, monitorEnd, sentryEnd, .. goferEnds, .. clientEnds])
             mine.Dispose();
         BootStatus.Await(statusRead, errorsRead);
+    }
+
+    /// <summary>The files of its cgroups that the Sentry gets, described in <paramref name="container"/>.</summary>
+    private HostFd[] OpenCgroupFiles(CgroupSet cgroups, ContainerDescription container, bool isMember)
+    {
+        List<(string Name, HostFd File)> files = cgroups.OpenFiles(isMember);
+        container.CgroupFiles = [.. files.ConvertAll(static file => file.Name)];
+        return [.. files.ConvertAll(file => Own(file.File))];
     }
 
     private static ConfinedChild PrepareGofer(
@@ -175,6 +184,7 @@ internal sealed class ContainerLaunch : IDisposable
             CpuInfoFd = descriptors.Add(Own(OpenFile("/proc/cpuinfo", OpenFlags.ReadOnly)).Number),
             LogFd = fds.Log is null ? -1 : descriptors.Add(fds.Log.Number),
             GoferFds = descriptors.Add(Array.ConvertAll(fds.Gofer, static socket => socket.Number)),
+            CgroupFds = descriptors.Add(Array.ConvertAll(fds.Cgroup, static file => file.Number)),
         };
         if (_request.Console >= 0)
             boot.ConsoleFd = descriptors.Add(_request.Console);
@@ -248,5 +258,6 @@ internal sealed class ContainerLaunch : IDisposable
     }
 
     private sealed record SentryFds(
-        HostFd Program, HostFd Null, HostFd Errors, HostFd Status, HostFd Monitor, HostFd Listener, HostFd? Log, HostFd[] Gofer);
+        HostFd Program, HostFd Null, HostFd Errors, HostFd Status, HostFd Monitor, HostFd Listener, HostFd? Log, HostFd[] Gofer,
+        HostFd[] Cgroup);
 }

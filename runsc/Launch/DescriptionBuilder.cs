@@ -27,10 +27,21 @@ internal static class DescriptionBuilder
             ReadOnlyPaths = linux.ReadonlyPaths ?? [],
             Devices = Array.ConvertAll(linux.Devices ?? [], Device),
             Sysctl = linux.Sysctl ?? [],
-            MemoryLimitBytes = Math.Max(0, linux.Resources?.Memory?.Limit ?? 0),
-            TasksMax = Math.Max(0, linux.Resources?.Pids?.Limit ?? 0),
+            Limits = Limits(linux.Resources),
         };
     }
+
+    /// <summary>What of the limits the Sentry enforces or shows.</summary>
+    public static LimitsDescription Limits(ResourcesSpec? resources) => new()
+    {
+        Tasks = resources?.Pids?.Limit,
+        Memory = resources?.Memory?.Limit,
+        MemoryAndSwap = resources?.Memory?.Swap,
+        CpuQuota = resources?.Cpu?.Quota,
+        CpuPeriod = (long?)resources?.Cpu?.Period,
+        CpuShares = (long?)resources?.Cpu?.Shares,
+        Processors = string.IsNullOrEmpty(resources?.Cpu?.Cpus) ? null : CpuList.Parse(resources.Cpu.Cpus, "linux.resources.cpu.cpus"),
+    };
 
     public static ProcessDescription Build(ProcessSpec process)
     {

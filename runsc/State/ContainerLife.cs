@@ -33,7 +33,7 @@ internal static class ContainerLife
         if (directory.TryLoad() is { } state)
         {
             EndProcesses(state);
-            CgroupSet.Remove(state.Cgroups);
+            CgroupSet.Remove(state);
             RunPoststopHooks(directory, state);
         }
 

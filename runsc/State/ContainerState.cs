@@ -40,6 +40,9 @@ internal sealed class ContainerState
 
     /// <summary>Directories of the cgroups that were made for it.</summary>
     public string[] Cgroups { get; set; } = [];
+
+    /// <summary>Directories of the cgroups that were made for the sandbox's own processes.</summary>
+    public string[] AsideCgroups { get; set; } = [];
 }
 
 /// <summary>The generated reader and writer of state.json.</summary>

@@ -27,11 +27,10 @@ internal sealed class ContainerDescription
     /// <summary>True if the container shares the pod's pid namespace.</summary>
     public bool SharesPidNamespace { get; set; }
 
-    /// <summary>Bytes of memory the container may use, 0 for no limit.</summary>
-    public long MemoryLimitBytes { get; set; }
+    public LimitsDescription Limits { get; set; } = new();
 
-    /// <summary>Tasks the container may have, 0 for no limit.</summary>
-    public long TasksMax { get; set; }
+    /// <summary>What the files of its cgroups are that come along (<see cref="Platform.HostCgroupFile"/>), in their order.</summary>
+    public string[] CgroupFiles { get; set; } = [];
 }
 
 /// <summary>One mount(2) to make.</summary>

@@ -17,7 +17,7 @@ internal sealed class ControlRequest
     /// <summary>For exec. Descriptors: monitor, then console, or standard input, output, error; then the extra ones.</summary>
     public ProcessDescription? Execute { get; set; }
 
-    /// <summary>For create in a pod. Descriptors: monitor, console or the standard three, the extra ones, the Gofer's sockets.</summary>
+    /// <summary>For create in a pod. Descriptors: monitor, console or the standard three, the extra ones, the Gofer's sockets, the cgroups' files.</summary>
     public ContainerDescription? Create { get; set; }
 }
 

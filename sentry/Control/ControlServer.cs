@@ -1,4 +1,5 @@
 using Sandbox.Linux;
+using Sandbox.Platform;
 
 namespace Sandbox.Sentry.Control;
 
@@ -133,9 +134,11 @@ internal sealed class ControlServer(HostFd listener, ISandboxControl control)
     {
         if (request.Create is not { } container || TakeDescriptors(container.Process, fds) is not { } taken)
             return new ControlReply { Error = "create: the request's descriptors do not fit" };
-        int[] gofer = [.. fds];
+        int gofers = Math.Max(0, fds.Count - container.CgroupFiles.Length);
+        int[] gofer = [.. fds.GetRange(0, gofers)], files = [.. fds.GetRange(gofers, fds.Count - gofers)];
         fds.Clear();
-        string? error = control.Create(container, new ContainerDescriptors(taken.Descriptors, gofer));
+        HostCgroup? cgroup = files.Length > 0 ? new HostCgroup(container.CgroupFiles, files) : null;
+        string? error = control.Create(container, new ContainerDescriptors(taken.Descriptors, gofer, cgroup));
         if (error is null)
             error = MonitorLink.Attach(control, container.Id, 0, container.Process.HasTerminal, taken.Monitor);
         else

@@ -1,3 +1,5 @@
+using Sandbox.Platform;
+
 namespace Sandbox.Sentry.Control;
 
 /// <summary>
@@ -51,7 +53,8 @@ internal interface ISandboxControl
 /// <summary>Host descriptors that come with a new container.</summary>
 /// <param name="Process">Its first process's.</param>
 /// <param name="GoferSockets">The container's Gofer; each socket can carry one request at a time.</param>
-internal sealed record ContainerDescriptors(ProcessDescriptors Process, int[] GoferSockets);
+/// <param name="Cgroup">Where the host charges what its guests use, or null.</param>
+internal sealed record ContainerDescriptors(ProcessDescriptors Process, int[] GoferSockets, HostCgroup? Cgroup = null);
 
 /// <summary>Host descriptors that come with a new process. Whoever takes them closes them.</summary>
 /// <param name="Standard">Standard input, output and error; empty with a console.</param>

@@ -32,7 +32,8 @@ internal sealed class SandboxControl : ISandboxControl
         Container made = new(container.Id)
         {
             Fs = fs,
-            MaxTasks = container.TasksMax > 0 ? container.TasksMax : long.MaxValue,
+            Cgroup = descriptors.Cgroup,
+            Limits = container.Limits.ToKernel(ContainerLimits.None),
         };
         NamespaceSet namespaces = new()
         {

@@ -103,7 +103,7 @@ internal sealed record HostFacts
 {
     public int CpuCount { get; init; } = Environment.ProcessorCount;
 
-    /// <summary>Bytes of memory the sandbox may think it has (cgroup limit or the host's).</summary>
+    /// <summary>Bytes of memory the host has; a container may have a lower limit.</summary>
     public long MemoryBytes { get; init; }
 
     /// <summary>The text of the host's /proc/cpuinfo.</summary>

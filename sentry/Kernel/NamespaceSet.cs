@@ -50,27 +50,3 @@ internal sealed class NetworkNamespace(Security.UserNamespace owner)
     /// <summary>The network stack, made at first use by Sockets.</summary>
     public object? Stack;
 }
-
-/// <summary>One container of the sandbox (a pod has several).</summary>
-internal sealed class Container(string id)
-{
-    public string Id { get; } = id;
-
-    /// <summary>Its first process. Set before it starts. Guarded by Tree.</summary>
-    public ThreadGroup? Init { get; set; }
-
-    /// <summary>Threads alive in it. Guarded by Tree.</summary>
-    public int TaskCount { get; set; }
-
-    /// <summary>The most threads it may have (linux.resources.pids.limit); clone(2) gives EAGAIN beyond.</summary>
-    public long MaxTasks { get; init; } = long.MaxValue;
-
-    /// <summary>None of its tasks runs guest code (<see cref="ContainerPause"/>). Guarded by Tree.</summary>
-    public bool IsPaused { get; set; }
-
-    /// <summary>Its root, working directory and mounts, which exec'd processes start from.</summary>
-    public FsContext? Fs { get; set; }
-
-    /// <summary>The namespaces exec'd processes join.</summary>
-    public NamespaceSet? Namespaces { get; set; }
-}

@@ -131,7 +131,7 @@ internal static class TaskClone
     private static Errno CheckLimits(Task task)
     {
         Container container = task.Namespaces.Container;
-        if (task.Kernel.TaskCount >= task.Kernel.MaxTasks || container.TaskCount >= container.MaxTasks
+        if (task.Kernel.TaskCount >= task.Kernel.MaxTasks || container.TaskCount >= container.Limits.Tasks
             || ExceedsUserLimit(task))
             return Errno.EAGAIN;
         // A process that is being killed makes no more children: a fork bomb ends here.

@@ -24,7 +24,7 @@ internal static class Exec
             if (CredentialsFor(task.Credentials, executable.File).Failed(out ExecCredentials credentials, out error))
                 return error;
             Result<LoadedImage> loading = ImageLoader.Load(
-                task.Kernel, executable, strings, credentials.Credentials, credentials.IsSecure, task.Group.Limits);
+                task.Namespaces.Container, task.Kernel, executable, strings, credentials.Credentials, credentials.IsSecure, task.Group.Limits);
             if (loading.Failed(out LoadedImage? image, out error))
                 return error;
             if (EndSiblings(task) is not Errno.Ok and Errno dying)

@@ -22,13 +22,13 @@ internal static class ImageLoader
     /// Loads the program. Errors leave nothing behind: ENOEXEC, ENOENT (no interpreter), EACCES, E2BIG, ENOMEM.
     /// </summary>
     public static Result<LoadedImage> Load(
-        Kernel.Kernel kernel, Executable executable, ExecStrings strings, Credentials credentials, bool isSecure, ResourceLimits limits)
+        Container container, Kernel.Kernel kernel, Executable executable, ExecStrings strings, Credentials credentials, bool isSecure, ResourceLimits limits)
     {
         // execve(2): a quarter of the stack limit, but never less than 128 KiB and never more than 6 MiB.
         long limit = (long)Math.Clamp(limits[Resource.Stack].Soft / 4, 128 * 1024, 6 << 20);
         if (strings.TotalBytes > limit)
             return Errno.E2BIG;
-        if (kernel.Platform.CreateAddressSpace().Failed(out IGuestThread? thread, out Errno error))
+        if (kernel.Platform.CreateAddressSpace(container.Cgroup).Failed(out IGuestThread? thread, out Errno error))
             return error;
 
         Result<LoadedImage> loaded = LoadInto(kernel, thread, executable, strings, credentials, isSecure, limits);

@@ -53,7 +53,8 @@ internal static class ProcessStarter
                 return error;
             request = request with { Credentials = executed.Credentials };
             Result<LoadedImage> loading =
-                ImageLoader.Load(kernel, executable, strings, executed.Credentials, executed.IsSecure, request.Limits);
+                ImageLoader.Load(
+                    request.Container, kernel, executable, strings, executed.Credentials, executed.IsSecure, request.Limits);
             if (loading.Failed(out LoadedImage? image, out error))
                 return error;
             Result<ThreadGroup> added = Add(kernel, request, image);

@@ -15,6 +15,9 @@ public sealed class NotifyPlatformOptions
     /// <summary>Stubs kept ready for the next image.</summary>
     public int ReadyStubs { get; init; } = 2;
 
+    /// <summary>Where the zygote and the stubs kept ready are charged; null: where the caller is.</summary>
+    public HostCgroup? Cgroup { get; init; }
+
     /// <summary>Gets lines about violations and internal errors. Called from any thread.</summary>
     public Action<string>? Log { get; init; }
 }
@@ -39,7 +42,7 @@ public sealed class NotifyPlatform : IPlatform
         int procDirectory = options.ProcDirectory >= 0 ? options.ProcDirectory : _proc.Number;
         Proc = new ProcFiles(procDirectory);
         _watcher = new ExitWatcher(this);
-        Zygote = new Zygote(this, GuestFilter.Build(options.DirectMemory), options.ReadyStubs);
+        Zygote = new Zygote(this, GuestFilter.Build(options.DirectMemory), options.ReadyStubs, options.Cgroup);
     }
 
     public string Name => "notify";
@@ -63,7 +66,14 @@ public sealed class NotifyPlatform : IPlatform
     /// <summary>Stubs that live, host threads that receive: for tests and statistics.</summary>
     internal (int Stubs, int Receivers) Counts => (_watcher.Count, Receivers.Count);
 
-    public Result<IGuestThread> CreateAddressSpace() => Zygote.Take();
+    public Result<IGuestThread> CreateAddressSpace(HostCgroup? cgroup = null)
+    {
+        if (Zygote.Take().Failed(out IGuestThread? thread, out Errno error))
+            return error;
+        if (cgroup is not null && cgroup != _options.Cgroup && cgroup.Enter(thread.AddressSpace.HostProcessId) is not Errno.Ok and Errno unmoved)
+            Log($"a stub cannot be charged to its container: {unmoved}");
+        return Result<IGuestThread>.Of(thread);
+    }
 
     /// <summary>Ends the zygote and every stub.</summary>
     public void Dispose()

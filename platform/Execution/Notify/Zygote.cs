@@ -15,6 +15,7 @@ internal sealed class Zygote : IDisposable
     private readonly NotifyPlatform _platform;
     private readonly BpfInstruction[] _filter;
     private readonly int _target;
+    private readonly HostCgroup? _cgroup;
     private readonly Thread _thread;
     private readonly object _lock = new();
 
@@ -26,9 +27,9 @@ internal sealed class Zygote : IDisposable
     private Errno _error;
     private Exception? _failure;
 
-    public Zygote(NotifyPlatform platform, BpfInstruction[] filter, int target)
+    public Zygote(NotifyPlatform platform, BpfInstruction[] filter, int target, HostCgroup? cgroup)
     {
-        (_platform, _filter, _target) = (platform, filter, target);
+        (_platform, _filter, _target, _cgroup) = (platform, filter, target, cgroup);
         _thread = new Thread(Run, StackBytes) { IsBackground = true, Name = "zygote" };
         _thread.Start();
         lock (_lock)
@@ -78,6 +79,8 @@ internal sealed class Zygote : IDisposable
         try
         {
             process = ZygoteProcess.Spawn(_filter);
+            if (_cgroup?.Enter(process.ProcessId) is not (null or Errno.Ok) and Errno unmoved)
+                _platform.Log($"stubs cannot be charged to their container: {unmoved}");
             (StackTop, VdsoAddress) = (process.StackTop, process.VdsoAddress);
         }
         catch (Exception exception)
