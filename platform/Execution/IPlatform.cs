@@ -15,6 +15,9 @@ public interface IPlatform : IDisposable
     /// Errors: EAGAIN, ENOMEM.
     /// </summary>
     Result<IGuestThread> CreateAddressSpace(HostCgroup? cgroup = null);
+
+    /// <summary>The calls that guests make without the Sentry, until <see cref="IGuestThread.TrapCalls"/> says otherwise.</summary>
+    ReadOnlySpan<int> NativeCalls { get; }
 }
 
 /// <summary>
@@ -147,6 +150,15 @@ public interface IGuestThread
     /// <paramref name="stopAtError"/>. Only with <see cref="HasFullState"/>. ESRCH if the thread is gone.
     /// </summary>
     Errno Execute(Span<HostCommand> commands, bool stopAtError);
+
+    /// <summary>
+    /// From now on these calls come to <see cref="IGuestEvents.OnSyscall"/> even where the host would run them natively, on
+    /// this thread and all that it makes by Fork and CreateThread. What answers calls inside the guest (a fast path) must
+    /// leave these numbers to the Sentry. Only with <see cref="HasFullState"/>. ENOMEM, ESRCH.
+    /// </summary>
+    /// <param name="numbers">Some of <see cref="IPlatform.NativeCalls"/>; empty does nothing.</param>
+    /// <param name="onAllThreads">On every thread of the address space.</param>
+    Errno TrapCalls(ReadOnlySpan<int> numbers, bool onAllThreads);
 
     /// <summary>
     /// Forks the address space copy-on-write; the child thread is an exact copy, stopped with full state, its Events null.

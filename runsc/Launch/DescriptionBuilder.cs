@@ -1,4 +1,6 @@
+using System.Runtime.InteropServices;
 using Sandbox.Gofer.Protocol;
+using Sandbox.Linux;
 using Sandbox.Runsc.CommandLine;
 using Sandbox.Runsc.Spec;
 using Sandbox.Sentry.Control;
@@ -13,6 +15,7 @@ internal static class DescriptionBuilder
         string id, string bundle, Specification specification, GlobalOptions options, bool overlaysRoot, HostRoots roots)
     {
         LinuxSpec linux = specification.Linux ?? new LinuxSpec();
+        BpfInstruction[]? seccomp = linux.Seccomp is null ? null : SeccompProfile.Compile(linux.Seccomp, "config.json");
         return new ContainerDescription
         {
             Id = id,
@@ -28,6 +31,8 @@ internal static class DescriptionBuilder
             Devices = Array.ConvertAll(linux.Devices ?? [], Device),
             Sysctl = linux.Sysctl ?? [],
             Limits = Limits(linux.Resources),
+            SeccompProgram = MemoryMarshal.AsBytes(seccomp.AsSpan()).ToArray(),
+            SeccompLogsDenials = linux.Seccomp is not null && SeccompProfile.LogsDenials(linux.Seccomp),
         };
     }
 

@@ -61,6 +61,8 @@ internal sealed class SeccompSpec
     public uint? DefaultErrnoRet { get; set; }
     public string[]? Architectures { get; set; }
     public string[]? Flags { get; set; }
+    public string? ListenerPath { get; set; }
+    public string? ListenerMetadata { get; set; }
     public SeccompRuleSpec[]? Syscalls { get; set; }
 }
 

@@ -24,6 +24,12 @@ internal sealed class ContainerDescription
     public DeviceDescription[] Devices { get; set; } = [];
     public Dictionary<string, string> Sysctl { get; set; } = [];
 
+    /// <summary>The classic BPF program (struct sock_filter[]) every process of the container starts under; empty for none.</summary>
+    public byte[] SeccompProgram { get; set; } = [];
+
+    /// <summary>What the program denies is logged.</summary>
+    public bool SeccompLogsDenials { get; set; }
+
     /// <summary>True if the container shares the pod's pid namespace.</summary>
     public bool SharesPidNamespace { get; set; }
 

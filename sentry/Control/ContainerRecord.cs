@@ -71,6 +71,9 @@ internal sealed class ContainerRecord(Container container)
     /// <summary>The container's files.</summary>
     public required GoferSession Gofer { get; init; }
 
+    /// <summary>What all its processes are confined to, or null.</summary>
+    public Kernel.Seccomp.SeccompState? Seccomp { get; init; }
+
     /// <summary>Processes by the numbers the control protocol uses; 0 is the container's first.</summary>
     public Dictionary<int, ProcessRecord> Processes { get; } = [];
 

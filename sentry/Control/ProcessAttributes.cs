@@ -1,5 +1,9 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Text;
+using Sandbox.Linux;
 using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Seccomp;
 using Sandbox.Sentry.Security;
 
 namespace Sandbox.Sentry.Control;
@@ -29,6 +33,20 @@ internal static class ProcessAttributes
             Ambient = new CapabilitySet(process.Ambient) & known,
             NoNewPrivileges = process.NoNewPrivileges,
         };
+    }
+
+    /// <summary>What a container's processes are confined to; a null value for nothing. EINVAL, ENOMEM.</summary>
+    public static Result<SeccompState?> SeccompOf(ContainerDescription container)
+    {
+        if (container.SeccompProgram.Length == 0)
+            return Result<SeccompState?>.Of(null);
+        if (container.SeccompProgram.Length % Unsafe.SizeOf<BpfInstruction>() != 0)
+            return Errno.EINVAL;
+        BpfInstruction[] code = MemoryMarshal.Cast<byte, BpfInstruction>(container.SeccompProgram).ToArray();
+        if (SeccompProgram.Create(code).Failed(out SeccompProgram? program, out Errno error))
+            return error;
+        SeccompFilter filter = new(program, previous: null) { LogsDenials = container.SeccompLogsDenials };
+        return SeccompState.Extend(null, filter) is { } state ? Result<SeccompState?>.Of(state) : Errno.ENOMEM;
     }
 
     public static ResourceLimits LimitsOf(ProcessDescription process)

@@ -1,6 +1,7 @@
 using Sandbox.Linux;
 using Sandbox.Sentry.Filesystems.Gofer;
 using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Seccomp;
 using Sandbox.Sentry.Kernel.Signals;
 using Sandbox.Sentry.Loader;
 using Sandbox.Sentry.Security;
@@ -44,7 +45,9 @@ internal sealed class SandboxControl : ISandboxControl
             Container = made,
         };
         made.Namespaces = namespaces;
-        ContainerRecord record = new(made) { Description = container, Gofer = gofer };
+        if (ProcessAttributes.SeccompOf(container).Failed(out SeccompState? seccomp, out Errno invalid))
+            return $"linux.seccomp: {ErrnoText.Of(invalid)}";
+        ContainerRecord record = new(made) { Description = container, Gofer = gofer, Seccomp = seccomp };
         ProcessRecord? init = StartProcess(record, container.Process, descriptors.Process, out error);
         if (init is null)
             return error;
@@ -259,6 +262,7 @@ internal sealed class SandboxControl : ISandboxControl
             Files = files.Table,
             Terminal = files.Terminal,
             OomScoreAdjustment = process.OomScoreAdjust,
+            Seccomp = record.Seccomp,
         };
         if (ProcessStarter.Create(_kernel, request, ExecutableOpener.Instance).Failed(out ThreadGroup? group, out Errno failed))
         {

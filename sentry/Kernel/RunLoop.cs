@@ -1,5 +1,6 @@
 using Sandbox.Linux;
 using Sandbox.Platform;
+using Sandbox.Sentry.Kernel.Seccomp;
 using Sandbox.Sentry.Kernel.Signals;
 
 namespace Sandbox.Sentry.Kernel;
@@ -10,7 +11,12 @@ internal static class RunLoop
     public static GuestAction OnSyscall(Task task, IGuestThread thread)
     {
         task.SyscallNumber = thread.Syscall.Number;
-        SyscallResult result = task.Kernel.Syscalls.Invoke(task, in thread.Syscall);
+        // Before anything else may answer: nothing a guest's own filter could deny may go around this (a fast path, too,
+        // must leave to the Sentry what is not AlwaysAllows).
+        SyscallResult result;
+        if (task.Seccomp is not { } seccomp || seccomp.AlwaysAllows(thread.Syscall.Number)
+            || SeccompGate.Passes(task, seccomp, in thread.Syscall, out result))
+            result = task.Kernel.Syscalls.Invoke(task, in thread.Syscall);
         if (task.Thread != thread)
             return StartNewImage(task);
         if (task.NextAction is { } action)

@@ -1,6 +1,7 @@
 using Sandbox.Linux;
 using Sandbox.Platform;
 using Sandbox.Sentry.Kernel.Futex;
+using Sandbox.Sentry.Kernel.Seccomp;
 using Sandbox.Sentry.Kernel.Signals;
 using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Security;
@@ -19,6 +20,7 @@ internal sealed class Task : ICaller, IGuestEvents
     internal Task? VforkParentField;
 
     private volatile int _work;
+    private volatile SeccompState? _seccomp;
 
     public Task(Kernel kernel, ThreadGroup group, Pid id, IGuestThread thread, TaskResources resources)
     {
@@ -52,6 +54,13 @@ internal sealed class Task : ICaller, IGuestEvents
     public Credentials Credentials { get; set; }
 
     public NamespaceSet Namespaces { get; set; }
+
+    /// <summary>The guest's own seccomp filters; null if it has none. Replaced as a whole, by another thread with Tree held.</summary>
+    public SeccompState? Seccomp
+    {
+        get => _seccomp;
+        set => _seccomp = value;
+    }
 
     public Sleeper Sleeper { get; } = new();
 

@@ -110,6 +110,7 @@ internal static class TaskClone
             SignalMask = task.SignalMask,
             Scheduling = task.Scheduling.ForChild(),
             Personality = task.Personality,
+            Seccomp = task.Seccomp,
             AlternateStack = KeepsAlternateStack(arguments) ? task.AlternateStack : default,
             ClearChildTid = arguments.Has(CloneFlags.ChildClearTid) ? arguments.ChildTid : default,
         };

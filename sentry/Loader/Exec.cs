@@ -1,5 +1,6 @@
 using Sandbox.Linux;
 using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Seccomp;
 using Sandbox.Sentry.Kernel.Timers;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Sync;
@@ -27,6 +28,14 @@ internal static class Exec
                 task.Namespaces.Container, task.Kernel, executable, strings, credentials.Credentials, credentials.IsSecure, task.Group.Limits);
             if (loading.Failed(out LoadedImage? image, out error))
                 return error;
+            // The new image's thread is the host's fresh one: what it would run natively has to be seen here again.
+            if (task.Seccomp is { } seccomp
+                && SeccompInstall.ShowCalls(task.Kernel, image.Thread, null, seccomp, onAllThreads: false) is not Errno.Ok and Errno blind)
+            {
+                image.Thread.AddressSpace.Kill();
+                return blind;
+            }
+
             if (EndSiblings(task) is not Errno.Ok and Errno dying)
             {
                 image.Thread.AddressSpace.Kill();

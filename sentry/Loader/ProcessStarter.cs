@@ -1,6 +1,7 @@
 using Sandbox.Linux;
 using Sandbox.Platform;
 using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Seccomp;
 using Sandbox.Sentry.Kernel.Signals;
 using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Security;
@@ -29,6 +30,9 @@ internal sealed record ProcessRequest
     public ControllingTerminal? Terminal { get; init; }
 
     public int OomScoreAdjustment { get; init; }
+
+    /// <summary>The configuration's seccomp filter, or null.</summary>
+    public SeccompState? Seccomp { get; init; }
 }
 
 /// <summary>Starts processes that no guest process made.</summary>
@@ -57,7 +61,10 @@ internal static class ProcessStarter
                     request.Container, kernel, executable, strings, executed.Credentials, executed.IsSecure, request.Limits);
             if (loading.Failed(out LoadedImage? image, out error))
                 return error;
-            Result<ThreadGroup> added = Add(kernel, request, image);
+            Errno blind = request.Seccomp is { } seccomp
+                ? SeccompInstall.ShowCalls(kernel, image.Thread, null, seccomp, onAllThreads: false)
+                : Errno.Ok;
+            Result<ThreadGroup> added = blind != Errno.Ok ? blind : Add(kernel, request, image);
             if (added.Error != Errno.Ok)
                 image.Thread.AddressSpace.Kill();
             return added;
@@ -92,6 +99,7 @@ internal static class ProcessStarter
             new TaskResources(image.Memory, request.Fs, request.Files, request.Credentials, request.Namespaces))
         {
             Name = image.CommandName,
+            Seccomp = request.Seccomp,
         };
         id.Task = task;
         group.Leader = task;

@@ -59,8 +59,8 @@ internal static class MemorySyscalls
         return CheckThenExecute(task, address, length);
     }
 
-    /// <summary>brk(2), where the host does not do it natively: it stays where it is.</summary>
-    public static SyscallResult Break(Task task, ulong address) => (long)task.GuestMemory.BreakStart;
+    /// <summary>brk(2), where it is not run natively: the host refuses what would run into another mapping.</summary>
+    public static SyscallResult Break(Task task, ulong address) => ExecuteOnHost(task);
 
     public static SyscallResult Synchronize(Task task, ulong address, ulong length, int flags) =>
         CheckThenExecute(task, address, length);

@@ -22,6 +22,7 @@ internal static class PrctlSyscalls
         SetName = 15,
         GetName = 16,
         GetSeccomp = 21,
+        SetSeccomp = 22,
         ReadBounding = 23,
         DropBounding = 24,
         GetTimestampCounter = 25,
@@ -198,7 +199,9 @@ internal static class PrctlSyscalls
             case Option.SetTiming:
                 return a == 0 ? 0 : Errno.EINVAL;
             case Option.GetSeccomp:
-                return 0; // The guest has no filter of its own.
+                return task.Seccomp?.Mode ?? 0;
+            case Option.SetSeccomp:
+                return SeccompSyscalls.SetMode(task, a, new UserAddress(b));
             case Option.GetTimestampCounter:
                 return task.Memory.Write(new UserPtr<int>(new UserAddress(a)), 1);
             case Option.SetTimestampCounter:

@@ -8,6 +8,7 @@ internal static unsafe class CredentialRows
 {
     public static void Add(Syscall?[] rows)
     {
+        rows[Sys.seccomp] = Syscall.Of<uint, uint, UserAddress>("seccomp", &SeccompSyscalls.Control);
         rows[Sys.getuid] = Syscall.Of("getuid", &CredentialSyscalls.GetUser);
         rows[Sys.geteuid] = Syscall.Of("geteuid", &CredentialSyscalls.GetEffectiveUser);
         rows[Sys.getgid] = Syscall.Of("getgid", &CredentialSyscalls.GetGroup);

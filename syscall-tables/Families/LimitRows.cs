@@ -15,7 +15,7 @@ internal static unsafe class LimitRows
         rows[Sys.getrusage] = Syscall.Of<int, UserPtr<ResourceUsage>>("getrusage", &LimitSyscalls.Usage)
             .Partial("times and largest resident set");
         rows[Sys.prctl] = Syscall.Of<int, ulong, ulong, ulong, ulong>("prctl", &PrctlSyscalls.Control)
-            .Partial("no seccomp filters, PR_SET_MM, speculation control, syscall user dispatch");
+            .Partial("PR_SET_MM, speculation control, syscall user dispatch");
         rows[Sys.set_tid_address] = Syscall.Of<UserAddress>("set_tid_address", &PrctlSyscalls.SetTidAddress);
         AddScheduling(rows);
     }

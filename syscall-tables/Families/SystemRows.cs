@@ -24,6 +24,6 @@ internal static unsafe class SystemRows
             .Partial("segment bases only, natively");
         rows[Sys.membarrier] = Syscall.Of("membarrier", &SystemInfoSyscalls.RunOnHost);
         rows[Sys.sched_yield] = Syscall.Of("sched_yield", &SystemInfoSyscalls.RunOnHost);
-        rows[Sys.rseq] = Syscall.Missing("rseq", Errno.ENOSYS, "native where the platform can");
+        rows[Sys.rseq] = Syscall.Of("rseq", &SystemInfoSyscalls.RunOnHost);
     }
 }

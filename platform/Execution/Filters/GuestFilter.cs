@@ -20,10 +20,57 @@ internal static class GuestFilter
         SeccompFilterBuilder filter = new(SeccompAction.Notify, SeccompAction.Trap);
         AddStub(filter);
         AddTraps(filter);
+        AddCommands(filter, NativeCalls(directMemory));
         if (directMemory)
             AddMemory(filter);
         AddProcessorState(filter);
         return filter.Build();
+    }
+
+    /// <summary>The calls that some line here lets run natively, so that the Sentry does not see them.</summary>
+    public static int[] NativeCalls(bool directMemory)
+    {
+        ReadOnlySpan<int> processor = [Sys.arch_prctl, Sys.rseq, Sys.membarrier, Sys.sched_yield];
+        ReadOnlySpan<int> memory = [Sys.mmap, Sys.munmap, Sys.mprotect, Sys.madvise, Sys.mremap, Sys.brk];
+        return directMemory ? [.. processor, .. memory] : [.. processor];
+    }
+
+    /// <summary>
+    /// A filter to put on top of the other one: these native calls trap, so that the Sentry sees them (a guest's own seccomp
+    /// filter may deny them). It cannot notify: the answer of the newest filter counts, and only the first has a listener.
+    /// A filter can only take away, so it does not matter that the guest could change it before the host reads it.
+    /// </summary>
+    public static BpfInstruction[] BuildTraps(ReadOnlySpan<int> numbers)
+    {
+        const uint number = 0, pointerLow = 8, pointerHigh = 12;
+        BpfProgram program = new();
+        BpfLabel guest = program.NewLabel(), trap = program.NewLabel();
+        program.Load(pointerLow);
+        program.IfNotEqual(unchecked((uint)StubCode.CommandAddress), guest);
+        program.Load(pointerHigh);
+        program.IfNotEqual((uint)(StubCode.CommandAddress >> 32), guest);
+        program.Return(SeccompAction.Allow.Value); // The filter below notifies what comes from there.
+        program.Mark(guest);
+        program.Load(number);
+        foreach (int call in numbers)
+            program.IfEqual((uint)call, trap);
+        program.Return(SeccompAction.Allow.Value);
+        program.Mark(trap);
+        program.Return(SeccompAction.Trap.Value);
+        return program.Assemble();
+    }
+
+    /// <summary>
+    /// Native calls from the stub's command loop are notified and compared like every command: otherwise guest code that
+    /// jumps there would get around <see cref="BuildTraps"/>.
+    /// </summary>
+    private static void AddCommands(SeccompFilterBuilder filter, ReadOnlySpan<int> numbers)
+    {
+        foreach (int number in numbers)
+        {
+            filter.Rule(
+                number, SeccompAction.Notify, SeccompTest.Equal(SeccompTest.InstructionPointer, StubCode.CommandAddress));
+        }
     }
 
     private static void AddStub(SeccompFilterBuilder filter)
@@ -44,11 +91,12 @@ internal static class GuestFilter
         ReadOnlySpan<int> numbers =
         [
             Sys.clone, Sys.clone3, Sys.fork, Sys.vfork, Sys.execve, Sys.execveat, Sys.rt_sigreturn, Sys.sigaltstack,
-            Sys.shmat, Sys.shmdt,
+            Sys.shmat, Sys.shmdt, Sys.seccomp,
         ];
         // From the stub's command loop it is a command to verify (or a guest that jumped there, and is refused).
-        filter.Rule(
-            Sys.clone, SeccompAction.Notify, SeccompTest.Equal(SeccompTest.InstructionPointer, StubCode.CommandAddress));
+        AddCommands(filter, [Sys.clone, Sys.seccomp]);
+        const uint setSeccomp = 22;
+        filter.Rule(Sys.prctl, SeccompAction.Trap, SeccompTest.Int(0, setSeccomp));
         foreach (int number in numbers)
             filter.Rule(number, SeccompAction.Trap);
     }

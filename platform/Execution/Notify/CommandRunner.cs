@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using Sandbox.Linux;
 using Sandbox.Platform.Stub;
 
@@ -37,6 +38,28 @@ internal sealed class CommandRunner(GuestThread thread)
             break;
         }
         return Errno.Ok;
+    }
+
+    /// <summary>Puts one more filter on the thread, or all of its stub. ENOMEM, ESRCH.</summary>
+    public Errno RunFilter(ReadOnlySpan<BpfInstruction> filter, bool onAllThreads)
+    {
+        const int setModeFilter = 1, headerBytes = 16;
+        Span<byte> image = stackalloc byte[StubLayout.SlotFilterBytes];
+        ReadOnlySpan<byte> instructions = MemoryMarshal.AsBytes(filter);
+        ulong address = thread.Slot + StubLayout.SlotFilter;
+        BinaryPrimitives.WriteUInt64LittleEndian(image, (ulong)filter.Length);
+        BinaryPrimitives.WriteUInt64LittleEndian(image[8..], address + headerBytes);
+        instructions.CopyTo(image[headerBytes..]);
+        if (!thread.Space.TryWrite(address, image[..(headerBytes + instructions.Length)]))
+            return Errno.ESRCH;
+        Span<HostCommand> commands =
+        [
+            new HostCommand(
+                Sys.seccomp, setModeFilter, (long)(onAllThreads ? SeccompFlags.ThreadSync : SeccompFlags.None), (long)address),
+        ];
+        if (Run(commands, true) is not Errno.Ok and Errno error)
+            return error;
+        return commands[0].Result == 0 ? Errno.Ok : Errno.ENOMEM;
     }
 
     /// <summary>Runs one command that clones, until parent and child both stand at their doorbells. Gives the child's id.</summary>

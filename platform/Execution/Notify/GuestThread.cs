@@ -1,4 +1,5 @@
 using Sandbox.Linux;
+using Sandbox.Platform.Filters;
 using Sandbox.Platform.Stub;
 
 namespace Sandbox.Platform.Notify;
@@ -69,6 +70,11 @@ internal sealed class GuestThread : IGuestThread
             throw new InvalidOperationException("commands need the full state");
         return _runner.Run(commands, stopAtError);
     }
+
+    public Errno TrapCalls(ReadOnlySpan<int> numbers, bool onAllThreads) =>
+        !_hasFullState ? throw new InvalidOperationException("a filter needs the full state")
+        : numbers.IsEmpty ? Errno.Ok
+        : _runner.RunFilter(GuestFilter.BuildTraps(numbers), onAllThreads);
 
     public Result<IGuestThread> Fork() => new CloneOperation(this, _runner, _context).Fork();
 

@@ -31,11 +31,13 @@ public sealed class NotifyPlatform : IPlatform
     private readonly NotifyPlatformOptions _options;
     private readonly ExitWatcher _watcher;
     private readonly HostFd _proc;
+    private readonly int[] _nativeCalls;
 
     /// <summary>Throws <see cref="PlatformNotSupportedException"/> naming what the host lacks.</summary>
     public NotifyPlatform(NotifyPlatformOptions options)
     {
         _options = options;
+        _nativeCalls = GuestFilter.NativeCalls(options.DirectMemory);
         if (HostSeccompListener.FindMissingFeature() is string missing)
             throw new PlatformNotSupportedException($"the kernel lacks {missing}, which the notify platform needs");
         _proc = new HostFd(OpenProc(options.ProcDirectory));
@@ -46,6 +48,8 @@ public sealed class NotifyPlatform : IPlatform
     }
 
     public string Name => "notify";
+
+    public ReadOnlySpan<int> NativeCalls => _nativeCalls;
 
     /// <summary>Receivers that wait learn that every user of their filter is gone (Linux 6.11).</summary>
     internal bool EndWakesReceivers { get; set; } = HostKernel.IsAtLeast(6, 11);

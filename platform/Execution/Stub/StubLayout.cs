@@ -41,6 +41,9 @@ internal static class StubLayout
 
     public const int SlotCommands = 64;
 
+    /// <summary>Offset and size of a seccomp filter to install, behind the commands.</summary>
+    public const int SlotFilter = 0xD00, SlotFilterBytes = SlotStack - SlotFilter;
+
     /// <summary>Offset and size of the alternate signal stack (AVX-512 and AMX state need about 11 KiB).</summary>
     public const int SlotStack = 0x1000;
     public const int SlotStackBytes = SlotBytes - SlotStack;

@@ -8,6 +8,7 @@ public readonly record struct SeccompAction(uint Value)
     public static SeccompAction Trap => new(0x00030000);
     public static SeccompAction KillProcess => new(0x80000000);
     public static SeccompAction KillThread => new(0);
+    public static SeccompAction Log => new(0x7FFC0000);
 
     public static SeccompAction Fail(Errno error) => new(0x00050000 | (uint)error);
 }
@@ -23,6 +24,9 @@ public enum SeccompComparison
 
     /// <summary>argument &lt;= value.</summary>
     AtMost,
+
+    /// <summary>argument >= value.</summary>
+    AtLeast,
 
     /// <summary>The argument's upper 32 bits lie outside [value's lower half, mask's lower half].</summary>
     HighWordOutside,
@@ -50,6 +54,8 @@ public readonly record struct SeccompTest(int Argument, SeccompComparison Compar
         new(argument, SeccompComparison.MaskedEqual, value, mask);
 
     public static SeccompTest AtMost(int argument, ulong value) => new(argument, SeccompComparison.AtMost, value);
+
+    public static SeccompTest AtLeast(int argument, ulong value) => new(argument, SeccompComparison.AtLeast, value);
 
     public static SeccompTest HighWordOutside(int argument, uint first, uint last) =>
         new(argument, SeccompComparison.HighWordOutside, first, last);
@@ -91,6 +97,15 @@ public readonly record struct SeccompTest(int Argument, SeccompComparison Compar
                 program.Load(low);
                 program.IfGreater((uint)Value, otherwise);
                 program.Mark(below);
+                break;
+            case SeccompComparison.AtLeast:
+                BpfLabel above = program.NewLabel();
+                program.Load(high);
+                program.IfBelow((uint)(Value >> 32), otherwise);
+                program.IfGreater((uint)(Value >> 32), above);
+                program.Load(low);
+                program.IfBelow((uint)Value, otherwise);
+                program.Mark(above);
                 break;
             case SeccompComparison.HighWordOutside:
                 BpfLabel outside = program.NewLabel();

@@ -116,6 +116,8 @@ internal sealed class FakeGuestThread(IAddressSpace space) : IGuestThread
 
     public Errno Execute(Span<HostCommand> commands, bool stopAtError) => Errno.ESRCH;
 
+    public Errno TrapCalls(ReadOnlySpan<int> numbers, bool onAllThreads) => Errno.Ok;
+
     public Result<IGuestThread> Fork() => Errno.EAGAIN;
 
     public Result<IGuestThread> CreateThread(ulong? threadPointer) => Errno.EAGAIN;

@@ -108,7 +108,9 @@ internal static class StatusText
         for (int index = 0; index < sets.Length; index++)
             text.Append(names[index]).Append(":\t"u8).AppendHex(sets[index].Mask, 16).Append((byte)'\n');
         text.Append("NoNewPrivs:\t"u8).Append(credentials.NoNewPrivileges ? 1 : 0)
-            .Append("\nSeccomp:\t0\nSeccomp_filters:\t0\nSpeculation_Store_Bypass:\tvulnerable\n"u8)
+            .Append("\nSeccomp:\t"u8).Append(task.Seccomp?.Mode ?? 0)
+            .Append("\nSeccomp_filters:\t"u8).Append(task.Seccomp?.Count ?? 0)
+            .Append("\nSpeculation_Store_Bypass:\tvulnerable\n"u8)
             .Append("SpeculationIndirectBranch:\tconditional enabled\n"u8);
     }
 }
