@@ -110,7 +110,7 @@ public sealed class ConfigTests : ContainerTests
     public void Writes_go_through_to_the_root_when_the_overlay_is_off()
     {
         string root = Path.Combine(Runsc.Scratch, "root");
-        Succeeds(HostProgram.Run(["cp", "-a", Checkout.BusyboxRoot, root], Minutes(1)));
+        Succeeds(HostProgram.Run(["cp", "-aH", Checkout.BusyboxRoot, root], Minutes(1)));
         Runsc.GlobalFlags.Add("--overlay2=none");
         Bundle bundle = new(Path.Combine(Runsc.Scratch, "through"), root, "sh", "-c", "echo kept > /kept; rm /bin/vi");
         Succeeds(Runsc.RunBundle(bundle, Minutes(1)));
