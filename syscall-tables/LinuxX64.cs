@@ -67,6 +67,9 @@ internal sealed class LinuxX64 : ISyscallTable
     public string NameOf(int number) =>
         this[number]?.Name ?? "syscall_" + number.ToString(CultureInfo.InvariantCulture);
 
+    /// <summary>The number of a name, or -1.</summary>
+    public int NumberOf(string name) => Array.FindIndex(_rows, row => row?.Name == name);
+
     private void Join(string family, Action<Syscall?[]> add)
     {
         add(_rows);

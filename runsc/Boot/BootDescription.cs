@@ -21,7 +21,14 @@ internal sealed class BootDescription
     /// <summary>"none", "host" or "sandbox".</summary>
     public string Network { get; set; } = "none";
     public bool IsDebug { get; set; }
+
+    /// <summary>"error", "warning", "info" or "debug".</summary>
+    public string LogLevel { get; set; } = "info";
     public bool Strace { get; set; }
+
+    /// <summary>The calls that are traced; empty for all.</summary>
+    public string[] StraceSyscalls { get; set; } = [];
+    public bool StraceSummary { get; set; }
     public bool DirectMemory { get; set; } = true;
 
     /// <summary>The container starts as soon as it is made, without a command of its own.</summary>

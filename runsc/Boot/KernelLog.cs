@@ -5,31 +5,47 @@ using Sandbox.Sentry.Kernel;
 
 namespace Sandbox.Runsc.Boot;
 
+/// <summary>What a log holds: its own level and all above it.</summary>
+internal enum LogLevel
+{
+    Error,
+    Warning,
+    Info,
+    Debug,
+}
+
 /// <summary>The sandbox's log: one write(2) a line, so that threads do not mix. Nothing without a descriptor.</summary>
 /// <param name="fd">An append-only file, or -1.</param>
-/// <param name="isDebug">Debug lines are wanted.</param>
-internal sealed class KernelLog(int fd, bool isDebug) : IKernelLog
+/// <param name="level">Lines below this level are dropped; those of a trace never are.</param>
+internal sealed class KernelLog(int fd, LogLevel level) : IKernelLog
 {
-    public bool IsDebug => isDebug && fd >= 0;
+    public bool IsDebug => level >= LogLevel.Debug && fd >= 0;
 
-    public void Debug(string message)
+    /// <summary>The level of a name that the command line has checked.</summary>
+    public static LogLevel LevelOf(string name) => name switch
     {
-        if (IsDebug)
-            Write('D', message);
-    }
+        "error" => LogLevel.Error,
+        "warning" => LogLevel.Warning,
+        "debug" => LogLevel.Debug,
+        _ => LogLevel.Info,
+    };
 
-    public void Warning(string message) => Write('W', message);
+    public void Debug(string message) => Write(LogLevel.Debug, 'D', message);
 
-    public void InternalError(string message, Exception? exception) => Write('E', $"{message} {exception}");
+    public void Info(string message) => Write(LogLevel.Info, 'I', message);
+
+    public void Warning(string message) => Write(LogLevel.Warning, 'W', message);
+
+    public void InternalError(string message, Exception? exception) => Write(LogLevel.Error, 'E', $"{message} {exception}");
 
     /// <summary>A line of --strace.</summary>
-    public void Trace(string message) => Write('T', message);
+    public void Trace(string message) => Write(LogLevel.Error, 'T', message);
 
-    private void Write(char level, string message)
+    private void Write(LogLevel wanted, char letter, string message)
     {
-        if (fd < 0)
+        if (fd < 0 || wanted > level)
             return;
         string time = DateTime.UtcNow.ToString("HH:mm:ss.ffffff", CultureInfo.InvariantCulture);
-        HostFile.Write(fd, Encoding.UTF8.GetBytes($"{level} {time} {message}\n"));
+        HostFile.Write(fd, Encoding.UTF8.GetBytes($"{letter} {time} {message}\n"));
     }
 }

@@ -10,6 +10,7 @@ using Sandbox.Sentry.Filesystems.Pts;
 using Sandbox.Sentry.Kernel;
 using Sandbox.Sentry.Syscalls;
 using Sandbox.SyscallTables;
+using Sandbox.SyscallTables.Tracing;
 
 namespace Sandbox.Runsc.Boot;
 
@@ -19,6 +20,8 @@ namespace Sandbox.Runsc.Boot;
 /// </summary>
 internal static class SentryMain
 {
+    private static (SyscallSummary Counts, LinuxX64 Table)? _summary; // With --strace-summary.
+
     public static int Run()
     {
         BootDescription boot = ReadDescription();
@@ -42,7 +45,7 @@ internal static class SentryMain
     {
         const int setDumpable = 4, standardError = 2;
         HostSyscall.Call(Sys.prctl, setDumpable, 1); // The stubs' memory is read and written by us, their parent.
-        KernelLog log = new(boot.LogFd, boot.IsDebug);
+        KernelLog log = new(boot.LogFd, KernelLog.LevelOf(boot.LogLevel));
         if (HostFile.OpenAt(-1, "/proc"u8, OpenFlags.Path | OpenFlags.Directory | OpenFlags.CloseOnExec)
             .Failed(out int proc, out Errno unseen))
             return $"/proc of the sandbox: {ErrnoText.Of(unseen)}";
@@ -69,6 +72,8 @@ internal static class SentryMain
         HostFile.Close(boot.StatusFd);
         ended.Wait();
         server.Drain();
+        if (_summary is { } summary)
+            log.Trace("system calls of the sandbox\n" + summary.Counts.Format(summary.Table));
         HostSyscall.Call(Sys.exit_group, 0);
         return null;
     }
@@ -81,9 +86,7 @@ internal static class SentryMain
         });
         HostFacts facts = HostFactsReader.Read(boot.CpuInfoFd);
         HostFile.Close(boot.CpuInfoFd);
-        ISyscallTable table = new LinuxX64();
-        if (boot.Strace)
-            table = new TracingTable(table, log);
+        ISyscallTable table = MakeTable(boot, log);
         DevTree.RegisterDevices();
         PtsFileSystem.RegisterDevices();
         Kernel kernel = new(platform, table, facts, log);
@@ -91,6 +94,19 @@ internal static class SentryMain
         kernel.MakeFileSystem = (task, type, source, data) =>
             FileSystemTypes.Create(kernel, task.PidNamespace, type, source, data);
         return kernel;
+    }
+
+    private static ISyscallTable MakeTable(BootDescription boot, KernelLog log)
+    {
+        LinuxX64 table = new();
+        if (!boot.Strace && !boot.StraceSummary)
+            return table;
+        if (boot.StraceSummary)
+            _summary = (new SyscallSummary(), table);
+        return new TracingTable(table, new TraceOptions
+        {
+            Write = boot.Strace ? log.Trace : null, Names = boot.StraceSyscalls, Summary = _summary?.Counts,
+        });
     }
 
     private static BootDescription ReadDescription()

@@ -1,4 +1,5 @@
 using Sandbox.Linux;
+using Sandbox.SyscallTables;
 
 namespace Sandbox.Runsc.CommandLine;
 
@@ -10,9 +11,12 @@ internal sealed class GlobalOptions
         new("root", FlagKind.Value, "directory of the containers' state", Default: "/var/run/runsc"),
         new("log", FlagKind.Value, "file that errors are appended to"),
         new("log-format", FlagKind.Value, "format of that file: text or json", Default: "text"),
-        new("debug", FlagKind.Switch, "log in detail"),
+        new("debug", FlagKind.Switch, "log in detail: --debug-log-level=debug"),
         new("debug-log", FlagKind.Value, "file, or directory when it ends in /, of the sandbox's own log"),
-        new("strace", FlagKind.Switch, "log every system call of the container (needs --debug-log)"),
+        new("debug-log-level", FlagKind.Value, "what goes into it: error, warning, info or debug", Default: "info"),
+        new("strace", FlagKind.Switch, "write every system call of the container to the debug log"),
+        new("strace-syscalls", FlagKind.Value, "only these, separated by commas (implies --strace)"),
+        new("strace-summary", FlagKind.Switch, "at the end, write calls, errors and time of each system call to the debug log"),
         new("platform", FlagKind.Value, "how guest code runs: notify", Default: "notify"),
         new(
             "overlay2", FlagKind.Value, "where the container's writes go: none, to the root file system; root:memory, to memory",
@@ -35,7 +39,12 @@ internal sealed class GlobalOptions
     public bool LogIsJson { get; init; }
     public bool Debug { get; init; }
     public string? DebugLog { get; init; }
+    public string DebugLogLevel { get; init; } = "info";
     public bool Strace { get; init; }
+
+    /// <summary>The calls a trace shows; empty for all.</summary>
+    public string[] StraceSyscalls { get; init; } = [];
+    public bool StraceSummary { get; init; }
     public string Platform { get; init; } = "notify";
 
     /// <summary>True when writes to the root file system are to stay in the sandbox's memory; null if nothing was said.</summary>
@@ -50,6 +59,7 @@ internal sealed class GlobalOptions
     public static GlobalOptions From(Arguments arguments)
     {
         string platform = OneOf(arguments, "platform", "notify", ["notify", "systrap", "ptrace"]);
+        string[] tracedCalls = TracedCalls(arguments);
         return new GlobalOptions
         {
             Root = Path.GetFullPath(arguments.Get("root") is { Length: > 0 } root ? root : DefaultRoot()),
@@ -57,7 +67,11 @@ internal sealed class GlobalOptions
             LogIsJson = OneOf(arguments, "log-format", "text", ["text", "json"]) == "json",
             Debug = arguments.Has("debug"),
             DebugLog = arguments.Get("debug-log") is { Length: > 0 } debugLog ? debugLog : null,
-            Strace = arguments.Has("strace"),
+            DebugLogLevel = arguments.Has("debug")
+                ? "debug" : OneOf(arguments, "debug-log-level", "info", ["error", "warning", "info", "debug"]),
+            Strace = Traced(arguments, "strace") || tracedCalls.Length > 0,
+            StraceSyscalls = tracedCalls,
+            StraceSummary = Traced(arguments, "strace-summary"),
             // What other sandboxes call their default is our default too: callers' settings then work unchanged.
             Platform = Supported("platform", platform == "systrap" ? "notify" : platform, "notify"),
             OverlaysRoot = OneOf(arguments, "overlay2", "", ["", "none", "root:memory", "all:memory", "root:self"]) is { Length: > 0 } overlay
@@ -69,6 +83,29 @@ internal sealed class GlobalOptions
             SystemdCgroup = arguments.Has("systemd-cgroup"),
             FileAccess = OneOf(arguments, "file-access", "", ["", "exclusive", "shared"]) is { Length: > 0 } access ? access : null,
         };
+    }
+
+    // A trace nobody would ever see is refused, as is a call nobody has heard of.
+    private static bool Traced(Arguments arguments, string flag)
+    {
+        if (!arguments.Has(flag))
+            return false;
+        return arguments.Get("debug-log") is { Length: > 0 } ? true : throw new Failure($"--{flag} needs --debug-log=FILE");
+    }
+
+    private static string[] TracedCalls(Arguments arguments)
+    {
+        if (arguments.Get("strace-syscalls") is not { Length: > 0 } list || !Traced(arguments, "strace-syscalls"))
+            return [];
+        string[] names = list.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        LinuxX64 table = new();
+        foreach (string name in names)
+        {
+            if (table.NumberOf(name) < 0)
+                throw new Failure($"--strace-syscalls: there is no system call \"{name}\"");
+        }
+
+        return names;
     }
 
     // A value that is known but cannot be had yet is refused by name: nobody is to believe in a network that is not there.

@@ -175,8 +175,12 @@ internal sealed class ContainerLaunch : IDisposable
             Platform = _options.Platform,
             Network = _options.Network,
             IsDebug = _options.Debug,
+            LogLevel = _options.DebugLogLevel,
             Strace = _options.Strace,
-            DirectMemory = _options.DirectMemory,
+            StraceSyscalls = _options.StraceSyscalls,
+            StraceSummary = _options.StraceSummary,
+            // What the host does by itself cannot be shown: with a trace, memory calls come to the Sentry first.
+            DirectMemory = _options.DirectMemory && !_options.Strace && !_options.StraceSummary,
             StartsAtOnce = _request.StartsAtOnce,
             ControlFd = descriptors.Add(fds.Listener.Number),
             StatusFd = descriptors.Add(fds.Status.Number),

@@ -92,6 +92,9 @@ internal interface IKernelLog
 
     void Debug(string message);
 
+    /// <summary>A container's or a process's life, in a line.</summary>
+    void Info(string message) => Debug(message);
+
     void Warning(string message);
 
     /// <summary>Something that must not happen: a bug of ours, with what is known about it.</summary>
