@@ -17,7 +17,7 @@ public sealed class StraceTests : ContainerTests
         Assert.Matches(@"write\(1</tmp/file>, ""written\\n"", 8\) = 8 <", log);
         Assert.Matches(@"""/missing"", .* = -1 ENOENT \(", log);
         Assert.Matches(@"exit_group\(3\) = \?", log);
-        Assert.Matches(@"execve\(""/bin/cat"", \[""cat"", ""/tmp/file"", ""/missing""\], 0x", log);
+        Assert.Matches(@"execve\(""[^""]*"", \[""cat"", ""/tmp/file"", ""/missing""\], 0x", log);
     }
 
     [Fact]
