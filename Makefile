@@ -98,7 +98,7 @@ packages-demo:
 	@tests/scripts/need-packages.sh busybox-static
 packages: packages-build packages-demo
 	@tests/scripts/need-packages.sh debootstrap debian-archive-keyring procps util-linux
-	@tests/scripts/need-packages.sh containerd runc containernetworking-plugins iptables podman catatonit docker.io
+	@tests/scripts/need-packages.sh containerd runc containernetworking-plugins iproute2 iptables podman catatonit docker.io
 
 .PHONY: clean
 clean: ## remove what was built; the downloaded root file systems stay (distclean removes them too)

@@ -31,11 +31,12 @@ internal sealed record LaunchRequest(string Bundle, int Console, int PreserveFds
 /// </summary>
 internal sealed class ContainerLaunch : IDisposable
 {
-    private const int GoferConnections = 3;
+    private const int GoferConnections = 3, FirstExtraFd = 3;
     private readonly GlobalOptions _options;
     private readonly ContainerDirectory _directory;
     private readonly Specification _specification;
     private readonly LaunchRequest _request;
+    private readonly Membership _membership;
     private readonly ContainerState _state;
     private readonly List<IDisposable> _owned = [];
     private readonly List<HostFd> _children = [];
@@ -44,10 +45,11 @@ internal sealed class ContainerLaunch : IDisposable
         GlobalOptions options, ContainerDirectory directory, Specification specification, LaunchRequest request)
     {
         (_options, _directory, _specification, _request) = (options, directory, specification, request);
+        _membership = Membership.Find(directory.Id, specification, new StateDirectory(options.Root));
         _state = new ContainerState
         {
             Id = directory.Id,
-            SandboxId = directory.Id,
+            SandboxId = _membership.SandboxId,
             Bundle = request.Bundle,
             Rootfs = DescriptionBuilder.RootfsPath(request.Bundle, specification),
             OciVersion = specification.OciVersion!,
@@ -97,8 +99,6 @@ internal sealed class ContainerLaunch : IDisposable
         HostFd program = Own(OpenFile("/proc/self/exe", OpenFlags.Path));
         HostFd nullFile = Own(OpenFile("/dev/null", OpenFlags.ReadWrite));
         HostFd? log = OpenLog();
-        (HostFd errorsRead, HostFd errorsWrite) = Pipe();
-        (HostFd statusRead, HostFd statusWrite) = Pipe();
         (HostFd monitorEnd, HostFd sentryEnd) = Pair(SocketType.SequencedPacket);
         HostFd[] goferEnds = new HostFd[GoferConnections], clientEnds = new HostFd[GoferConnections];
         for (int index = 0; index < GoferConnections; index++)
@@ -106,10 +106,17 @@ internal sealed class ContainerLaunch : IDisposable
 
         HostRoots roots = Own(new HostRoots());
         ContainerDescription container = DescriptionBuilder.Build(
-            _directory.Id, _request.Bundle, _specification, _options, OverlaysRoot, roots);
+            _membership, _request.Bundle, _specification, _options, OverlaysRoot, roots);
         container.Process.ExtraDescriptors = _request.PreserveFds;
+        if (_membership.Sandbox is not null)
+        {
+            Join(cgroups, container, roots, new LaunchFds(program, nullFile, log, monitorEnd, sentryEnd, goferEnds, clientEnds));
+            return;
+        }
 
         HostFd[] cgroupFiles = OpenCgroupFiles(cgroups, container, isMember: false);
+        (HostFd errorsRead, HostFd errorsWrite) = Pipe();
+        (HostFd statusRead, HostFd statusWrite) = Pipe();
         ConfinedChild gofer = Own(PrepareGofer(program, nullFile, log ?? errorsWrite, roots, goferEnds));
         gofer.Start();
         _children.Add(gofer.PidFd);
@@ -122,11 +129,7 @@ internal sealed class ContainerLaunch : IDisposable
         gofer.Release();
         cgroups.JoinAside(sentry.ProcessId);
         sentry.Release();
-        MonitorProcess monitor = Own(MonitorProcess.ForContainer(
-            _specification.Linux?.Namespaces ?? [], _state.Rootfs, _specification.Process!.Args!, monitorEnd, nullFile, _request.Console));
-        monitor.Start();
-        _children.Add(monitor.PidFd);
-        cgroups.Join(monitor.ProcessId);
+        MonitorProcess monitor = StartMonitor(cgroups, monitorEnd, nullFile);
         _state.Gofer = ProcessIdentity.Of(gofer.ProcessId);
         _state.Sentry = ProcessIdentity.Of(sentry.ProcessId);
         _state.Monitor = ProcessIdentity.Of(monitor.ProcessId);
@@ -150,6 +153,51 @@ internal sealed class ContainerLaunch : IDisposable
         return [.. files.ConvertAll(file => Own(file.File))];
     }
 
+    /// <summary>Makes the container in the Sentry of a sandbox that exists: what is new is a Gofer and a monitor.</summary>
+    private void Join(CgroupSet cgroups, ContainerDescription container, HostRoots roots, LaunchFds fds)
+    {
+        ContainerState sandbox = _membership.Sandbox!;
+        using ControlClient client = ContainerLife.Connect(new StateDirectory(_options.Root), sandbox);
+        HostFd[] cgroupFiles = OpenCgroupFiles(cgroups, container, isMember: true);
+        ConfinedChild gofer = Own(PrepareGofer(fds.Program, fds.Null, fds.Log ?? fds.Null, roots, fds.GoferEnds));
+        gofer.Start();
+        _children.Add(gofer.PidFd);
+        cgroups.JoinAside(gofer.ProcessId);
+        gofer.Release();
+        MonitorProcess monitor = StartMonitor(cgroups, fds.MonitorEnd, fds.Null);
+        _state.Gofer = ProcessIdentity.Of(gofer.ProcessId);
+        _state.Sentry = sandbox.Sentry;
+        _state.Monitor = ProcessIdentity.Of(monitor.ProcessId);
+        // Until the monitor is released our end is its end, and so the container's.
+        _directory.Save(_state);
+        gofer.Finish();
+        foreach (HostFd mine in fds.GoferEnds)
+            mine.Dispose();
+        List<int> passed = [fds.SentryEnd.Number];
+        passed.AddRange(_request.Console >= 0 ? [_request.Console] : [0, 1, 2]);
+        for (int index = 0; index < _request.PreserveFds; index++)
+            passed.Add(FirstExtraFd + index);
+        passed.AddRange(Array.ConvertAll(fds.ClientEnds, static end => end.Number));
+        passed.AddRange(Array.ConvertAll(cgroupFiles, static file => file.Number));
+        client.Ask(new ControlRequest { Method = ControlMethod.Create, Container = _directory.Id, Create = container }, passed.ToArray());
+        monitor.Release();
+        monitor.Finish();
+        fds.MonitorEnd.Dispose();
+        fds.SentryEnd.Dispose();
+        if (_request.StartsAtOnce)
+            client.Ask(new ControlRequest { Method = ControlMethod.Start, Container = _directory.Id });
+    }
+
+    private MonitorProcess StartMonitor(CgroupSet cgroups, HostFd socket, HostFd nullFile)
+    {
+        MonitorProcess monitor = Own(MonitorProcess.ForContainer(
+            _specification.Linux?.Namespaces ?? [], _state.Rootfs, _specification.Process!.Args!, socket, nullFile, _request.Console));
+        monitor.Start();
+        _children.Add(monitor.PidFd);
+        cgroups.Join(monitor.ProcessId);
+        return monitor;
+    }
+
     private static ConfinedChild PrepareGofer(
         HostFd program, HostFd nullFile, HostFd errors, HostRoots roots, HostFd[] sockets)
     {
@@ -164,7 +212,7 @@ internal sealed class ContainerLaunch : IDisposable
 
     private ConfinedChild PrepareSentry(ContainerDescription container, SentryFds fds)
     {
-        const int standardFds = 3, firstExtra = 3;
+        const int standardFds = 3;
         Descriptors descriptors = new();
         descriptors.Add([fds.Null.Number, fds.Null.Number, fds.Errors.Number]);
         HostFd description = CreateMemory();
@@ -196,7 +244,7 @@ internal sealed class ContainerLaunch : IDisposable
             boot.StandardFds = descriptors.Add([0, 1, standardFds - 1]);
         boot.ExtraFds = new int[_request.PreserveFds];
         for (int index = 0; index < _request.PreserveFds; index++)
-            boot.ExtraFds[index] = descriptors.Add(firstExtra + index);
+            boot.ExtraFds[index] = descriptors.Add(FirstExtraFd + index);
         if (HostFile.WriteAt(description.Number, JsonSerializer.SerializeToUtf8Bytes(boot, BootJson.Default.BootDescription), 0)
             .Failed(out _, out Errno error))
         {
@@ -264,4 +312,7 @@ internal sealed class ContainerLaunch : IDisposable
     private sealed record SentryFds(
         HostFd Program, HostFd Null, HostFd Errors, HostFd Status, HostFd Monitor, HostFd Listener, HostFd? Log, HostFd[] Gofer,
         HostFd[] Cgroup);
+
+    private sealed record LaunchFds(
+        HostFd Program, HostFd Null, HostFd? Log, HostFd MonitorEnd, HostFd SentryEnd, HostFd[] GoferEnds, HostFd[] ClientEnds);
 }

@@ -12,14 +12,18 @@ namespace Sandbox.Runsc.Launch;
 internal static class DescriptionBuilder
 {
     public static ContainerDescription Build(
-        string id, string bundle, Specification specification, GlobalOptions options, bool overlaysRoot, HostRoots roots)
+        Membership membership, string bundle, Specification specification, GlobalOptions options, bool overlaysRoot, HostRoots roots)
     {
         LinuxSpec linux = specification.Linux ?? new LinuxSpec();
         BpfInstruction[]? seccomp = linux.Seccomp is null ? null : SeccompProfile.Compile(linux.Seccomp, "config.json");
         return new ContainerDescription
         {
-            Id = id,
+            Id = membership.Id,
             Process = Build(specification.Process!),
+            SharesPidWith = membership.Shared("pid"),
+            SharesNetworkWith = membership.Shared("network"),
+            SharesIpcWith = membership.Shared("ipc"),
+            SharesUtsWith = membership.Shared("uts"),
             Hostname = string.IsNullOrEmpty(specification.Hostname) ? "localhost" : specification.Hostname,
             Domainname = specification.Domainname ?? string.Empty,
             Mounts = Mounts(bundle, specification, overlaysRoot, roots),

@@ -35,16 +35,17 @@ internal sealed class ContainerDirectory : IDisposable
     public string Id => Path.GetFileName(DirectoryPath);
 
     /// <summary>The recorded state; null if create did not get so far.</summary>
-    public ContainerState? TryLoad()
+    public ContainerState? TryLoad() => Peek(DirectoryPath);
+
+    /// <summary>The recorded state of a container's directory without its lock; null if there is none.</summary>
+    public static ContainerState? Peek(string directory)
     {
-        string file = Path.Combine(DirectoryPath, "state.json");
-        if (!File.Exists(file))
-            return null;
         try
         {
-            return JsonSerializer.Deserialize(File.ReadAllBytes(file), StateJson.Default.ContainerState);
+            return JsonSerializer.Deserialize(
+                File.ReadAllBytes(Path.Combine(directory, "state.json")), StateJson.Default.ContainerState);
         }
-        catch (JsonException)
+        catch (Exception missing) when (missing is JsonException or FileNotFoundException or DirectoryNotFoundException)
         {
             return null;
         }

@@ -3,6 +3,7 @@ using Sandbox.Runsc.Cgroups;
 using Sandbox.Runsc.CommandLine;
 using Sandbox.Runsc.Launch;
 using Sandbox.Runsc.Spec;
+using Sandbox.Sentry.Control;
 
 namespace Sandbox.Runsc.State;
 
@@ -32,12 +33,30 @@ internal static class ContainerLife
     {
         if (directory.TryLoad() is { } state)
         {
+            LeaveSandbox(directory, state);
             EndProcesses(state);
             CgroupSet.Remove(state);
             RunPoststopHooks(directory, state);
         }
 
         directory.Remove();
+    }
+
+    /// <summary>A sandbox that goes on forgets the container, and with it lets go of its Gofer and its files.</summary>
+    private static void LeaveSandbox(ContainerDirectory directory, ContainerState state)
+    {
+        if (state.SandboxId == state.Id || !state.Sentry.IsAlive)
+            return;
+        string sandbox = Path.Combine(Path.GetDirectoryName(directory.DirectoryPath)!, state.SandboxId);
+        using ControlClient? client = ControlClient.TryConnect(sandbox);
+        try
+        {
+            client?.Ask(new ControlRequest { Method = ControlMethod.Delete, Container = state.Id });
+        }
+        catch (Failure)
+        {
+            // It was never made there, or the sandbox ends just now.
+        }
     }
 
     private static void EndProcesses(ContainerState state)

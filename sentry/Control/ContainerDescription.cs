@@ -30,8 +30,11 @@ internal sealed class ContainerDescription
     /// <summary>What the program denies is logged.</summary>
     public bool SeccompLogsDenials { get; set; }
 
-    /// <summary>True if the container shares the pod's pid namespace.</summary>
-    public bool SharesPidNamespace { get; set; }
+    /// <summary>The container of the same sandbox whose pid namespace this one shares; null for its own. So with the others.</summary>
+    public string? SharesPidWith { get; set; }
+    public string? SharesNetworkWith { get; set; }
+    public string? SharesIpcWith { get; set; }
+    public string? SharesUtsWith { get; set; }
 
     public LimitsDescription Limits { get; set; } = new();
 

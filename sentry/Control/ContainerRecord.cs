@@ -65,10 +65,7 @@ internal sealed class ContainerRecord(Container container)
 {
     public Container Container { get; } = container;
 
-    /// <summary>The description it was made from; exec takes its defaults from here.</summary>
-    public required ContainerDescription Description { get; init; }
-
-    /// <summary>The container's files.</summary>
+    /// <summary>Its connection to its Gofer.</summary>
     public required GoferSession Gofer { get; init; }
 
     /// <summary>What all its processes are confined to, or null.</summary>

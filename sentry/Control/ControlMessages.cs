@@ -40,7 +40,7 @@ internal sealed class ControlReply
 internal static class ControlMethod
 {
     public const string Create = "create", Start = "start", Execute = "exec", Signal = "signal", Wait = "wait",
-        Processes = "processes", Pause = "pause", Resume = "resume", Statistics = "statistics";
+        Processes = "processes", Pause = "pause", Resume = "resume", Delete = "delete", Statistics = "statistics";
 }
 
 /// <summary>The generated readers and writers of control messages.</summary>

@@ -80,6 +80,8 @@ internal sealed class ControlServer(HostFd listener, ISandboxControl control)
                 return Create(request, fds);
             case ControlMethod.Start:
                 return new ControlReply { Error = control.Start(request.Container) };
+            case ControlMethod.Delete:
+                return new ControlReply { Error = control.Delete(request.Container) };
             case ControlMethod.Execute:
                 return Execute(request, fds);
             case ControlMethod.Signal:

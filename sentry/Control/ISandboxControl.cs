@@ -14,6 +14,9 @@ internal interface ISandboxControl
     /// </summary>
     string? Create(ContainerDescription container, ContainerDescriptors descriptors);
 
+    /// <summary>Ends a container of several, if it still runs, and forgets it. "container does not exist" if there is none.</summary>
+    string? Delete(string container);
+
     /// <summary>Lets a created container's first process run.</summary>
     string? Start(string container);
 

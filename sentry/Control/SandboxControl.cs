@@ -23,42 +23,32 @@ internal sealed class SandboxControl : ISandboxControl
 
     public string? Create(ContainerDescription container, ContainerDescriptors descriptors)
     {
-        PidNamespace pids = new(_kernel.RootPids, UserNamespace.Root);
-        GoferClient client = new(Array.ConvertAll(descriptors.GoferSockets, static fd => new HostFd(fd)));
-        GoferSession gofer = new(client);
-        FsContext? fs = ContainerMounts.Build(_kernel, container, gofer, pids, out string? error);
-        if (fs is null)
-            return error;
+        GoferSession gofer = new(new GoferClient(Array.ConvertAll(descriptors.GoferSockets, static fd => new HostFd(fd))));
+        string? error = Make(container, descriptors, gofer);
+        if (error is not null)
+            gofer.Dispose();
+        return error;
+    }
 
-        Container made = new(container.Id)
-        {
-            Fs = fs,
-            Cgroup = descriptors.Cgroup,
-            Limits = container.Limits.ToKernel(ContainerLimits.None),
-        };
-        NamespaceSet namespaces = new()
-        {
-            Uts = new UtsNamespace(Utf8(container.Hostname), Utf8(container.Domainname), UserNamespace.Root),
-            Ipc = new IpcNamespace(UserNamespace.Root),
-            Network = new NetworkNamespace(UserNamespace.Root),
-            PidForChildren = pids,
-            Container = made,
-        };
-        made.Namespaces = namespaces;
-        if (ProcessAttributes.SeccompOf(container).Failed(out SeccompState? seccomp, out Errno invalid))
-            return $"linux.seccomp: {ErrnoText.Of(invalid)}";
-        ContainerRecord record = new(made) { Description = container, Gofer = gofer, Seccomp = seccomp };
-        ProcessRecord? init = StartProcess(record, container.Process, descriptors.Process, out error);
-        if (init is null)
-            return error;
-        record.Processes[0] = init;
+    public string? Delete(string container)
+    {
+        const int limitMilliseconds = 10_000;
+        ContainerRecord? record;
         lock (_containers)
         {
-            if (!_containers.TryAdd(container.Id, record))
-                error = "container already exists";
+            if (!_containers.TryGetValue(container, out record))
+                return "container does not exist";
         }
 
-        return error;
+        using ManualResetEventSlim ended = new();
+        record.Init.WhenExited(_ => ended.Set());
+        Kill(container, 0);
+        if (!ended.Wait(limitMilliseconds))
+            return "the container's process does not end";
+        lock (_containers)
+            _containers.Remove(container);
+        record.Gofer.Dispose();
+        return null;
     }
 
     public string? Start(string container)
@@ -116,7 +106,7 @@ internal sealed class SandboxControl : ISandboxControl
                 return "container does not exist";
             if (!record.Processes.TryGetValue(process, out ProcessRecord? target))
                 return "no such process";
-            if (all)
+            if (all && record.IsStarted)
             {
                 SignalAll(record.Container, signal);
                 return null;
@@ -139,7 +129,7 @@ internal sealed class SandboxControl : ISandboxControl
         lock (_containers)
         {
             if (!_containers.TryGetValue(container, out ContainerRecord? record)
-                || !record.Processes.TryGetValue(process, out target))
+                || !record.Processes.TryGetValue(process, out target) || target.Status is not null)
                 return;
             if (process == 0 && !record.IsStarted)
             {
@@ -237,6 +227,35 @@ internal sealed class SandboxControl : ISandboxControl
         }
 
         return null;
+    }
+
+    private string? Make(ContainerDescription container, ContainerDescriptors descriptors, GoferSession gofer)
+    {
+        Container made = new(container.Id)
+        {
+            Cgroup = descriptors.Cgroup,
+            Limits = container.Limits.ToKernel(ContainerLimits.None),
+        };
+        made.Namespaces = new ContainerNamespaces(_kernel, FindContainer).Make(container, made, out string? error);
+        if (made.Namespaces is null)
+            return error;
+        made.Fs = ContainerMounts.Build(_kernel, container, gofer, made.Namespaces.PidForChildren, out error);
+        if (made.Fs is null)
+            return error;
+        if (ProcessAttributes.SeccompOf(container).Failed(out SeccompState? seccomp, out Errno invalid))
+            return $"linux.seccomp: {ErrnoText.Of(invalid)}";
+        ContainerRecord record = new(made) { Gofer = gofer, Seccomp = seccomp };
+        ProcessRecord? init = StartProcess(record, container.Process, descriptors.Process, out error);
+        if (init is null)
+            return error;
+        record.Processes[0] = init;
+        lock (_containers)
+        {
+            if (!_containers.TryAdd(container.Id, record))
+                error = "container already exists";
+        }
+
+        return error;
     }
 
     private ProcessRecord? StartProcess(
@@ -348,6 +367,4 @@ internal sealed class SandboxControl : ISandboxControl
         lock (_containers)
             return _containers.TryGetValue(id, out ContainerRecord? record) ? record.Container : null;
     }
-
-    private static byte[] Utf8(string text) => System.Text.Encoding.UTF8.GetBytes(text);
 }

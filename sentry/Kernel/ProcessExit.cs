@@ -28,6 +28,8 @@ internal static class ProcessExit
             if (group.Parent is not null)
                 ContinueIfNewlyOrphaned(group);
             isContainerInit = container.Init == group;
+            if (isContainerInit && !group.IsNamespaceInit)
+                EndContainer(container, group.Kernel);
             parent = group.Parent;
             if (parent is null || SignalSender.NotifyParentOfExit(group))
                 Reap(group);
@@ -117,6 +119,16 @@ internal static class ProcessExit
         foreach (KeyValuePair<int, Pid> entry in pids.Pids)
         {
             if (entry.Value.ThreadGroup is { } member && member != group)
+                TaskExit.BeginGroupExit(member, (int)Signal.Kill);
+        }
+    }
+
+    // A container of a shared pid namespace ends with its first process as one of its own namespace does.
+    private static void EndContainer(Container container, Kernel kernel)
+    {
+        foreach (KeyValuePair<int, Pid> entry in kernel.RootPids.Pids)
+        {
+            if (entry.Value.ThreadGroup is { IsZombie: false } member && member.Leader.Namespaces.Container == container)
                 TaskExit.BeginGroupExit(member, (int)Signal.Kill);
         }
     }

@@ -1,0 +1,42 @@
+using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Security;
+
+namespace Sandbox.Sentry.Control;
+
+/// <summary>
+/// The namespaces a container starts with: each is its own unless the description names a container of the same sandbox to share
+/// it with, as the containers of a pod do.
+/// </summary>
+internal sealed class ContainerNamespaces(Kernel.Kernel kernel, Func<string, Container?> find)
+{
+    private string? _missing;
+
+    /// <summary>Null and an error if a container to share with is not there (any more).</summary>
+    public NamespaceSet? Make(ContainerDescription description, Container made, out string? error)
+    {
+        NamespaceSet set = new()
+        {
+            Uts = Of(description.SharesUtsWith)?.Uts
+                ?? new UtsNamespace(Utf8(description.Hostname), Utf8(description.Domainname), UserNamespace.Root),
+            Ipc = Of(description.SharesIpcWith)?.Ipc ?? new IpcNamespace(UserNamespace.Root),
+            Network = Of(description.SharesNetworkWith)?.Network ?? new NetworkNamespace(UserNamespace.Root),
+            PidForChildren = Of(description.SharesPidWith)?.PidForChildren
+                ?? new PidNamespace(kernel.RootPids, UserNamespace.Root),
+            Container = made,
+        };
+        error = _missing is null ? null : $"container \"{_missing}\", whose namespaces it shares, does not exist";
+        return error is null ? set : null;
+    }
+
+    private NamespaceSet? Of(string? container)
+    {
+        if (container is null)
+            return null;
+        if (find(container) is { Namespaces: { } namespaces })
+            return namespaces;
+        _missing = container;
+        return null;
+    }
+
+    private static byte[] Utf8(string text) => System.Text.Encoding.UTF8.GetBytes(text);
+}
