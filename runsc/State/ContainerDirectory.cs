@@ -11,6 +11,7 @@ namespace Sandbox.Runsc.State;
 /// </summary>
 internal sealed class ContainerDirectory : IDisposable
 {
+    public const string LockName = "lock";
     private const string ExecutionsFolder = "executions";
 
     private readonly HostFd _lock;
@@ -20,7 +21,7 @@ internal sealed class ContainerDirectory : IDisposable
         const int exclusive = 2;
         const OpenFlags flags = OpenFlags.ReadWrite | OpenFlags.CloseOnExec | OpenFlags.Create;
         DirectoryPath = path;
-        if (HostFile.OpenAt(-100, Utf8("lock"), flags, 0x180).Failed(out int fd, out Errno error))
+        if (HostFile.OpenAt(-100, Utf8(LockName), flags, 0x180).Failed(out int fd, out Errno error))
             throw error == Errno.ENOENT ? new DirectoryNotFoundException(path) : new Failure($"open {path}/lock: {error}");
         _lock = new HostFd(fd);
         HostSyscall.CallRetrying(Sys.flock, fd, exclusive);

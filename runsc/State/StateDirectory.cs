@@ -49,13 +49,21 @@ internal sealed class StateDirectory(string root)
         CheckId(id);
         try
         {
-            return Directory.Exists(PathOf(id)) ? new ContainerDirectory(PathOf(id), isNew: false) : null;
+            return IsContainers(PathOf(id)) ? new ContainerDirectory(PathOf(id), isNew: false) : null;
         }
         catch (DirectoryNotFoundException)
         {
             return null; // Deleted while we waited for its lock.
         }
     }
+
+    /// <summary>
+    /// A folder that somebody else keeps below --root is not ours to lock or to delete. What create leaves behind when it
+    /// is killed has a lock in it, or nothing at all.
+    /// </summary>
+    private static bool IsContainers(string path) =>
+        Directory.Exists(path)
+        && (File.Exists(Path.Combine(path, ContainerDirectory.LockName)) || Directory.GetFileSystemEntries(path).Length == 0);
 
     /// <summary>As <see cref="Find"/>; fails with the words callers look for.</summary>
     public ContainerDirectory Open(string id) =>

@@ -51,6 +51,18 @@ public sealed class CrashTests : ContainerTests
     public void Deleting_by_force_what_is_not_there_succeeds() =>
         Succeeds(Runsc.Run("delete", "--force", "never-was"));
 
+    [Fact]
+    public void A_folder_that_is_no_containers_is_left_alone()
+    {
+        string file = Path.Combine(Runsc.Root, "precious", "file");
+        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+        File.WriteAllText(file, "kept");
+        Succeeds(Runsc.Run("delete", "--force", "precious"));
+        FailsNaming("does not exist", Runsc.Run("delete", "precious"));
+        Assert.Equal("kept", File.ReadAllText(file));
+        Directory.Delete(Path.GetDirectoryName(file)!, recursive: true);
+    }
+
     private static bool IsAlive(int pid) =>
         File.Exists($"/proc/{pid}/stat") && !ReadStat(pid).Contains(") Z", StringComparison.Ordinal);
 
