@@ -27,6 +27,9 @@ internal static class ErrorReport
         HostFile.Close(file);
     }
 
+    /// <summary>Tells something that is no reason to fail: one line on standard error.</summary>
+    public static void Warn(string message) => WriteTo(2, $"runsc: warning: {message.ReplaceLineEndings(" ").TrimEnd()}\n");
+
     /// <summary>Writes text to a descriptor; a reader that is gone is no error.</summary>
     public static void WriteTo(int fd, string text)
     {

@@ -1,3 +1,4 @@
+using Sandbox.Linux;
 using Sandbox.Runsc.CommandLine;
 using Sandbox.Runsc.Launch;
 using Sandbox.Runsc.Spec;
@@ -30,13 +31,35 @@ internal static class StartCommand
         string status = ContainerLife.Status(state);
         if (status != "created")
             throw new Failure($"cannot start a container that is {status}");
-        HooksSpec? hooks = state.HasLaterHooks && directory.LoadConfig() is { } json
-            ? SpecReader.Parse(json, "config.json").Hooks
+        Specification? specification = state.HasLaterHooks && directory.LoadConfig() is { } json
+            ? SpecReader.Parse(json, "config.json")
             : null;
+        HooksSpec? hooks = specification?.Hooks;
+        OrKill(state, () => ContainerHooks.Run(hooks?.StartContainer, specification?.Process, states, state));
         using (ControlClient client = ContainerLife.Connect(states, state))
             client.Ask(new ControlRequest { Method = ControlMethod.Start, Container = state.Id });
         state.Phase = ContainerPhase.Running;
         directory.Save(state);
-        Hooks.Run(hooks?.Poststart, "poststart", state, ContainerPhase.Running);
+        OrKill(state, () => Hooks.Run(hooks?.Poststart, "poststart", state, ContainerPhase.Running));
+    }
+
+    /// <summary>A hook that fails ends the container (runtime-spec, "Lifecycle"), as with runc.</summary>
+    private static void OrKill(ContainerState state, Action action)
+    {
+        const int kill = 9;
+        try
+        {
+            action();
+        }
+        catch (Failure)
+        {
+            if (!state.Monitor.Open().Failed(out HostFd? monitor, out _))
+            {
+                using (monitor)
+                    HostChild.Signal(monitor, kill);
+            }
+
+            throw;
+        }
     }
 }

@@ -56,7 +56,7 @@ internal sealed class ContainerLaunch : IDisposable
             Created = DateTime.UtcNow.ToString("O", System.Globalization.CultureInfo.InvariantCulture),
             OwnerId = (uint)HostSyscall.Call(Sys.geteuid),
             Annotations = specification.Annotations,
-            HasLaterHooks = specification.Hooks is { Poststart.Length: > 0 } or { Poststop.Length: > 0 },
+            HasLaterHooks = specification.Hooks is { StartContainer.Length: > 0 } or { Poststart.Length: > 0 } or { Poststop.Length: > 0 },
         };
     }
 
@@ -74,7 +74,7 @@ internal sealed class ContainerLaunch : IDisposable
             StartProcesses(cgroups);
             Hooks.Run(_specification.Hooks?.Prestart, "prestart", _state, ContainerPhase.Creating);
             Hooks.Run(_specification.Hooks?.CreateRuntime, "createRuntime", _state, ContainerPhase.Creating);
-            Hooks.Run(_specification.Hooks?.CreateContainer, "createContainer", _state, ContainerPhase.Creating);
+            Hooks.Run(_specification.Hooks?.CreateContainer, "createContainer", _state, ContainerPhase.Creating, true);
             _state.Phase = _request.StartsAtOnce ? ContainerPhase.Running : ContainerPhase.Created;
             _directory.Save(_state);
         }

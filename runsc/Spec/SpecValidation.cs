@@ -125,8 +125,7 @@ internal static class SpecValidation
         CheckHooks(hooks.Prestart, file, "hooks.prestart");
         CheckHooks(hooks.CreateRuntime, file, "hooks.createRuntime");
         CheckHooks(hooks.CreateContainer, file, "hooks.createContainer");
-        if (hooks.StartContainer is { Length: > 0 })
-            Fail(file, "hooks.startContainer", "is not supported: nothing of the host's runs inside the sandbox");
+        CheckHooks(hooks.StartContainer, file, "hooks.startContainer");
         CheckHooks(hooks.Poststart, file, "hooks.poststart");
         CheckHooks(hooks.Poststop, file, "hooks.poststop");
     }

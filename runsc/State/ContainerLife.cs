@@ -85,7 +85,7 @@ internal static class ContainerLife
             return;
         try
         {
-            Hooks.RunAll(SpecReader.Parse(json, "config.json").Hooks?.Poststop, state, "stopped");
+            Hooks.RunAll(SpecReader.Parse(json, "config.json").Hooks?.Poststop, "poststop", state, "stopped");
         }
         catch (Failure)
         {

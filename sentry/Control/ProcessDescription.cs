@@ -24,6 +24,12 @@ internal sealed class ProcessDescription
     /// <summary>True if descriptor 0, 1 and 2 are a terminal of the container, bridged to the console given along.</summary>
     public bool HasTerminal { get; set; }
 
+    /// <summary>The program's path, if it is not the first argument.</summary>
+    public string? Program { get; set; }
+
+    /// <summary>A hook of startContainer: it runs before the container's own process does.</summary>
+    public bool IsHook { get; set; }
+
     /// <summary>How many descriptors above 2 the process gets (<c>--preserve-fds</c>).</summary>
     public int ExtraDescriptors { get; set; }
 }

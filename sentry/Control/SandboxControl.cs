@@ -78,7 +78,7 @@ internal sealed class SandboxControl : ISandboxControl
         {
             if (!_containers.TryGetValue(container, out record))
                 return "container does not exist";
-            if (!record.IsStarted || record.Init.Status is not null)
+            if (record.IsStarted == process.IsHook || record.Init.Status is not null)
                 return "container not running";
         }
 
@@ -272,6 +272,7 @@ internal sealed class SandboxControl : ISandboxControl
         ProcessRequest request = new()
         {
             Container = container,
+            Program = process.Program is { } program ? System.Text.Encoding.UTF8.GetBytes(program) : null,
             Arguments = ProcessAttributes.Bytes(process.Args),
             Environment = ProcessAttributes.Bytes(process.Env),
             Credentials = credentials,
@@ -286,7 +287,7 @@ internal sealed class SandboxControl : ISandboxControl
         if (ProcessStarter.Create(_kernel, request, ExecutableOpener.Instance).Failed(out ThreadGroup? group, out Errno failed))
         {
             files.Table.RemoveUser();
-            error = DescribeExec(process.Args[0], failed);
+            error = DescribeExec(process.Program ?? process.Args[0], failed);
             return null;
         }
 

@@ -14,6 +14,8 @@ namespace Sandbox.Sentry.Loader;
 internal sealed record ProcessRequest
 {
     public required Container Container { get; init; }
+    /// <summary>What to execute, if it is not the first argument.</summary>
+    public byte[]? Program { get; init; }
     public required List<byte[]> Arguments { get; init; }
     public required List<byte[]> Environment { get; init; }
     public required Credentials Credentials { get; init; }
@@ -125,7 +127,7 @@ internal static class ProcessStarter
     {
         if (request.Arguments.Count == 0)
             return Errno.EINVAL;
-        byte[] name = request.Arguments[0];
+        byte[] name = request.Program ?? request.Arguments[0];
         if (name.AsSpan().Contains((byte)'/'))
         {
             return opener.OpenExecutable(caller, name).Failed(out OpenFile? file, out Errno error)
