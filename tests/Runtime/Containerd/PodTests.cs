@@ -76,6 +76,149 @@ public sealed class PodTests(CriFixture fixture) : IClassFixture<CriFixture>
         Assert.Contains("httpd", pod.ExecOutput(first, "ps"));
     }
 
+    [Fact]
+    public void A_containers_end_has_its_status_and_leaves_the_sandbox_and_the_others()
+    {
+        using Pod pod = NewPod();
+        string other = pod.Run("other", "sleep", "1000");
+        string failing = pod.Run("failing", "sh", "-c", "echo out; echo err >&2; exit 3");
+        Assert.Equal(new ContainerStanding("EXITED", 3, "Error"), pod.WaitForEnd(failing));
+        Assert.Equal("err\nout\n", Sorted(pod.Log("failing")));
+        Assert.Equal("RUNNING", pod.Status(other).State);
+        Assert.True(pod.IsReady);
+        pod.Remove(failing);
+        // The next attempt has a name of its own, as kubelet's restarts do.
+        string again = pod.Run("again", "sh", "-c", "echo again");
+        Assert.Equal(new ContainerStanding("EXITED", 0, "Completed"), pod.WaitForEnd(again));
+        Assert.Equal("again\n", pod.Log("again"));
+        Assert.Equal("still here\n", pod.ExecOutput(other, "echo", "still here"));
+    }
+
+    [Fact]
+    public void Stop_sends_the_polite_signal_first_and_kills_what_ignores_it()
+    {
+        using Pod pod = NewPod();
+        string polite = pod.Run("polite", "sh", "-c", "trap 'echo term; exit 4' TERM; echo up; while :; do sleep 0.05; done");
+        string deaf = pod.Run("deaf", "sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.05; done");
+        pod.WaitForLog("polite", "up");
+        pod.WaitForLog("deaf", "up");
+        pod.Stop(polite, 60);
+        Assert.Equal(4, pod.Status(polite).ExitCode);
+        Assert.Equal("up\nterm\n", pod.Log("polite"));
+        pod.Stop(deaf, 1);
+        Assert.Equal(137, pod.Status(deaf).ExitCode);
+        pod.Stop(deaf, 1); // Again: nothing to do.
+    }
+
+    [Fact]
+    public void The_pod_can_go_in_any_order()
+    {
+        Pod pod = NewPod();
+        string created = pod.Create("created", "sleep", "1000");
+        string running = pod.Run("running", "sleep", "1000");
+        string over = pod.Run("over", "true");
+        pod.WaitForEnd(over);
+        pod.Remove(created); // Never started.
+        pod.Remove(running); // Not stopped.
+        string left = pod.Run("left", "sleep", "1000");
+        pod.StopAll();
+        Assert.False(pod.IsReady);
+        Assert.Equal(new ContainerStanding("EXITED", 137, "Error"), pod.Status(left));
+        pod.Remove(over);
+        pod.RemoveAll(); // With a container in it.
+        Assert.Throws<CriException>(() => pod.Status(left));
+    }
+
+    [Fact]
+    public void A_shared_process_namespace_shows_all_and_ends_each_container_alone()
+    {
+        using Pod pod = NewPod(Pod.SharedByPod);
+        string first = pod.Run("first", "sh", "-c", "sleep 2001 & echo up; exec sleep 1001");
+        string second = pod.Run("second", "sh", "-c", "echo up; exec sleep 1002");
+        pod.WaitForLog("first", "up");
+        pod.WaitForLog("second", "up");
+        string processes = pod.ExecOutput(second, "ps");
+        foreach (string expected in (ReadOnlySpan<string>)["/pause", "sleep 1001", "sleep 2001", "sleep 1002"])
+            Assert.Contains(expected, processes);
+        Assert.Equal("/pause\n", pod.ExecOutput(first, "sh", "-c", "tr '\\0' '\\n' < /proc/1/cmdline"));
+        pod.Stop(first, 0);
+        Assert.Equal(137, pod.Status(first).ExitCode);
+        processes = pod.ExecOutput(second, "ps");
+        Assert.DoesNotContain("1001", processes);
+        Assert.DoesNotContain("2001", processes);
+        Assert.Contains("sleep 1002", processes);
+    }
+
+    [Fact]
+    public void An_ephemeral_container_sees_its_targets_processes()
+    {
+        using Pod pod = NewPod();
+        string target = pod.Run("target", "sh", "-c", "echo up; exec sleep 1001");
+        pod.WaitForLog("target", "up");
+        string debug = pod.Create("debug", null, ["sh", "-c", "echo up; exec sleep 1002"], target);
+        pod.Start(debug);
+        pod.WaitForLog("debug", "up");
+        Assert.Contains("sleep 1001", pod.ExecOutput(debug, "ps"));
+        Assert.DoesNotContain("/pause", pod.ExecOutput(debug, "ps"));
+    }
+
+    [Fact]
+    public void Containers_share_memory_files_and_semaphores()
+    {
+        using Pod pod = NewPod();
+        string first = pod.Run("first", "sleep", "1000"), second = pod.Run("second", "sleep", "1000");
+        pod.ExecOutput(first, "sh", "-c", "echo shared > /dev/shm/file");
+        Assert.Equal("shared\n", pod.ExecOutput(second, "cat", "/dev/shm/file"));
+        Assert.Equal(Inode(first, "ipc"), Inode(second, "ipc"));
+        Assert.Equal(Inode(first, "net"), Inode(second, "net"));
+        Assert.Equal(Inode(first, "uts"), Inode(second, "uts"));
+        Assert.NotEqual(Inode(first, "pid"), Inode(second, "pid"));
+
+        string Inode(string container, string type) => pod.ExecOutput(container, "readlink", $"/proc/self/ns/{type}");
+    }
+
+    [Fact]
+    public void Exec_tells_status_and_both_streams()
+    {
+        using Pod pod = NewPod();
+        string container = pod.Run("one", "sleep", "1000");
+        Assert.Equal(new ExecOutcome(5, "out\n", "err\n"), pod.Exec(container, "sh", "-c", "echo out; echo err >&2; exit 5"));
+        Assert.Equal(new ExecOutcome(137, string.Empty, string.Empty), pod.Exec(container, "sh", "-c", "kill -9 $$"));
+        Assert.Contains("no-such-program", Assert.Throws<CriException>(() => pod.Exec(container, "no-such-program")).Message);
+        pod.ExecOutput(container, "true");
+    }
+
+    [Fact]
+    public void A_container_whose_program_is_missing_does_not_start_and_leaves_the_pod_usable()
+    {
+        using Pod pod = NewPod();
+        string broken = pod.Create("broken", "/no/such/program");
+        Assert.Contains("no such file or directory", Assert.Throws<CriException>(() => pod.Start(broken)).Message);
+        pod.Remove(broken);
+        string fine = pod.Run("fine", "true");
+        Assert.Equal(0, pod.WaitForEnd(fine).ExitCode);
+    }
+
+    [Fact]
+    public void Limits_are_changed_and_use_is_told_while_it_runs()
+    {
+        const long mebi = 1 << 20;
+        using Pod pod = NewPod();
+        string container = pod.Create("one", new ProtoMessage().Add(4, 64 * mebi).Add(10, 64 * mebi), ["sleep", "1000"]);
+        pod.Start(container);
+        pod.Update(container, new ProtoMessage().Add(4, 128 * mebi).Add(10, 128 * mebi));
+        ProtoMessage statistics = pod.Statistics(container);
+        Assert.True(statistics.Message(2).Message(2).Number(1) > 0, "CPU time");
+        Assert.InRange(statistics.Message(3).Message(2).Number(1), 1, 128 * mebi);
+    }
+
+    private static string Sorted(string lines)
+    {
+        string[] sorted = lines.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Array.Sort(sorted, StringComparer.Ordinal);
+        return string.Join('\n', sorted) + "\n";
+    }
+
     private Pod NewPod(int processNamespaces = Pod.OwnByContainer) =>
         new(fixture.Cri, fixture.Daemon.Folder["logs"], processNamespaces);
 }
