@@ -34,6 +34,7 @@ internal sealed class LinuxX64 : ISyscallTable
         Join("files", FileRows.Add);
         Join("paths", PathRows.Add);
         Join("sockets", SocketRows.Add);
+        Join("interprocess communication", CommunicationRows.Add);
         // Last: these fill only what nobody above has.
         Join("security and tracing", UnsupportedRows.AddSecurity);
         Join("futexes", UnsupportedRows.AddFutexes);

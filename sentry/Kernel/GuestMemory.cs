@@ -1,4 +1,5 @@
 using Sandbox.Platform;
+using Sandbox.Sentry.Kernel.SystemV;
 using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Vfs;
 
@@ -12,6 +13,7 @@ internal sealed class GuestMemory(IAddressSpace space)
 {
     private readonly Lock _lock = new();
     private readonly Dictionary<(ulong Device, ulong Inode), VfsPath> _files = []; // Guarded by _lock.
+    private readonly List<SegmentAttachment> _attachments = []; // Guarded by _lock.
     private int _users = 1;
     private VfsPath _executable;
 
@@ -67,6 +69,9 @@ internal sealed class GuestMemory(IAddressSpace space)
         if (Interlocked.Decrement(ref _users) != 0)
             return false;
         _executable.Dentry?.Inode?.RemoveImage();
+        foreach (SegmentAttachment attachment in _attachments)
+            attachment.Segment.Detach(null);
+        _attachments.Clear();
         return true;
     }
 
@@ -90,6 +95,27 @@ internal sealed class GuestMemory(IAddressSpace space)
             return _files.GetValueOrDefault((mapping.Device, mapping.Inode));
     }
 
+    /// <summary>A segment was mapped (shmat(2)).</summary>
+    public void AddAttachment(SegmentAttachment attachment)
+    {
+        lock (_lock)
+            _attachments.Add(attachment);
+    }
+
+    /// <summary>The segment that was attached at exactly this address, no longer remembered; null if there is none.</summary>
+    public SharedSegment? RemoveAttachment(ulong address)
+    {
+        lock (_lock)
+        {
+            int index = _attachments.FindLastIndex(attachment => attachment.Address == address);
+            if (index < 0)
+                return null;
+            SharedSegment segment = _attachments[index].Segment;
+            _attachments.RemoveAt(index);
+            return segment;
+        }
+    }
+
     /// <summary>The same knowledge for a forked copy.</summary>
     public GuestMemory CloneFor(IAddressSpace space)
     {
@@ -110,8 +136,11 @@ internal sealed class GuestMemory(IAddressSpace space)
         {
             foreach (KeyValuePair<(ulong, ulong), VfsPath> file in _files)
                 copy._files.Add(file.Key, file.Value);
+            copy._attachments.AddRange(_attachments);
         }
 
+        foreach (SegmentAttachment attachment in copy._attachments)
+            attachment.Segment.AttachCopy();
         return copy;
     }
 }

@@ -34,8 +34,8 @@ internal sealed class IpcNamespace(Security.UserNamespace owner)
     public Security.UserNamespace Owner { get; } = owner;
     public ulong Number { get; } = NamespaceNumber.Next();
 
-    /// <summary>The System V tables, made at first use by the IPC calls.</summary>
-    public object? SystemV;
+    /// <summary>The System V objects, made at first use.</summary>
+    public SystemV.SystemVObjects? SystemV;
 
     /// <summary>The POSIX message queues, made at first use.</summary>
     public object? MessageQueues;

@@ -15,6 +15,7 @@ internal static class ProcessExit
         bool isContainerInit;
         ThreadGroup? parent;
         ProcessTimers.Release(group);
+        group.UndoSemaphores();
         using (group.Kernel.Tree.Enter())
         {
             if (group.Session.Leader == group)

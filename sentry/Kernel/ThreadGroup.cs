@@ -10,6 +10,8 @@ namespace Sandbox.Sentry.Kernel;
 /// </summary>
 internal sealed class ThreadGroup(Kernel kernel, Pid id, ProcessGroup processGroup, SignalHandlers handlers, ResourceLimits limits)
 {
+    private readonly List<SystemV.SemaphoreSet> _semaphoreUndo = []; // Locked by itself.
+
     public Kernel Kernel { get; } = kernel;
 
     /// <summary>The process id.</summary>
@@ -95,6 +97,21 @@ internal sealed class ThreadGroup(Kernel kernel, Pid id, ProcessGroup processGro
 
     /// <summary>Interval and POSIX timers, made at first use by the timer calls.</summary>
     public object? Timers;
+
+    /// <summary>Remembers a set it has changed with SEM_UNDO.</summary>
+    public void AddSemaphoreUndo(SystemV.SemaphoreSet set)
+    {
+        lock (_semaphoreUndo)
+            _semaphoreUndo.Add(set);
+    }
+
+    /// <summary>Takes back what the process did to semaphores with SEM_UNDO. At its end, without locks.</summary>
+    public void UndoSemaphores()
+    {
+        foreach (SystemV.SemaphoreSet set in _semaphoreUndo)
+            set.UndoAll(this);
+        _semaphoreUndo.Clear();
+    }
 
     /// <summary>CLOCK_BOOTTIME at start, nanoseconds (starttime of /proc/PID/stat).</summary>
     public long StartTime { get; } = HostClock.Now(HostClock.Boottime);

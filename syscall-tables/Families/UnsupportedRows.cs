@@ -114,19 +114,7 @@ internal static class UnsupportedRows
 
     public static void AddCommunication(Syscall?[] rows)
     {
-        const string notYet = "as a Linux without CONFIG_SYSVIPC and CONFIG_POSIX_MQUEUE";
-        Add(rows, Sys.shmget, "shmget", Errno.ENOSYS, notYet);
-        Add(rows, Sys.shmat, "shmat", Errno.ENOSYS, notYet);
-        Add(rows, Sys.shmdt, "shmdt", Errno.ENOSYS, notYet);
-        Add(rows, Sys.shmctl, "shmctl", Errno.ENOSYS, notYet);
-        Add(rows, Sys.semget, "semget", Errno.ENOSYS, notYet);
-        Add(rows, Sys.semop, "semop", Errno.ENOSYS, notYet);
-        Add(rows, Sys.semtimedop, "semtimedop", Errno.ENOSYS, notYet);
-        Add(rows, Sys.semctl, "semctl", Errno.ENOSYS, notYet);
-        Add(rows, Sys.msgget, "msgget", Errno.ENOSYS, notYet);
-        Add(rows, Sys.msgsnd, "msgsnd", Errno.ENOSYS, notYet);
-        Add(rows, Sys.msgrcv, "msgrcv", Errno.ENOSYS, notYet);
-        Add(rows, Sys.msgctl, "msgctl", Errno.ENOSYS, notYet);
+        const string notYet = "as a Linux without CONFIG_POSIX_MQUEUE";
         Add(rows, Sys.mq_open, "mq_open", Errno.ENOSYS, notYet);
         Add(rows, Sys.mq_unlink, "mq_unlink", Errno.ENOSYS, notYet);
         Add(rows, Sys.mq_timedsend, "mq_timedsend", Errno.ENOSYS, notYet);

@@ -1,0 +1,102 @@
+using Sandbox.Linux;
+using Sandbox.Sentry.Security;
+
+namespace Sandbox.Sentry.Kernel.SystemV;
+
+/// <summary>
+/// One kind of System V objects of a namespace, by id and by key. An id is a slot and how often ids were given out, so that the
+/// id of a removed object does not name the next one. Guarded by the namespace's lock.
+/// </summary>
+/// <param name="limit">The most objects there may be; ENOSPC beyond.</param>
+internal sealed class IpcTable<T>(int limit)
+    where T : IpcObject
+{
+    private const int SlotBits = 15, SlotMask = (1 << SlotBits) - 1, SequenceMask = 0xFFFF;
+    private const int Create = 0x200, Exclusive = 0x400;
+
+    private readonly List<T?> _slots = [];
+    private readonly Dictionary<int, T> _byKey = [];
+    private int _sequence;
+
+    public int Count { get; private set; }
+
+    /// <summary>The highest slot in use, or 0: what the INFO commands answer.</summary>
+    public int HighestSlot => Math.Max(_slots.FindLastIndex(static item => item is not null), 0);
+
+    public IEnumerable<T> All
+    {
+        get
+        {
+            foreach (T? item in _slots)
+            {
+                if (item is not null)
+                    yield return item;
+            }
+        }
+    }
+
+    /// <summary>
+    /// What shmget and its like do with a key: null if an object is to be made, else the object that was found.
+    /// EEXIST, ENOENT, EACCES, ENOSPC.
+    /// </summary>
+    public Result<T?> Find(int key, int flags, Credentials caller, UserNamespace owner)
+    {
+        if (key != IpcObject.PrivateKey && _byKey.TryGetValue(key, out T? found))
+        {
+            if ((flags & (Create | Exclusive)) == (Create | Exclusive))
+                return Errno.EEXIST;
+            uint wanted = (uint)((flags >> 6) | (flags >> 3) | flags) & 7;
+            return found.Check(wanted, caller, owner) is not Errno.Ok and Errno error ? error : found;
+        }
+
+        if (key != IpcObject.PrivateKey && (flags & Create) == 0)
+            return Errno.ENOENT;
+        return Count >= limit ? Errno.ENOSPC : (T?)null;
+    }
+
+    /// <summary>Gives a new object its id.</summary>
+    public void Add(T item)
+    {
+        int slot = _slots.IndexOf(null);
+        if (slot < 0)
+        {
+            slot = _slots.Count;
+            _slots.Add(null);
+        }
+
+        _slots[slot] = item;
+        item.Id = (_sequence << SlotBits) | slot;
+        _sequence = (_sequence + 1) & SequenceMask;
+        Count++;
+        if (item.Key != IpcObject.PrivateKey)
+            _byKey[item.Key] = item;
+    }
+
+    /// <summary>The object of an id. EINVAL, and EIDRM where an id is of the past.</summary>
+    public Result<T> Get(int id)
+    {
+        if (id < 0 || AtSlot(id & SlotMask) is not { } item)
+            return Errno.EINVAL;
+        return item.Id == id ? item : Errno.EIDRM;
+    }
+
+    /// <summary>The object in a slot (the STAT commands), or null.</summary>
+    public T? AtSlot(int slot) => (uint)slot < (uint)_slots.Count ? _slots[slot] : null;
+
+    /// <summary>Nobody finds the object any more.</summary>
+    public void Remove(T item)
+    {
+        item.IsRemoved = true;
+        _slots[item.Id & SlotMask] = null;
+        Count--;
+        ForgetKey(item);
+    }
+
+    /// <summary>A segment that is to go stays until its last attachment, but its key is free at once.</summary>
+    public void ForgetKey(T item)
+    {
+        if (item.Key != IpcObject.PrivateKey && _byKey.GetValueOrDefault(item.Key) == item)
+            _byKey.Remove(item.Key);
+        item.Key = IpcObject.PrivateKey;
+    }
+}

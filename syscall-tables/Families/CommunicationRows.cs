@@ -1,0 +1,27 @@
+using Sandbox.Linux;
+using Sandbox.Sentry.Kernel.SystemV;
+using Sandbox.Sentry.Syscalls;
+
+namespace Sandbox.SyscallTables.Families;
+
+/// <summary>Interprocess communication: System V shared memory, semaphores and messages, POSIX message queues.</summary>
+internal static unsafe class CommunicationRows
+{
+    public static void Add(Syscall?[] rows)
+    {
+        rows[Sys.shmget] = Syscall.Of<int, nuint, int>("shmget", &SharedMemorySyscalls.Get).Partial("no SHM_HUGETLB");
+        rows[Sys.shmat] = Syscall.Of<int, UserAddress, int>("shmat", &SharedMemorySyscalls.Attach);
+        rows[Sys.shmdt] = Syscall.Of<UserAddress>("shmdt", &SharedMemorySyscalls.Detach)
+            .Partial("an attachment that was unmapped piece by piece counts until shmdt, execve or exit");
+        rows[Sys.shmctl] = Syscall.Of<int, int, UserAddress>("shmctl", &SharedMemorySyscalls.Control);
+        rows[Sys.semget] = Syscall.Of<int, int, int>("semget", &SemaphoreSyscalls.Get);
+        rows[Sys.semop] = Syscall.Of<int, UserPtr<SemaphoreOperation>, nuint>("semop", &SemaphoreSyscalls.Operate);
+        rows[Sys.semtimedop] = Syscall.Of<int, UserPtr<SemaphoreOperation>, nuint, UserPtr<Timespec>>(
+            "semtimedop", &SemaphoreSyscalls.OperateTimed);
+        rows[Sys.semctl] = Syscall.Of<int, int, int, ulong>("semctl", &SemaphoreControl.Control);
+        rows[Sys.msgget] = Syscall.Of<int, int>("msgget", &MessageQueueSyscalls.Get);
+        rows[Sys.msgsnd] = Syscall.Of<int, UserAddress, nuint, int>("msgsnd", &MessageQueueSyscalls.Send);
+        rows[Sys.msgrcv] = Syscall.Of<int, UserAddress, nuint, long, int>("msgrcv", &MessageQueueSyscalls.Receive);
+        rows[Sys.msgctl] = Syscall.Of<int, int, UserAddress>("msgctl", &MessageQueueSyscalls.Control);
+    }
+}
