@@ -13,13 +13,12 @@ internal static class Program
             return Boot.SentryMain.Run();
         if (args is ["gofer", ..])
             return Gofer.GoferMain.Run(args.AsSpan(1));
-        string? log = null;
-        bool logIsJson = false;
         try
         {
+            // First, for what is wrong with the flags is to be in the log, too.
+            (string? log, bool isJson) = ErrorReport.FindLog(args);
+            ErrorReport.UseLog(log, isJson);
             Arguments global = Arguments.Parse("runsc", GlobalOptions.Flags, args, 1);
-            log = global.Get("log") is { Length: > 0 } file ? file : null;
-            logIsJson = global.Get("log-format") == "json";
             if (global.Has("version"))
                 return VersionCommand.Print();
             if (global.Positional.Count == 0)
@@ -30,12 +29,18 @@ internal static class Program
         }
         catch (Failure failure)
         {
-            ErrorReport.Write(log, logIsJson, failure.Message);
+            ErrorReport.Write(failure.Message);
             return failure.ExitCode;
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            ErrorReport.Write(log, logIsJson, error.Message);
+            ErrorReport.Write(error.Message);
+            return 1;
+        }
+        catch (Exception error) when (error is not OutOfMemoryException)
+        {
+            // A mistake of ours: callers still want their line, and whoever mends it the place.
+            ErrorReport.Write($"internal error: {error}");
             return 1;
         }
     }

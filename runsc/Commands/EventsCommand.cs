@@ -1,6 +1,7 @@
+using System.Diagnostics;
 using System.Globalization;
-using System.Text.Json;
 using Sandbox.Linux;
+using Sandbox.Runsc.Cgroups;
 using Sandbox.Runsc.CommandLine;
 using Sandbox.Runsc.Launch;
 using Sandbox.Runsc.State;
@@ -8,7 +9,10 @@ using Sandbox.Sentry.Control;
 
 namespace Sandbox.Runsc.Commands;
 
-/// <summary><c>events</c>: statistics of a container, once or again and again until it ends.</summary>
+/// <summary>
+/// <c>events</c>: statistics of a container, once or again and again until it ends; then also a line whenever a process of it was killed
+/// for want of memory.
+/// </summary>
 internal static class EventsCommand
 {
     public static Command Definition { get; } = new()
@@ -19,67 +23,75 @@ internal static class EventsCommand
         Flags =
         [
             new("stats", FlagKind.Switch, "once"),
-            new("interval", FlagKind.Value, "seconds between two lines, with or without \"s\"", Default: "5"),
+            new("interval", FlagKind.Value, "time between two lines of statistics: 500ms, 5s, 1m; a number is seconds", Default: "5s"),
         ],
         Run = Run,
     };
 
+    /// <summary>Milliseconds of "500ms", "5s", "1m" or "5"; fails for anything else, and for zero.</summary>
+    public static int ParseInterval(string text)
+    {
+        const int perSecond = 1000, perMinute = 60 * perSecond;
+        (string number, int unit) = text switch
+        {
+            _ when text.EndsWith("ms", StringComparison.Ordinal) => (text[..^2], 1),
+            _ when text.EndsWith('s') => (text[..^1], perSecond),
+            _ when text.EndsWith('m') => (text[..^1], perMinute),
+            _ => (text, perSecond),
+        };
+        bool isNumber = int.TryParse(number, NumberStyles.None, CultureInfo.InvariantCulture, out int count);
+        return isNumber && count > 0 && count <= int.MaxValue / unit
+            ? count * unit
+            : throw new Failure($"events: --interval: \"{text}\" is not a duration");
+    }
+
     private static int Run(GlobalOptions options, Arguments arguments)
     {
-        const int millisecondsPerSecond = 1000;
-        string text = (arguments.Get("interval") ?? "5").TrimEnd('s');
-        if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int seconds) || seconds == 0)
-            throw new Failure($"events: --interval: \"{text}\" is not a number of seconds");
+        int interval = ParseInterval(arguments.Get("interval") ?? "5s");
         StateDirectory states = new(options.Root);
-        ContainerState state;
-        using (ContainerDirectory directory = states.Open(arguments.Single("the container's id")))
-            state = directory.Load();
+        ContainerState state = states.Read(arguments.Single("the container's id"));
         using ControlClient client = ContainerLife.Connect(states, state);
         if (state.Monitor.Open().Failed(out HostFd? monitor, out _))
             throw new Failure("container not running");
         using (monitor)
         {
-            do
-            {
-                ControlReply reply = client.Ask(new ControlRequest { Method = ControlMethod.Statistics, Container = state.Id });
-                Print(state.Id, reply.Statistics ?? new ContainerStatistics());
-            }
-            while (!arguments.Has("stats") && !HostChild.WaitForEnd(monitor, seconds * millisecondsPerSecond));
+            PrintStatistics(client, state);
+            if (!arguments.Has("stats"))
+                Follow(client, state, monitor, interval);
         }
 
         return 0;
     }
 
-    private static void Print(string id, ContainerStatistics statistics)
+    private static void Follow(ControlClient client, ContainerState state, HostFd monitor, int interval)
     {
-        using MemoryStream stream = new();
-        using (Utf8JsonWriter writer = new(stream))
+        const int lookMilliseconds = 100; // For kills, which must not wait for the next statistics.
+        long kills = MemoryStatistics.Read(state.Cgroups)?.Kills ?? 0;
+        Stopwatch sinceStatistics = Stopwatch.StartNew();
+        bool isOver;
+        do
         {
-            writer.WriteStartObject();
-            writer.WriteString("type", "stats");
-            writer.WriteString("id", id);
-            writer.WriteStartObject("data");
-            writer.WriteStartObject("cpu");
-            writer.WriteStartObject("usage");
-            writer.WriteNumber("total", statistics.UserTime + statistics.SystemTime);
-            writer.WriteNumber("kernel", statistics.SystemTime);
-            writer.WriteNumber("user", statistics.UserTime);
-            writer.WriteEndObject();
-            writer.WriteEndObject();
-            writer.WriteStartObject("memory");
-            writer.WriteStartObject("usage");
-            writer.WriteNumber("limit", statistics.MemoryLimitBytes);
-            writer.WriteNumber("usage", statistics.MemoryBytes);
-            writer.WriteEndObject();
-            writer.WriteEndObject();
-            writer.WriteStartObject("pids");
-            writer.WriteNumber("current", statistics.Tasks);
-            writer.WriteNumber("limit", statistics.TasksMax);
-            writer.WriteEndObject();
-            writer.WriteEndObject();
-            writer.WriteEndObject();
+            isOver = HostChild.WaitForEnd(monitor, Math.Min(lookMilliseconds, interval));
+            for (long now = MemoryStatistics.Read(state.Cgroups)?.Kills ?? kills; kills < now; kills++)
+                StatisticsJson.PrintOutOfMemory(state.Id);
+            if (isOver || sinceStatistics.ElapsedMilliseconds < interval)
+                continue;
+            sinceStatistics.Restart();
+            try
+            {
+                PrintStatistics(client, state);
+            }
+            catch (Failure)
+            {
+                isOver = HostChild.WaitForEnd(monitor, 0); // It ended just now, or next time.
+            }
         }
+        while (!isOver);
+    }
 
-        ErrorReport.WriteTo(1, System.Text.Encoding.UTF8.GetString(stream.ToArray()) + "\n");
+    private static void PrintStatistics(ControlClient client, ContainerState state)
+    {
+        ControlReply reply = client.Ask(new ControlRequest { Method = ControlMethod.Statistics, Container = state.Id });
+        StatisticsJson.Print(state.Id, reply.Statistics ?? new ContainerStatistics(), MemoryStatistics.Read(state.Cgroups));
     }
 }

@@ -28,8 +28,8 @@ internal static class ExecCommand
             new("additional-gids", FlagKind.Values, "a further group it is in", Short: "g"),
             new("cap", FlagKind.Values, "a further capability it has", Short: "c"),
             new("no-new-privs", FlagKind.Switch, "it cannot gain privileges"),
-            new("apparmor", FlagKind.Value, "accepted for runc's sake"),
-            new("process-label", FlagKind.Value, "accepted for runc's sake"),
+            new("apparmor", FlagKind.Value, "a profile of the host's; warns that there is none in a sandbox"),
+            new("process-label", FlagKind.Value, "a label of the host's SELinux; warns that there is none in a sandbox"),
             new("no-subreaper", FlagKind.Switch, "accepted for runc's sake"),
             new("ignore-paused", FlagKind.Switch, "also in a paused container"),
         ],
@@ -41,6 +41,12 @@ internal static class ExecCommand
     {
         if (arguments.Positional.Count == 0)
             throw new Failure("exec: the container's id is missing");
+        foreach (string flag in (ReadOnlySpan<string>)["apparmor", "process-label"])
+        {
+            if (arguments.Get(flag) is { Length: > 0 } value)
+                ErrorReport.Warn($"exec: --{flag} {value}: has no effect, the host's kernel does not see the process");
+        }
+
         StateDirectory states = new(options.Root);
         string id = arguments.Positional[0];
         bool isDetached = arguments.Has("detach");

@@ -25,7 +25,6 @@ internal static class KillCommand
         Flags =
         [
             new("all", FlagKind.Switch, "to all processes of the container", Short: "a"),
-            new("pid", FlagKind.Value, "accepted for other runtimes' sake"),
         ],
         Run = Run,
     };

@@ -23,13 +23,14 @@ internal static class ListCommand
 
     private static int Run(GlobalOptions options, Arguments arguments)
     {
-        List<ContainerState> containers = Load(new StateDirectory(options.Root));
+        StateDirectory states = new(options.Root);
+        List<ContainerState> containers = Load(states);
         if (arguments.Has("quiet"))
             ErrorReport.WriteTo(1, string.Concat(containers.ConvertAll(static state => state.Id + "\n")));
         else if (arguments.Get("format") is "json")
-            PrintJson(containers);
+            PrintJson(states, containers);
         else if (arguments.Get("format") is null or "table")
-            PrintTable(containers);
+            PrintTable(states, containers);
         else
             throw new Failure($"list: --format: \"{arguments.Get("format")}\" is none of table, json");
         return 0;
@@ -40,28 +41,15 @@ internal static class ListCommand
         List<ContainerState> containers = [];
         foreach (string id in states.List())
         {
-            using ContainerDirectory? directory = TryFind(states, id);
-            if (directory?.TryLoad() is { } state)
+            // What is no container's directory is none of ours; what is being made or deleted does not hold us up.
+            if (ContainerDirectory.Peek(states.PathOf(id)) is { } state)
                 containers.Add(state);
         }
 
         return containers;
     }
 
-    /// <summary>Null for what is no container's directory.</summary>
-    private static ContainerDirectory? TryFind(StateDirectory states, string id)
-    {
-        try
-        {
-            return states.Find(id);
-        }
-        catch (Failure)
-        {
-            return null;
-        }
-    }
-
-    private static void PrintJson(List<ContainerState> containers)
+    private static void PrintJson(StateDirectory states, List<ContainerState> containers)
     {
         using MemoryStream stream = new();
         using (Utf8JsonWriter writer = new(stream))
@@ -69,7 +57,7 @@ internal static class ListCommand
             writer.WriteStartArray();
             foreach (ContainerState state in containers)
             {
-                string status = ContainerLife.Status(state);
+                string status = ContainerLife.StatusWithoutLock(states, state);
                 StateOutput.Write(writer, state, status, status == "stopped" ? 0 : state.Monitor.Id);
             }
 
@@ -79,12 +67,12 @@ internal static class ListCommand
         ErrorReport.WriteTo(1, Encoding.UTF8.GetString(stream.ToArray()) + "\n");
     }
 
-    private static void PrintTable(List<ContainerState> containers)
+    private static void PrintTable(StateDirectory states, List<ContainerState> containers)
     {
         List<string[]> rows = [["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"]];
         foreach (ContainerState state in containers)
         {
-            string status = ContainerLife.Status(state);
+            string status = ContainerLife.StatusWithoutLock(states, state);
             int processId = status == "stopped" ? 0 : state.Monitor.Id;
             rows.Add(
             [

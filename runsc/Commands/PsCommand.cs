@@ -27,11 +27,10 @@ internal static class PsCommand
         if (format is not ("table" or "json"))
             throw new Failure($"ps: --format: \"{format}\" is none of table, json");
         StateDirectory states = new(options.Root);
-        using ContainerDirectory directory = states.Open(arguments.Positional[0]);
-        ContainerState state = directory.Load();
+        ContainerState state = states.Read(arguments.Positional[0]);
         if (format == "json")
         {
-            ErrorReport.WriteTo(1, $"[{string.Join(',', HostProcesses(directory.DirectoryPath, state))}]\n");
+            ErrorReport.WriteTo(1, $"[{string.Join(',', HostProcesses(states.PathOf(state.Id), state))}]\n");
             return 0;
         }
 

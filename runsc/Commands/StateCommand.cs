@@ -17,9 +17,9 @@ internal static class StateCommand
 
     private static int Run(GlobalOptions options, Arguments arguments)
     {
-        using ContainerDirectory directory = new StateDirectory(options.Root).Open(arguments.Single("the container's id"));
-        ContainerState state = directory.Load();
-        string status = ContainerLife.Status(state);
+        StateDirectory states = new(options.Root);
+        ContainerState state = states.Read(arguments.Single("the container's id"));
+        string status = ContainerLife.StatusWithoutLock(states, state);
         using MemoryStream stream = new();
         using (Utf8JsonWriter writer = new(stream, new JsonWriterOptions { Indented = true }))
             StateOutput.Write(writer, state, status, status == "stopped" ? 0 : state.Monitor.Id);

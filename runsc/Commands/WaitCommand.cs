@@ -20,9 +20,7 @@ internal static class WaitCommand
     private static int Run(GlobalOptions options, Arguments arguments)
     {
         StateDirectory states = new(options.Root);
-        ContainerState state;
-        using (ContainerDirectory directory = states.Open(arguments.Single("the container's id")))
-            state = directory.Load();
+        ContainerState state = states.Read(arguments.Single("the container's id"));
         using ControlClient client = ContainerLife.Connect(states, state);
         ControlReply reply = client.Ask(new ControlRequest { Method = ControlMethod.Wait, Container = state.Id });
         int exitCode = MonitorLink.ExitCode(reply.Status);

@@ -38,7 +38,9 @@ internal sealed class ContainerDirectory : IDisposable
     /// <summary>The recorded state; null if create did not get so far.</summary>
     public ContainerState? TryLoad() => Peek(DirectoryPath);
 
-    /// <summary>The recorded state of a container's directory without its lock; null if there is none.</summary>
+    /// <summary>
+    /// The same without the lock, for those who only look: the file is replaced as a whole, and a hook of a create that goes on may ask.
+    /// </summary>
     public static ContainerState? Peek(string directory)
     {
         try
@@ -50,6 +52,17 @@ internal sealed class ContainerDirectory : IDisposable
         {
             return null;
         }
+    }
+
+    /// <summary>True while some command works on the container.</summary>
+    public static bool IsLocked(string directory)
+    {
+        const int shared = 1, noWait = 4;
+        byte[] path = Encoding.UTF8.GetBytes(Path.Combine(directory, "lock"));
+        if (HostFile.OpenAt(-100, path, OpenFlags.ReadWrite | OpenFlags.CloseOnExec).Failed(out int fd, out _))
+            return false;
+        using HostFd file = new(fd);
+        return HostSyscall.ErrorOf(HostSyscall.CallRetrying(Sys.flock, fd, shared | noWait)) == Errno.EAGAIN;
     }
 
     /// <summary>The recorded state; a container whose creation never finished does not exist for its callers.</summary>

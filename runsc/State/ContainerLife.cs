@@ -12,12 +12,23 @@ internal static class ContainerLife
 {
     private const int Kill = 9, EndLimitMilliseconds = 10_000;
 
-    /// <summary>"creating", "created", "running", "paused" or "stopped".</summary>
+    /// <summary>
+    /// "created", "running", "paused" or "stopped", for a command that has the container's lock: a create that holds it no more and did
+    /// not get further was killed, and what is left of it is only to be deleted.
+    /// </summary>
     public static string Status(ContainerState state)
     {
-        if (state.Phase == ContainerPhase.Creating && state.Monitor.Id == 0)
-            return "creating";
+        if (state.Phase == ContainerPhase.Creating)
+            return "stopped";
         return state.Monitor.IsAlive && state.Sentry.IsAlive ? StateOutput.NameOf(state.Phase) : "stopped";
+    }
+
+    /// <summary>The same, or "creating", for a command without the lock.</summary>
+    public static string StatusWithoutLock(StateDirectory states, ContainerState state)
+    {
+        if (state.Phase == ContainerPhase.Creating && ContainerDirectory.IsLocked(states.PathOf(state.Id)))
+            return "creating";
+        return Status(state);
     }
 
     /// <summary>The connection to a container's sandbox; fails with "container not running" if it is over.</summary>

@@ -22,4 +22,27 @@ internal static class ProcessListing
             Command = Encoding.UTF8.GetString(group.Leader.Name),
         };
     }
+
+    /// <summary>
+    /// Replaces the command's name by its arguments, from the guest's memory: whatever stands there now. Without locks; a process that
+    /// has ended meanwhile keeps the name.
+    /// </summary>
+    public static void AddArguments(ProcessEntry entry, Kernel.Task task)
+    {
+        const int bytesMax = 4096;
+        GuestMemory memory = task.GuestMemory;
+        if (memory.ArgumentsEnd <= memory.ArgumentsStart)
+            return;
+        byte[] bytes = new byte[(int)Math.Min(memory.ArgumentsEnd - memory.ArgumentsStart, bytesMax)];
+        if (memory.Space.Read(new UserAddress(memory.ArgumentsStart), bytes).Failed(out int count, out _) || count == 0)
+            return;
+        foreach (ref byte letter in bytes.AsSpan(0, count))
+        {
+            const byte firstPrintable = 0x20, delete = 0x7F;
+            if (letter is < firstPrintable or delete)
+                letter = (byte)' '; // One line for each process, and nothing for the operator's terminal to obey.
+        }
+
+        entry.Command = Encoding.UTF8.GetString(bytes, 0, count).TrimEnd(' ');
+    }
 }

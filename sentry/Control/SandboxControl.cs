@@ -173,12 +173,18 @@ internal sealed class SandboxControl : ISandboxControl
         if (target is null)
             return "container does not exist";
         PidNamespace pids = target.Namespaces!.PidForChildren;
+        List<Kernel.Task> leaders = [];
         using (_kernel.Tree.Enter())
         {
             foreach (ThreadGroup group in ProcessesOf(target))
+            {
                 processes.Add(ProcessListing.Describe(group, pids));
+                leaders.Add(group.Leader);
+            }
         }
 
+        for (int index = 0; index < leaders.Count; index++)
+            ProcessListing.AddArguments(processes[index], leaders[index]);
         return null;
     }
 
@@ -274,7 +280,7 @@ internal sealed class SandboxControl : ISandboxControl
             Container = container,
             Program = process.Program is { } program ? System.Text.Encoding.UTF8.GetBytes(program) : null,
             Arguments = ProcessAttributes.Bytes(process.Args),
-            Environment = ProcessAttributes.Bytes(process.Env),
+            Environment = ProcessAttributes.Bytes(HomeVariable.AddTo(process.Env, fs, credentials)),
             Credentials = credentials,
             Limits = ProcessAttributes.LimitsOf(process),
             Namespaces = container.Namespaces!,
