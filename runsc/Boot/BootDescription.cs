@@ -18,7 +18,7 @@ internal sealed class BootDescription
     /// <summary>"notify" or "ptrace".</summary>
     public string Platform { get; set; } = "notify";
 
-    /// <summary>"none", "host" or "sandbox".</summary>
+    /// <summary>"none"; "auto" or "host": it is in the container's network namespace.</summary>
     public string Network { get; set; } = "none";
     public bool IsDebug { get; set; }
 

@@ -51,7 +51,15 @@ internal static class SentryMain
             return $"/proc of the sandbox: {ErrnoText.Of(unseen)}";
         HostSelfFds.Use(proc);
         HostCgroup? cgroup = boot.CgroupFds.Length > 0 ? new HostCgroup(boot.Container.CgroupFiles, boot.CgroupFds) : null;
-        SandboxControl control = new(MakeKernel(boot, log, proc, cgroup));
+        SandboxControl control = new(MakeKernel(boot, log, proc, cgroup))
+        {
+            HostNetwork = boot.Network switch
+            {
+                "host" => HostNetwork.Always,
+                "auto" => HostNetwork.WhenConfigured,
+                _ => HostNetwork.Never,
+            },
+        };
         ProcessDescriptors descriptors = new(boot.StandardFds, boot.ConsoleFd, boot.ExtraFds);
         if (control.Create(boot.Container, new ContainerDescriptors(descriptors, boot.GoferFds, cgroup)) is { } error)
             return error;
@@ -64,7 +72,7 @@ internal static class SentryMain
         server.Start();
         // From here on nobody reads the pipe that errors go to.
         HostSyscall.Call(Sys.dup3, boot.LogFd >= 0 ? boot.LogFd : 0, standardError, 0);
-        if (SentryFilter.Install(new SentryFilterOptions(proc)) is not Errno.Ok and Errno unconfined)
+        if (SentryFilter.Install(new SentryFilterOptions(proc, boot.Network != "none")) is not Errno.Ok and Errno unconfined)
             return $"the sandbox's seccomp filter: {ErrnoText.Of(unconfined)}";
         if (boot.StartsAtOnce && control.Start(boot.Container.Id) is { } notStarted)
             return notStarted;

@@ -21,7 +21,7 @@ internal sealed class GlobalOptions
         new(
             "overlay2", FlagKind.Value, "where the container's writes go: none, to the root file system; root:memory, to memory",
             Default: "none for create, else root:memory"),
-        new("network", FlagKind.Value, "none: loopback only", Default: "none"),
+        new("network", FlagKind.Value, "auto (what is configured in its namespace), host, or none: loopback only", Default: "auto"),
         new("direct-memory", FlagKind.Value, "let the host execute verified anonymous memory calls", Default: "true"),
         new("ignore-cgroups", FlagKind.Switch, "make no cgroups"),
         new("systemd-cgroup", FlagKind.Switch, "read cgroupsPath as slice:prefix:name"),
@@ -49,7 +49,7 @@ internal sealed class GlobalOptions
 
     /// <summary>True when writes to the root file system are to stay in the sandbox's memory; null if nothing was said.</summary>
     public bool? OverlaysRoot { get; init; }
-    public string Network { get; init; } = "none";
+    public string Network { get; init; } = "auto";
     public bool DirectMemory { get; init; } = true;
     public bool IgnoreCgroups { get; init; }
     public bool SystemdCgroup { get; init; }
@@ -77,7 +77,9 @@ internal sealed class GlobalOptions
             OverlaysRoot = OneOf(arguments, "overlay2", "", ["", "none", "root:memory", "all:memory", "root:self"]) is { Length: > 0 } overlay
                 ? overlay != "none"
                 : null,
-            Network = Supported("network", OneOf(arguments, "network", "none", ["none", "host", "sandbox"]), "none"),
+            Network = OneOf(arguments, "network", "auto", ["auto", "none", "host", "sandbox"]) is "sandbox" or "auto"
+                ? "auto"
+                : arguments.Get("network")!,
             DirectMemory = arguments.Get("direct-memory") is null || arguments.Has("direct-memory"),
             IgnoreCgroups = arguments.Has("ignore-cgroups"),
             SystemdCgroup = arguments.Has("systemd-cgroup"),

@@ -16,10 +16,10 @@ internal sealed class ConfinedChild : IDisposable
     /// <summary>The user and group "nobody".</summary>
     private const uint NobodyId = 65534;
 
-    private const CloneFlags Namespaces = CloneFlags.NewUser | CloneFlags.NewPid | CloneFlags.NewMount | CloneFlags.NewNet
-        | CloneFlags.NewIpc | CloneFlags.NewUts | CloneFlags.NewCgroup;
+    private const CloneFlags Namespaces = CloneFlags.NewUser | CloneFlags.NewPid | CloneFlags.NewMount | CloneFlags.NewIpc
+        | CloneFlags.NewUts | CloneFlags.NewCgroup;
 
-    private readonly SpawnScript _script = new(Namespaces);
+    private readonly SpawnScript _script;
     private readonly string _what;
     private readonly bool _keepsOwners;
     private readonly uint _callerId = (uint)HostSyscall.Call(Sys.geteuid);
@@ -29,7 +29,12 @@ internal sealed class ConfinedChild : IDisposable
     /// <param name="keepsOwners">
     /// It sees all ids of the host, as its root; else it is nobody, and there is no other id in its namespace.
     /// </param>
-    private ConfinedChild(string what, bool keepsOwners) => (_what, _keepsOwners) = (what, keepsOwners);
+    /// <param name="keepsNetwork">It stays in the network namespace of the thread that starts it.</param>
+    private ConfinedChild(string what, bool keepsOwners, bool keepsNetwork)
+    {
+        (_what, _keepsOwners) = (what, keepsOwners);
+        _script = new SpawnScript(keepsNetwork ? Namespaces : Namespaces | CloneFlags.NewNet);
+    }
 
     public int ProcessId => _script.ProcessId;
 
@@ -37,9 +42,14 @@ internal sealed class ConfinedChild : IDisposable
     public HostFd PidFd => _script.PidFd!;
 
     /// <summary>Prepares the Sentry: nobody, with clocks that start now.</summary>
-    public static ConfinedChild Sentry(HostFd program, ReadOnlySpan<string> arguments, Descriptors descriptors)
+    /// <param name="program">This program.</param>
+    /// <param name="arguments">Its arguments.</param>
+    /// <param name="descriptors">All it gets.</param>
+    /// <param name="keepsNetwork">It is started in the container's network namespace, instead of an empty one.</param>
+    public static ConfinedChild Sentry(
+        HostFd program, ReadOnlySpan<string> arguments, Descriptors descriptors, bool keepsNetwork = false)
     {
-        ConfinedChild child = new("sentry", keepsOwners: false);
+        ConfinedChild child = new("sentry", keepsOwners: false, keepsNetwork);
         child.AddSteps(program, arguments, descriptors, startsClocks: true);
         return child;
     }
@@ -47,7 +57,7 @@ internal sealed class ConfinedChild : IDisposable
     /// <summary>Prepares a Gofer: root of a namespace that maps every id to itself, so that files keep their owners.</summary>
     public static ConfinedChild Gofer(HostFd program, ReadOnlySpan<string> arguments, Descriptors descriptors)
     {
-        ConfinedChild child = new("gofer", keepsOwners: true);
+        ConfinedChild child = new("gofer", keepsOwners: true, keepsNetwork: false);
         child.AddSteps(program, arguments, descriptors, startsClocks: false);
         return child;
     }

@@ -121,15 +121,16 @@ internal sealed class ContainerLaunch : IDisposable
         gofer.Start();
         _children.Add(gofer.PidFd);
         HostFd listener = Own(ControlClient.Listen(_directory.DirectoryPath));
-        ConfinedChild sentry = Own(PrepareSentry(
-            container, new SentryFds(program, nullFile, errorsWrite, statusWrite, sentryEnd, listener, log, clientEnds, cgroupFiles)));
-        sentry.Start();
+        ContainerNetwork network = Own(ContainerNetwork.For(_options, _specification.Linux ?? new LinuxSpec()));
+        SentryFds fds = new(program, nullFile, errorsWrite, statusWrite, sentryEnd, listener, log, clientEnds, cgroupFiles);
+        ConfinedChild sentry = Own(PrepareSentry(container, fds, network.IsUsed));
+        network.Within(sentry.Start);
         _children.Add(sentry.PidFd);
         cgroups.JoinAside(gofer.ProcessId);
         gofer.Release();
         cgroups.JoinAside(sentry.ProcessId);
         sentry.Release();
-        MonitorProcess monitor = StartMonitor(cgroups, monitorEnd, nullFile);
+        MonitorProcess monitor = StartMonitor(cgroups, network.Created, monitorEnd, nullFile);
         _state.Gofer = ProcessIdentity.Of(gofer.ProcessId);
         _state.Sentry = ProcessIdentity.Of(sentry.ProcessId);
         _state.Monitor = ProcessIdentity.Of(monitor.ProcessId);
@@ -164,7 +165,7 @@ internal sealed class ContainerLaunch : IDisposable
         _children.Add(gofer.PidFd);
         cgroups.JoinAside(gofer.ProcessId);
         gofer.Release();
-        MonitorProcess monitor = StartMonitor(cgroups, fds.MonitorEnd, fds.Null);
+        MonitorProcess monitor = StartMonitor(cgroups, null, fds.MonitorEnd, fds.Null);
         _state.Gofer = ProcessIdentity.Of(gofer.ProcessId);
         _state.Sentry = sandbox.Sentry;
         _state.Monitor = ProcessIdentity.Of(monitor.ProcessId);
@@ -188,10 +189,11 @@ internal sealed class ContainerLaunch : IDisposable
             client.Ask(new ControlRequest { Method = ControlMethod.Start, Container = _directory.Id });
     }
 
-    private MonitorProcess StartMonitor(CgroupSet cgroups, HostFd socket, HostFd nullFile)
+    private MonitorProcess StartMonitor(CgroupSet cgroups, HostFd? network, HostFd socket, HostFd nullFile)
     {
         MonitorProcess monitor = Own(MonitorProcess.ForContainer(
-            _specification.Linux?.Namespaces ?? [], _state.Rootfs, _specification.Process!.Args!, socket, nullFile, _request.Console));
+            _specification.Linux?.Namespaces ?? [], network, _state.Rootfs, _specification.Process!.Args!, socket, nullFile,
+            _request.Console));
         monitor.Start();
         _children.Add(monitor.PidFd);
         cgroups.Join(monitor.ProcessId);
@@ -210,7 +212,7 @@ internal sealed class ContainerLaunch : IDisposable
         return ConfinedChild.Gofer(program, arguments.ToArray(), descriptors);
     }
 
-    private ConfinedChild PrepareSentry(ContainerDescription container, SentryFds fds)
+    private ConfinedChild PrepareSentry(ContainerDescription container, SentryFds fds, bool usesNetwork)
     {
         const int standardFds = 3;
         Descriptors descriptors = new();
@@ -221,7 +223,7 @@ internal sealed class ContainerLaunch : IDisposable
         {
             Container = container,
             Platform = _options.Platform,
-            Network = _options.Network,
+            Network = usesNetwork ? _options.Network : "none",
             IsDebug = _options.Debug,
             LogLevel = _options.DebugLogLevel,
             Strace = _options.Strace,
@@ -251,7 +253,7 @@ internal sealed class ContainerLaunch : IDisposable
             throw new Failure($"describe the container to the sentry: {error}");
         }
 
-        return ConfinedChild.Sentry(fds.Program, ["runsc-sentry", "boot"], descriptors);
+        return ConfinedChild.Sentry(fds.Program, ["runsc-sentry", "boot"], descriptors, usesNetwork);
     }
 
     // What makes mount points in a read-only root must not write to it either.

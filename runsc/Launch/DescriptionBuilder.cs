@@ -35,6 +35,8 @@ internal static class DescriptionBuilder
             Devices = Array.ConvertAll(linux.Devices ?? [], Device),
             Sysctl = linux.Sysctl ?? [],
             Limits = Limits(linux.Resources),
+            FirstUnprivilegedPort = int.TryParse(
+                linux.Sysctl?.GetValueOrDefault("net.ipv4.ip_unprivileged_port_start"), out int firstPort) ? firstPort : null,
             SeccompProgram = MemoryMarshal.AsBytes(seccomp.AsSpan()).ToArray(),
             SeccompLogsDenials = linux.Seccomp is not null && SeccompProfile.LogsDenials(linux.Seccomp),
         };

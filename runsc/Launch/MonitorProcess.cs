@@ -24,9 +24,12 @@ internal sealed class MonitorProcess : IDisposable
     /// <summary>The caller's to dispose.</summary>
     public HostFd PidFd => _script.PidFd!;
 
-    /// <summary>For a container. <paramref name="console"/> is the terminal it becomes the controlling process of, or -1.</summary>
+    /// <summary>
+    /// For a container. It joins <paramref name="network"/> if given. <paramref name="console"/> is the terminal it becomes the
+    /// controlling process of, or -1.
+    /// </summary>
     public static MonitorProcess ForContainer(
-        NamespaceSpec[] namespaces, string rootfs, string[] arguments, HostFd socket, HostFd nullFile, int console)
+        NamespaceSpec[] namespaces, HostFd? network, string rootfs, string[] arguments, HostFd socket, HostFd nullFile, int console)
     {
         CloneFlags created = CloneFlags.None;
         foreach (NamespaceSpec item in namespaces)
@@ -37,7 +40,12 @@ internal sealed class MonitorProcess : IDisposable
 
         if (HostSyscall.Call(Sys.geteuid) != 0)
             created = CloneFlags.None;
+        if (network is not null)
+            created &= ~CloneFlags.NewNet;
         MonitorProcess monitor = new(created);
+        // At once, for callers look at it while it waits: the same namespace the Sentry is in.
+        if (network is not null)
+            monitor._script.Add("join the network namespace", Sys.setns, network.Number, (long)CloneFlags.NewNet);
         monitor._script.AddWaitForRelease();
         monitor.JoinNamespaces(namespaces);
         if ((created & CloneFlags.NewMount) != 0 && rootfs != "/")

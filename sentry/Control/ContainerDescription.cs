@@ -24,6 +24,9 @@ internal sealed class ContainerDescription
     public DeviceDescription[] Devices { get; set; } = [];
     public Dictionary<string, string> Sysctl { get; set; } = [];
 
+    /// <summary>net.ipv4.ip_unprivileged_port_start of the configuration: who may bind which port is decided in the sandbox.</summary>
+    public int? FirstUnprivilegedPort { get; set; }
+
     /// <summary>The classic BPF program (struct sock_filter[]) every process of the container starts under; empty for none.</summary>
     public byte[] SeccompProgram { get; set; } = [];
 

@@ -7,7 +7,7 @@ namespace Sandbox.Sentry.Control;
 /// The namespaces a container starts with: each is its own unless the description names a container of the same sandbox to share
 /// it with, as the containers of a pod do.
 /// </summary>
-internal sealed class ContainerNamespaces(Kernel.Kernel kernel, Func<string, Container?> find)
+internal sealed class ContainerNamespaces(Kernel.Kernel kernel, HostNetwork network, Func<string, Container?> find)
 {
     private string? _missing;
 
@@ -19,7 +19,10 @@ internal sealed class ContainerNamespaces(Kernel.Kernel kernel, Func<string, Con
             Uts = Of(description.SharesUtsWith)?.Uts
                 ?? new UtsNamespace(Utf8(description.Hostname), Utf8(description.Domainname), UserNamespace.Root),
             Ipc = Of(description.SharesIpcWith)?.Ipc ?? new IpcNamespace(UserNamespace.Root),
-            Network = Of(description.SharesNetworkWith)?.Network ?? new NetworkNamespace(UserNamespace.Root),
+            Network = Of(description.SharesNetworkWith)?.Network ?? new NetworkNamespace(UserNamespace.Root)
+            {
+                Host = network, FirstUnprivilegedPort = description.FirstUnprivilegedPort,
+            },
             PidForChildren = Of(description.SharesPidWith)?.PidForChildren
                 ?? new PidNamespace(kernel.RootPids, UserNamespace.Root),
             Container = made,

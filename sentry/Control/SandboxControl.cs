@@ -21,6 +21,9 @@ internal sealed class SandboxControl : ISandboxControl
         kernel.ProcessExited = OnProcessExited;
     }
 
+    /// <summary>What stands behind the network namespace of the sandbox's own container.</summary>
+    public HostNetwork HostNetwork { get; init; }
+
     public string? Create(ContainerDescription container, ContainerDescriptors descriptors)
     {
         GoferSession gofer = new(new GoferClient(Array.ConvertAll(descriptors.GoferSockets, static fd => new HostFd(fd))));
@@ -242,7 +245,11 @@ internal sealed class SandboxControl : ISandboxControl
             Cgroup = descriptors.Cgroup,
             Limits = container.Limits.ToKernel(ContainerLimits.None),
         };
-        made.Namespaces = new ContainerNamespaces(_kernel, FindContainer).Make(container, made, out string? error);
+        bool isFirst;
+        lock (_containers)
+            isFirst = _containers.Count == 0;
+        HostNetwork network = isFirst ? HostNetwork : HostNetwork.Never;
+        made.Namespaces = new ContainerNamespaces(_kernel, network, FindContainer).Make(container, made, out string? error);
         if (made.Namespaces is null)
             return error;
         made.Fs = ContainerMounts.Build(_kernel, container, gofer, made.Namespaces.PidForChildren, out error);

@@ -41,11 +41,29 @@ internal sealed class IpcNamespace(Security.UserNamespace owner)
     public object? MessageQueues;
 }
 
+/// <summary>Whether a network namespace of the sandbox stands for one of the host's.</summary>
+internal enum HostNetwork
+{
+    /// <summary>It has a loopback of its own in the Sentry, and nothing else.</summary>
+    Never,
+
+    /// <summary>If somebody has given the host's namespace an address or a route by the time it is first used.</summary>
+    WhenConfigured,
+
+    Always,
+}
+
 /// <summary>Interfaces, ports, abstract unix names (network_namespaces(7)); filled in by Sockets.</summary>
 internal sealed class NetworkNamespace(Security.UserNamespace owner)
 {
     public Security.UserNamespace Owner { get; } = owner;
     public ulong Number { get; } = NamespaceNumber.Next();
+
+    /// <summary>Whether the host's network namespace that the Sentry is in stands behind it.</summary>
+    public HostNetwork Host { get; init; }
+
+    /// <summary>net.ipv4.ip_unprivileged_port_start, if the configuration sets it.</summary>
+    public int? FirstUnprivilegedPort { get; init; }
 
     /// <summary>The network stack, made at first use by Sockets.</summary>
     public object? Stack;

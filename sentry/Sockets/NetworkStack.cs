@@ -1,4 +1,5 @@
 using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Sockets.Host;
 using Sandbox.Sentry.Sockets.Inet;
 using Sandbox.Sentry.Sockets.Unix;
 using Sandbox.Sentry.Sync;
@@ -14,6 +15,12 @@ internal sealed class NetworkStack
     private readonly RankedLock _lock = new(LockRank.Leaf);
     private readonly HashSet<Socket> _sockets = []; // Guarded by _lock.
 
+    /// <summary>Its internet sockets are the host's.</summary>
+    public bool IsHost { get; private init; }
+
+    /// <summary>net.ipv4.ip_unprivileged_port_start, if the configuration sets it.</summary>
+    public int? FirstUnprivilegedPort { get; private init; }
+
     /// <summary>Abstract names of AF_UNIX sockets (unix(7)).</summary>
     public UnixNames UnixNames { get; } = new();
 
@@ -26,7 +33,9 @@ internal sealed class NetworkStack
     {
         if (space.Stack is NetworkStack stack)
             return stack;
-        NetworkStack made = new();
+        // Only now: an engine configures a new namespace after the Sentry has started and before the container does.
+        bool isHost = space.Host == HostNetwork.Always || (space.Host == HostNetwork.WhenConfigured && HostInterfaces.HasNetwork());
+        NetworkStack made = new() { IsHost = isHost, FirstUnprivilegedPort = space.FirstUnprivilegedPort };
         return Interlocked.CompareExchange(ref space.Stack, made, null) as NetworkStack ?? made;
     }
 

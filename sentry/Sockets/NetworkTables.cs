@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Sandbox.Linux;
 using Sandbox.Sentry.Kernel;
 using Sandbox.Sentry.Sockets.Inet;
 using Sandbox.Sentry.Sockets.Unix;
@@ -33,6 +34,8 @@ internal static class NetworkTables
     public static byte[]? Format(NetworkNamespace space, string name)
     {
         NetworkStack stack = NetworkStack.Of(space);
+        if (stack.IsHost && name is not ("unix" or "netlink" or "packet" or "raw" or "raw6") && IsKnown(name))
+            return HostNetworkFiles.Read(Encoding.ASCII.GetBytes(name));
         string? text = name switch
         {
             "unix" => FormatUnix(stack),
@@ -52,6 +55,17 @@ internal static class NetworkTables
             _ => null,
         };
         return text is null ? null : Encoding.Latin1.GetBytes(text);
+    }
+
+    private static bool IsKnown(string name)
+    {
+        foreach (string known in Names)
+        {
+            if (known == name)
+                return true;
+        }
+
+        return false;
     }
 
     private static string FormatUnix(NetworkStack stack)

@@ -14,10 +14,10 @@ internal static class SocketSyscalls
     {
         if ((type & ~((int)SocketKind.Mask | TypeFlags)) != 0)
             return Errno.EINVAL;
-        if (SocketFamilies.Of(domain).Failed(out ISocketFamily? family, out Errno error))
+        NetworkStack stack = NetworkStack.Of(task.Namespaces.Network);
+        if (SocketFamilies.Of(domain, stack).Failed(out ISocketFamily? family, out Errno error))
             return error;
         OpenFlags flags = (OpenFlags)(type & TypeFlags);
-        NetworkStack stack = NetworkStack.Of(task.Namespaces.Network);
         if (family.Create(task, stack, (SocketKind)type & SocketKind.Mask, protocol, flags).Failed(out Socket? socket, out error))
             return error;
         return task.Files.Install(socket, (flags & OpenFlags.CloseOnExec) != 0, task.Group.Limits.OpenFiles);
@@ -27,10 +27,10 @@ internal static class SocketSyscalls
     {
         if ((type & ~((int)SocketKind.Mask | TypeFlags)) != 0)
             return Errno.EINVAL;
-        if (SocketFamilies.Of(domain).Failed(out ISocketFamily? family, out Errno error))
+        NetworkStack stack = NetworkStack.Of(task.Namespaces.Network);
+        if (SocketFamilies.Of(domain, stack).Failed(out ISocketFamily? family, out Errno error))
             return error;
         OpenFlags flags = (OpenFlags)(type & TypeFlags);
-        NetworkStack stack = NetworkStack.Of(task.Namespaces.Network);
         error = family.CreatePair(
             task, stack, (SocketKind)type & SocketKind.Mask, protocol, flags, out Socket? first, out Socket? second);
         if (error != Errno.Ok)

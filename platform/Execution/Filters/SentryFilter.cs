@@ -4,7 +4,8 @@ namespace Sandbox.Platform.Filters;
 
 /// <summary>What the Sentry's filter must know about its process.</summary>
 /// <param name="ProcDirectory">Descriptor of its procfs: the only directory it may open files below, for reading.</param>
-public readonly record struct SentryFilterOptions(int ProcDirectory);
+/// <param name="UsesHostNetwork">It makes internet and routing sockets in the network namespace it is in.</param>
+public readonly record struct SentryFilterOptions(int ProcDirectory, bool UsesHostNetwork = false);
 
 /// <summary>
 /// The Sentry's own seccomp filter: what it may still ask of the host once it runs guests. Everything it works with
@@ -32,6 +33,8 @@ public static class SentryFilter
         AddFiles(filter, options);
         AddMessages(filter);
         AddGuests(filter);
+        if (options.UsesHostNetwork)
+            AddNetwork(filter);
         return filter;
     }
 
@@ -111,6 +114,26 @@ public static class SentryFilter
             Sys.getpeername);
         const uint unix = 1;
         filter.Allow(Sys.socketpair, SeccompTest.Int(0, unix));
+    }
+
+    /// <summary>The container's network: TCP, UDP and ping sockets, routing netlink, questions about interfaces.</summary>
+    private static void AddNetwork(SeccompFilterBuilder filter)
+    {
+        const uint inet = 2, inet6 = 10, netlink = 16, stream = 1, datagram = 2, raw = 3, typeMask = 0xF, route = 0;
+        foreach (uint domain in (ReadOnlySpan<uint>)[inet, inet6])
+        {
+            filter.Allow(Sys.socket, SeccompTest.Int(0, domain), SeccompTest.IntMasked(1, typeMask, stream));
+            filter.Allow(Sys.socket, SeccompTest.Int(0, domain), SeccompTest.IntMasked(1, typeMask, datagram));
+        }
+
+        filter.Allow(Sys.socket, SeccompTest.Int(0, netlink), SeccompTest.IntMasked(1, typeMask, datagram), SeccompTest.Int(2, route));
+        filter.Allow(Sys.socket, SeccompTest.Int(0, netlink), SeccompTest.IntMasked(1, typeMask, raw), SeccompTest.Int(2, route));
+        filter.AllowAll(Sys.bind, Sys.connect, Sys.listen, Sys.setsockopt);
+        // SIOCGIFNAME, CONF, FLAGS, ADDR, DSTADDR, BRDADDR, NETMASK, METRIC, MTU, HWADDR, INDEX, TXQLEN, MAP: no changes.
+        ReadOnlySpan<uint> questions =
+            [0x8910, 0x8912, 0x8913, 0x8915, 0x8917, 0x8919, 0x891B, 0x891D, 0x8921, 0x8927, 0x8933, 0x8942, 0x8970];
+        foreach (uint request in questions)
+            filter.Allow(Sys.ioctl, SeccompTest.Int(1, request));
     }
 
     /// <summary>The stubs: their listeners, memory, signals, limits, ends.</summary>

@@ -108,7 +108,7 @@ public sealed class LoopbackTests : IDisposable
 
     private Socket Create(SocketKind kind, int domain = AddressFamily.Inet)
     {
-        Assert.False(SocketFamilies.Of(domain).Failed(out ISocketFamily? family, out _));
+        Assert.False(SocketFamilies.Of(domain, _stack).Failed(out ISocketFamily? family, out _));
         Assert.False(family!.Create(_caller, _stack, kind, 0, OpenFlags.ReadOnly).Failed(out Socket? socket, out _));
         return socket!;
     }

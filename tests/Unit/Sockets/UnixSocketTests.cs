@@ -196,14 +196,14 @@ public sealed class UnixSocketTests : IDisposable
 
     private Socket Create(SocketKind kind)
     {
-        Assert.False(SocketFamilies.Of(AddressFamily.Unix).Failed(out ISocketFamily? family, out _));
+        Assert.False(SocketFamilies.Of(AddressFamily.Unix, _stack).Failed(out ISocketFamily? family, out _));
         Assert.False(family!.Create(_caller, _stack, kind, 0, OpenFlags.ReadOnly).Failed(out Socket? socket, out _));
         return socket!;
     }
 
     private (Socket One, Socket Two) Pair(SocketKind kind)
     {
-        Assert.False(SocketFamilies.Of(AddressFamily.Unix).Failed(out ISocketFamily? family, out _));
+        Assert.False(SocketFamilies.Of(AddressFamily.Unix, _stack).Failed(out ISocketFamily? family, out _));
         Assert.Equal(Errno.Ok, family!.CreatePair(_caller, _stack, kind, 0, OpenFlags.ReadOnly, out Socket? one, out Socket? two));
         return (one!, two!);
     }

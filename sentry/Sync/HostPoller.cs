@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using Sandbox.Linux;
 
-namespace Sandbox.Sentry.Filesystems.Host;
+namespace Sandbox.Sentry.Sync;
 
 /// <summary>Told when a host descriptor may have become ready. Called on the poller's thread; must not block.</summary>
 internal interface IHostReadiness

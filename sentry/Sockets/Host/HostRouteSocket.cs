@@ -1,0 +1,56 @@
+using System.Buffers.Binary;
+using Sandbox.Linux;
+using Sandbox.Sentry.Sockets.Netlink;
+using Sandbox.Sentry.Vfs;
+
+namespace Sandbox.Sentry.Sockets.Host;
+
+/// <summary>
+/// AF_NETLINK, NETLINK_ROUTE, answered by the host's kernel about the container's network namespace: questions only. The
+/// Sentry has no privilege there, so that a change would be refused by the host as well.
+/// </summary>
+internal sealed class HostRouteSocket(SocketKind type, NetworkStack stack, ICaller caller, OpenFlags flags, HostFd socket)
+    : HostInetSocket(AddressFamily.Netlink, type, 0, stack, caller, flags, socket)
+{
+    private const int FirstRequest = 16, LastRequest = 120, KindMask = 3, GetKind = 2, AddressBytes = 12, MaxRequestBytes = 65536;
+
+    public override Errno Bind(ICaller caller, SocketAddress address)
+    {
+        if (address.Family != AddressFamily.Netlink || address.Bytes.Length < AddressBytes)
+            return Errno.EINVAL;
+        // The host chooses the port: a guest's pid says nothing there.
+        Span<byte> own = stackalloc byte[AddressBytes];
+        address.Bytes[..AddressBytes].CopyTo(own);
+        own[4..8].Clear();
+        return HostInet.Bind(HostNumber, own);
+    }
+
+    public override Result<int> Send(
+        ICaller? caller, ReadOnlySpan<byte> data, SocketAddress? destination, ControlData? control, SocketFlags flags)
+    {
+        control?.Release();
+        if (data.Length > MaxRequestBytes)
+            return Errno.EMSGSIZE;
+        if (destination is not null && (destination.Family != AddressFamily.Netlink || destination.Bytes.Length < AddressBytes))
+            return Errno.EINVAL;
+        if (destination is not null && BinaryPrimitives.ReadUInt32LittleEndian(destination.Bytes[4..]) != 0)
+            return Errno.ECONNREFUSED;
+        return HoldsOnlyQuestions(data) ? HostInet.Send(HostNumber, data, 0, default) : Errno.EPERM;
+    }
+
+    private static bool HoldsOnlyQuestions(ReadOnlySpan<byte> data)
+    {
+        while (data.Length >= NetlinkWriter.HeaderBytes)
+        {
+            uint length = BinaryPrimitives.ReadUInt32LittleEndian(data);
+            int type = BinaryPrimitives.ReadUInt16LittleEndian(data[4..]);
+            if (length < NetlinkWriter.HeaderBytes || length > (uint)data.Length)
+                return false;
+            if (type is < FirstRequest or > LastRequest || (type & KindMask) != GetKind)
+                return false;
+            data = data[Math.Min((int)((length + 3) & ~3u), data.Length)..];
+        }
+
+        return true;
+    }
+}
