@@ -16,10 +16,14 @@ internal static class AttributeOperations
             return error;
         if (exchange.Request.ReadOptionalName(out ReadOnlySpan<byte> name) is not Errno.Ok and Errno badName)
             return badName;
-        if (Confined.Locate(exchange.Server.Handles, request.Handle, name).Failed(out Handle? located, out error))
+        if (exchange.Server.Handles.Borrow(request.Handle).Failed(out Handle? borrowed, out error))
             return error;
-        using Handle file = located;
-        return exchange.ReplyAttributes(file.Fd);
+        using Handle handle = borrowed;
+        if (name.IsEmpty)
+            return exchange.ReplyAttributes(handle.Fd);
+        error = Confined.Attributes(handle.Fd, name, out GoferAttributes attributes);
+        exchange.Reply.Write(attributes);
+        return error;
     }
 
     /// <summary>Errors: EROFS, EINVAL, EISDIR (size of a directory), EPERM, EOPNOTSUPP (mode of a link), EBADF, ENOENT.</summary>

@@ -33,12 +33,27 @@ internal static class Confined
         return error;
     }
 
+    /// <summary>The attributes of a name in a directory, of the link itself if it is one, without opening it.</summary>
+    public static Errno Attributes(int directory, ReadOnlySpan<byte> nameWithNul, out GoferAttributes attributes)
+    {
+        AtFlags flags = AtFlags.SymlinkNoFollow | AtFlags.NoAutomount;
+        Errno error = HostDirectory.Statx(directory, nameWithNul, flags, out Statx statx);
+        attributes = error == Errno.Ok ? GoferAttributes.From(statx) : default;
+        return error;
+    }
+
     /// <summary>
     /// The file a request names: the handle itself if <paramref name="nameWithNul"/> is empty, else the name in it, as a handle
     /// without number. The caller disposes it either way. Errors: EBADF, ENOTDIR, ENOENT.
     /// </summary>
-    public static Result<Handle> Locate(HandleTable handles, uint number, ReadOnlySpan<byte> nameWithNul)
+    public static Result<Handle> Locate(HandleTable handles, uint number, ReadOnlySpan<byte> nameWithNul) =>
+        Locate(handles, number, nameWithNul, out _);
+
+    /// <summary>As the other, with the attributes if there was a name.</summary>
+    public static Result<Handle> Locate(
+        HandleTable handles, uint number, ReadOnlySpan<byte> nameWithNul, out GoferAttributes attributes)
     {
+        attributes = default;
         if (handles.Borrow(number).Failed(out Handle? handle, out Errno error))
             return error;
         if (nameWithNul.IsEmpty)
@@ -48,7 +63,7 @@ internal static class Confined
             if (OpenPath(handle.Fd, nameWithNul).Failed(out int fd, out error))
                 return error;
             HostFd owner = new(fd);
-            if (Attributes(fd, out GoferAttributes attributes) is not Errno.Ok and Errno failed)
+            if (Attributes(fd, out attributes) is not Errno.Ok and Errno failed)
             {
                 owner.Dispose();
                 return failed;
@@ -69,7 +84,7 @@ internal static class Confined
         return error;
     }
 
-    /// <summary>As <see cref="Locate"/>, in a root that may be written. Errors also: EROFS.</summary>
+    /// <summary>As <c>Locate</c>, in a root that may be written. Errors also: EROFS.</summary>
     public static Result<Handle> LocateWritable(HandleTable handles, uint number, ReadOnlySpan<byte> nameWithNul)
     {
         if (Locate(handles, number, nameWithNul).Failed(out Handle? handle, out Errno error))

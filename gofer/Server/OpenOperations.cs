@@ -22,7 +22,8 @@ internal static class OpenOperations
         OpenFlags flags = (OpenFlags)request.Flags;
         if (CheckFlags(flags) is not Errno.Ok and Errno badFlags)
             return badFlags;
-        if (Confined.Locate(exchange.Server.Handles, request.Handle, name).Failed(out Handle? located, out error))
+        Result<Handle> found = Confined.Locate(exchange.Server.Handles, request.Handle, name, out GoferAttributes attributes);
+        if (found.Failed(out Handle? located, out error))
             return error;
         using Handle file = located;
         if (ChangesFile(flags) && !file.Root.IsWritable)
@@ -40,7 +41,10 @@ internal static class OpenOperations
             exchange.DonatedFd = -1;
             return error;
         }
-        return exchange.ReplyAttributes(exchange.DonatedFd);
+        if (name.IsEmpty || (flags & OpenFlags.Truncate) != 0)
+            return exchange.ReplyAttributes(exchange.DonatedFd);
+        exchange.Reply.Write(attributes);
+        return Errno.Ok;
     }
 
     /// <summary>Errors: EEXIST, EROFS, EINVAL, ENOTDIR, EBADF; EPERM or EINVAL if the owner cannot be set (and no file stays).</summary>

@@ -61,7 +61,9 @@ internal static class WalkOperations
                 current?.Dispose();
                 return badName;
             }
-            Errno step = Step(current?.Number ?? held.Fd, name, out HostFd? next, out GoferAttributes attributes);
+            bool isLast = reply.Count + 1 == request.Count;
+            WalkFlags wanted = isLast ? request.Flags : WalkFlags.WantHandle;
+            Errno step = Step(current?.Number ?? held.Fd, name, wanted, out HostFd? next, out GoferAttributes attributes);
             reply.StepError = (int)step;
             if (step != Errno.Ok)
                 break;
@@ -73,9 +75,7 @@ internal static class WalkOperations
                 break;
         }
         error = WriteTarget(ref exchange, last.Type == FileType.SymbolicLink ? current : null);
-        WalkFlags wanted = last.Type == FileType.Directory ? WalkFlags.WantHandle | WalkFlags.WantDirectoryHandle
-            : WalkFlags.WantHandle;
-        bool keep = error == Errno.Ok && reply.Count == request.Count && (request.Flags & wanted) != 0;
+        bool keep = error == Errno.Ok && reply.Count == request.Count && WantsHandle(request.Flags, last.Type);
         if (keep && current is not null)
         {
             HandleTable handles = exchange.Server.Handles;
@@ -106,9 +106,23 @@ internal static class WalkOperations
         return exchange.Request.End();
     }
 
-    private static Errno Step(int directory, ReadOnlySpan<byte> name, out HostFd? next, out GoferAttributes attributes)
+    private static bool WantsHandle(WalkFlags flags, FileType type) =>
+        (flags & WalkFlags.WantHandle) != 0 || (type == FileType.Directory && (flags & WalkFlags.WantDirectoryHandle) != 0);
+
+    /// <summary>
+    /// One component. What is neither wanted as a handle nor a link to be read is not opened: <paramref name="next"/> is null.
+    /// </summary>
+    private static Errno Step(
+        int directory, ReadOnlySpan<byte> name, WalkFlags wanted, out HostFd? next, out GoferAttributes attributes)
     {
         (next, attributes) = (null, default);
+        if ((wanted & WalkFlags.WantHandle) == 0)
+        {
+            if (Confined.Attributes(directory, name, out attributes) is not Errno.Ok and Errno missing)
+                return missing;
+            if (attributes.Type != FileType.SymbolicLink && !WantsHandle(wanted, attributes.Type))
+                return Errno.Ok;
+        }
         if (Confined.OpenPath(directory, name).Failed(out int fd, out Errno error))
             return error;
         next = new HostFd(fd);

@@ -22,10 +22,8 @@ internal static class DentryCache
     public static Errno Lookup(Dentry directory, ReadOnlySpan<byte> name, out Dentry child)
     {
         child = null!;
-        if (directory.IsRemoved)
-            return Errno.ENOENT;
-        if (directory.IsDropped && !directory.IsPinned)
-            return Errno.ESTALE;
+        if (CheckUsable(directory) is not Errno.Ok and Errno error)
+            return error;
         if (directory.FindChild(name) is { } cached)
         {
             if (cached.Inode is null || cached.IsPinned || cached.Inode.Revalidate())
@@ -42,6 +40,10 @@ internal static class DentryCache
 
         return LookupMissing(directory, name, ref child);
     }
+
+    /// <summary>ESTALE if the directory has left the cache (walk again), ENOENT if it was removed. With its lock held.</summary>
+    public static Errno CheckUsable(Dentry directory) =>
+        directory.IsRemoved ? Errno.ENOENT : directory.IsDropped && !directory.IsPinned ? Errno.ESTALE : Errno.Ok;
 
     /// <summary>
     /// The dentry for a new name, in place of the negative one. With the directory's lock held, after the filesystem made it.

@@ -84,6 +84,9 @@ internal abstract class Inode
     /// <summary>False for directories whose missing names must not be remembered (proc, shared mounts).</summary>
     public virtual bool CachesMissingNames => true;
 
+    /// <summary>True where a lookup asks somebody else every time: what can do without one does.</summary>
+    public virtual bool IsLookupDear => false;
+
     /// <summary>The entry of that name, or ENOENT.</summary>
     public virtual Result<Inode> Lookup(ReadOnlySpan<byte> name) => Errno.ENOTDIR;
 

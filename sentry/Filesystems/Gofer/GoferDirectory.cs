@@ -16,6 +16,8 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
 
     public override bool CachesMissingNames => Gofer.Caching == GoferCaching.Exclusive;
 
+    public override bool IsLookupDear => !CachesMissingNames;
+
     public override Result<Inode> Lookup(ReadOnlySpan<byte> name)
     {
         if (CurrentListing() is { } listing)

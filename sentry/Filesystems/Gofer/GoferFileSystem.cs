@@ -14,6 +14,7 @@ internal sealed class GoferFileSystem : FileSystem
     /// or walks down a path, asks once.
     /// </summary>
     private static readonly long _freshTicks = Stopwatch.Frequency / 1000;
+    private static readonly long _freshDirectoryTicks = Stopwatch.Frequency / 100;
 
     private readonly RankedLock _lock = new(LockRank.Leaf);
 
@@ -78,12 +79,15 @@ internal sealed class GoferFileSystem : FileSystem
         Session.Descriptors.CloseIdle();
     }
 
-    /// <summary>True if what was asked at a moment (Stopwatch ticks) must be asked again.</summary>
-    internal bool IsOutdated(long askedTicks) => Caching switch
+    /// <summary>
+    /// True if what was asked at a moment (Stopwatch ticks) must be asked again. With <paramref name="isOnTheWay"/> a walk goes
+    /// through it: a directory, which others hardly ever replace.
+    /// </summary>
+    internal bool IsOutdated(long askedTicks, bool isOnTheWay = false) => Caching switch
     {
         GoferCaching.Exclusive => false,
         GoferCaching.Leased => askedTicks < Session.LeaseStart,
-        _ => Stopwatch.GetTimestamp() - askedTicks >= _freshTicks,
+        _ => Stopwatch.GetTimestamp() - askedTicks >= (isOnTheWay ? _freshDirectoryTicks : _freshTicks),
     };
 
     /// <summary>The inode of what the Gofer found at a place: a known one if the file has several names, else a new one.</summary>

@@ -71,8 +71,9 @@ internal abstract class GoferInode : Inode
 
     public override bool Revalidate()
     {
-        if (_place is not { } place || !Gofer.IsOutdated(_checkedTicks))
+        if (_place is not { } place || !Gofer.IsOutdated(_checkedTicks, IsDirectory))
             return true;
+        _isStale = false; // Before the question: what happens during it counts for the next.
         if (place.Parent.EnsureHandle().Failed(out uint parent, out _)
             || Client.GetAttributes(parent, place.Name.Bytes, out GoferAttributes attributes) != Errno.Ok
             || !IsSame(attributes))

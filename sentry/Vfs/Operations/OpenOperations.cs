@@ -114,9 +114,14 @@ internal static class OpenOperations
         isNew = false;
         using (directory.Dentry.Lock.Enter())
         {
-            if (DentryCache.Lookup(directory.Dentry, name, out child) is not Errno.Ok and Errno error)
+            bool isExclusive = (request.Flags & OpenFlags.Exclusive) != 0;
+            bool isBlind = isExclusive && directory.Inode.IsLookupDear
+                && DentryCache.CheckUsable(directory.Dentry) == Errno.Ok && directory.Dentry.FindChild(name) is null
+                && Access.CheckModifyDirectory(directory, caller.Credentials) == Errno.Ok;
+            child = null!;
+            if (!isBlind && DentryCache.Lookup(directory.Dentry, name, out child) is not Errno.Ok and Errno error)
                 return error;
-            if (child.Inode is not null)
+            if (child?.Inode is not null)
                 return Errno.Ok;
             if ((request.Flags & OpenFlags.Directory) != 0)
                 return Errno.EINVAL; // open(2): O_DIRECTORY|O_CREAT, since Linux 6.4.
@@ -124,7 +129,7 @@ internal static class OpenOperations
                 return refused;
             NewInode attributes = NewAttributes(caller, directory.Inode, FileType.Regular, request.Mode);
             if (directory.Inode.CreateFile(name, attributes).Failed(out Inode? inode, out Errno failed))
-                return failed == Errno.EEXIST ? Errno.ESTALE : failed; // Somebody else of a shared mount was faster.
+                return failed == Errno.EEXIST && !isBlind ? Errno.ESTALE : failed; // Somebody else of a shared mount was faster.
             child = DentryCache.Add(directory.Dentry, name, inode);
             isNew = true;
         }
