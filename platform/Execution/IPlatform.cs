@@ -18,6 +18,11 @@ public interface IPlatform : IDisposable
 
     /// <summary>The calls that guests make without the Sentry, until <see cref="IGuestThread.TrapCalls"/> says otherwise.</summary>
     ReadOnlySpan<int> NativeCalls { get; }
+
+    /// <summary>
+    /// Asks the host for a little memory in a cgroup and gives it back: where the limit has been reached, its OOM killer acts.
+    /// </summary>
+    void Press(HostCgroup cgroup);
 }
 
 /// <summary>

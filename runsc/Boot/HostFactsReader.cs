@@ -15,11 +15,14 @@ internal static class HostFactsReader
         Dictionary<ulong, ulong> vector = ReadAuxiliaryVector();
         long memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
         HostSystem.TotalMemory(ref memory);
+        byte[] processors = cpuInfo >= 0 ? ReadAll(cpuInfo) : [];
+        // Not Environment.ProcessorCount: that is what the container's cpuset and quota leave us.
+        int count = processors.AsSpan().Count("processor\t"u8);
         return new HostFacts
         {
-            CpuCount = Environment.ProcessorCount,
+            CpuCount = count > 0 ? count : Environment.ProcessorCount,
             MemoryBytes = memory,
-            CpuInfo = cpuInfo >= 0 ? ReadAll(cpuInfo) : [],
+            CpuInfo = processors,
             HardwareCapabilities = vector.GetValueOrDefault(HardwareCapabilities),
             HardwareCapabilities2 = vector.GetValueOrDefault(HardwareCapabilities2),
             MinimumSignalStackBytes = vector.GetValueOrDefault(MinimumSignalStack, 2048ul),

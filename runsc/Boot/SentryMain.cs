@@ -100,7 +100,7 @@ internal static class SentryMain
         Kernel kernel = new(platform, table, facts, log);
         DescriptorParts.Install(kernel);
         kernel.MakeFileSystem = (task, type, source, data) =>
-            FileSystemTypes.Create(kernel, task.PidNamespace, type, source, data);
+            FileSystemTypes.Create(kernel, task.PidNamespace, type, source, data, task.Namespaces.Container);
         return kernel;
     }
 

@@ -42,8 +42,12 @@ internal sealed class CgroupSet
     }
 
     /// <summary>The cgroups a configuration asks for; none without linux.cgroupsPath or a limit that needs one.</summary>
-    public static CgroupSet For(string id, LinuxSpec? linux, GlobalOptions options)
+    /// <param name="id">The container's.</param>
+    /// <param name="specification">Its configuration.</param>
+    /// <param name="options">Whether cgroups are wanted.</param>
+    public static CgroupSet For(string id, Specification specification, GlobalOptions options)
     {
+        LinuxSpec? linux = specification.Linux;
         CgroupSet set = new();
         if (options.IgnoreCgroups || HostSyscall.Call(Sys.geteuid) != 0)
             return set;
@@ -57,10 +61,13 @@ internal sealed class CgroupSet
         path = path.Trim('/');
         if (path.Length == 0)
             return set;
+        // A pod's sandbox has next to nothing to run, and the least of CPU shares: its Sentry works for the other containers.
+        bool isShared = specification.Annotations?.GetValueOrDefault("io.kubernetes.cri.container-type") == "sandbox"
+            || specification.Annotations?.GetValueOrDefault("io.kubernetes.cri-o.ContainerType") == "sandbox";
         foreach (CgroupHierarchy hierarchy in CgroupHierarchy.FindAll())
         {
             string directory = $"{hierarchy.MountPoint}/{path}";
-            bool isApart = hierarchy.IsUnified || hierarchy.Has("memory") || hierarchy.Has("pids");
+            bool isApart = hierarchy.IsUnified || hierarchy.Has("memory") || hierarchy.Has("pids") || isShared;
             set._members.Add(new Member(hierarchy, directory, isApart ? directory + AsideSuffix : null));
         }
 

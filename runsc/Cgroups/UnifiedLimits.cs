@@ -22,6 +22,14 @@ internal static class UnifiedLimits
 
         if (resources.Cpu is { } cpu)
             ApplyCpu(directory, cpu);
+        if (resources.BlockIO is { } block)
+            ApplyBlock(directory, block);
+        foreach (HugepageSpec huge in resources.HugepageLimits ?? [])
+        {
+            if (huge.PageSize is { } size && !size.Contains('/', StringComparison.Ordinal))
+                CgroupFile.Write($"{directory}/hugetlb.{size}.max", (long)Math.Min(huge.Limit, long.MaxValue));
+        }
+
         foreach ((string file, string value) in resources.Unified ?? [])
         {
             if (!file.Contains('/', StringComparison.Ordinal))
@@ -41,10 +49,30 @@ internal static class UnifiedLimits
             CgroupFile.Write($"{directory}/cpu.max", $"{quota} {period}");
         }
 
+        if (cpu.Burst is { } burst)
+            CgroupFile.Write($"{directory}/cpu.max.burst", (long)burst);
+        if (cpu.Idle is { } idle)
+            CgroupFile.Write($"{directory}/cpu.idle", idle);
         if (!string.IsNullOrEmpty(cpu.Cpus))
             CgroupFile.Write($"{directory}/cpuset.cpus", cpu.Cpus);
         if (!string.IsNullOrEmpty(cpu.Mems))
             CgroupFile.Write($"{directory}/cpuset.mems", cpu.Mems);
+    }
+
+    private static void ApplyBlock(string directory, BlockIOSpec block)
+    {
+        if (block.Weight is >= 10 and { } weight)
+            CgroupFile.Write($"{directory}/io.weight", 1 + ((weight - 10) * 9999 / 990));
+        ReadOnlySpan<(string Key, ThrottleDeviceSpec[]? Devices)> throttles =
+        [
+            ("rbps", block.ThrottleReadBpsDevice), ("wbps", block.ThrottleWriteBpsDevice),
+            ("riops", block.ThrottleReadIOPSDevice), ("wiops", block.ThrottleWriteIOPSDevice),
+        ];
+        foreach ((string key, ThrottleDeviceSpec[]? devices) in throttles)
+        {
+            foreach (ThrottleDeviceSpec device in devices ?? [])
+                CgroupFile.Write($"{directory}/io.max", $"{device.Major}:{device.Minor} {key}={device.Rate}");
+        }
     }
 
     private static string OrMax(long value) => value < 0 ? "max" : value.ToString(CultureInfo.InvariantCulture);

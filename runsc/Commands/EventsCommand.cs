@@ -1,7 +1,5 @@
-using System.Diagnostics;
 using System.Globalization;
 using Sandbox.Linux;
-using Sandbox.Runsc.Cgroups;
 using Sandbox.Runsc.CommandLine;
 using Sandbox.Runsc.Launch;
 using Sandbox.Runsc.State;
@@ -55,43 +53,49 @@ internal static class EventsCommand
             throw new Failure("container not running");
         using (monitor)
         {
-            PrintStatistics(client, state);
-            if (!arguments.Has("stats"))
-                Follow(client, state, monitor, interval);
+            if (arguments.Has("stats"))
+                ErrorReport.WriteTo(1, StatisticsOutput.Statistics(state.Id, Ask(client, state), HostStatistics.Read(state)));
+            else
+                Stream(client, state, monitor, interval);
         }
 
         return 0;
     }
 
-    private static void Follow(ControlClient client, ContainerState state, HostFd monitor, int interval)
+    /// <summary>Statistics in every interval, and a line for want of memory as soon as it is noticed, until the container ends.</summary>
+    private static void Stream(ControlClient client, ContainerState state, HostFd monitor, int interval)
     {
-        const int lookMilliseconds = 100; // For kills, which must not wait for the next statistics.
-        long kills = MemoryStatistics.Read(state.Cgroups)?.Kills ?? 0;
-        Stopwatch sinceStatistics = Stopwatch.StartNew();
-        bool isOver;
-        do
+        const int noticeMilliseconds = 250;
+        long kills = long.MaxValue;
+        bool isOver = false;
+        for (int waited = interval; !isOver; waited += noticeMilliseconds)
         {
-            isOver = HostChild.WaitForEnd(monitor, Math.Min(lookMilliseconds, interval));
-            for (long now = MemoryStatistics.Read(state.Cgroups)?.Kills ?? kills; kills < now; kills++)
-                StatisticsJson.PrintOutOfMemory(state.Id);
-            if (isOver || sinceStatistics.ElapsedMilliseconds < interval)
-                continue;
-            sinceStatistics.Restart();
             try
             {
-                PrintStatistics(client, state);
+                ContainerStatistics statistics = Ask(client, state);
+                if (statistics.OutOfMemoryKills > kills)
+                    ErrorReport.WriteTo(1, StatisticsOutput.OutOfMemory(state.Id));
+                kills = statistics.OutOfMemoryKills;
+                if (waited >= interval)
+                {
+                    waited = 0;
+                    ErrorReport.WriteTo(1, StatisticsOutput.Statistics(state.Id, statistics, HostStatistics.Read(state)));
+                }
+
+                isOver = HostChild.WaitForEnd(monitor, noticeMilliseconds);
             }
             catch (Failure)
             {
-                isOver = HostChild.WaitForEnd(monitor, 0); // It ended just now, or next time.
+                isOver = true; // Its sandbox ended between two questions.
             }
         }
-        while (!isOver);
+
+        // The kill that ended it: the cgroup tells until delete.
+        if (HostStatistics.OutOfMemoryKills(state) > kills)
+            ErrorReport.WriteTo(1, StatisticsOutput.OutOfMemory(state.Id));
     }
 
-    private static void PrintStatistics(ControlClient client, ContainerState state)
-    {
-        ControlReply reply = client.Ask(new ControlRequest { Method = ControlMethod.Statistics, Container = state.Id });
-        StatisticsJson.Print(state.Id, reply.Statistics ?? new ContainerStatistics(), MemoryStatistics.Read(state.Cgroups));
-    }
+    private static ContainerStatistics Ask(ControlClient client, ContainerState state) =>
+        client.Ask(new ControlRequest { Method = ControlMethod.Statistics, Container = state.Id }).Statistics
+            ?? new ContainerStatistics();
 }

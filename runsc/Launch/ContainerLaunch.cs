@@ -65,7 +65,7 @@ internal sealed class ContainerLaunch : IDisposable
     /// <summary>Makes it; afterwards the state is saved as created, or running.</summary>
     public void Run()
     {
-        CgroupSet cgroups = CgroupSet.For(_directory.Id, _specification.Linux, _options);
+        CgroupSet cgroups = CgroupSet.For(_directory.Id, _specification, _options);
         (_state.Cgroups, _state.AsideCgroups) = (cgroups.Directories, cgroups.AsideDirectories);
         _directory.Save(_state);
         try

@@ -68,6 +68,28 @@ internal sealed class BlockIOSpec
 {
     public ushort? Weight { get; set; }
     public ushort? LeafWeight { get; set; }
+    public WeightDeviceSpec[]? WeightDevice { get; set; }
+    public ThrottleDeviceSpec[]? ThrottleReadBpsDevice { get; set; }
+    public ThrottleDeviceSpec[]? ThrottleWriteBpsDevice { get; set; }
+    public ThrottleDeviceSpec[]? ThrottleReadIOPSDevice { get; set; }
+    public ThrottleDeviceSpec[]? ThrottleWriteIOPSDevice { get; set; }
+}
+
+/// <summary>A weight for one block device.</summary>
+internal sealed class WeightDeviceSpec
+{
+    public long Major { get; set; }
+    public long Minor { get; set; }
+    public ushort? Weight { get; set; }
+    public ushort? LeafWeight { get; set; }
+}
+
+/// <summary>A limit of bytes or operations a second for one block device.</summary>
+internal sealed class ThrottleDeviceSpec
+{
+    public long Major { get; set; }
+    public long Minor { get; set; }
+    public ulong Rate { get; set; }
 }
 
 /// <summary>A limit of huge pages of one size.</summary>

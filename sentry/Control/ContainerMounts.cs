@@ -3,6 +3,7 @@ using Sandbox.Linux;
 using Sandbox.Sentry.Filesystems.Dev;
 using Sandbox.Sentry.Filesystems.Gofer;
 using Sandbox.Sentry.Filesystems.Overlay;
+using Sandbox.Sentry.Filesystems.Sys;
 using Sandbox.Sentry.Kernel;
 using Sandbox.Sentry.Loader;
 using Sandbox.Sentry.Security;
@@ -22,12 +23,14 @@ internal sealed class ContainerMounts
     private readonly ContainerDescription _description;
     private readonly GoferSession _gofer;
     private readonly PidNamespace _pids;
+    private readonly Container _container;
     private readonly MountNamespace _namespace = new(UserNamespace.Root);
     private BootCaller _caller = null!;
 
-    private ContainerMounts(Kernel.Kernel kernel, ContainerDescription description, GoferSession gofer, PidNamespace pids)
+    private ContainerMounts(
+        Kernel.Kernel kernel, ContainerDescription description, GoferSession gofer, PidNamespace pids, Container container)
     {
-        (_kernel, _description, _gofer, _pids) = (kernel, description, gofer, pids);
+        (_kernel, _description, _gofer, _pids, _container) = (kernel, description, gofer, pids, container);
     }
 
     private static Credentials Superuser { get; } = new()
@@ -39,9 +42,14 @@ internal sealed class ContainerMounts
 
     /// <summary>The root and mounts of a new container; null and an error if they cannot be made.</summary>
     public static FsContext? Build(
-        Kernel.Kernel kernel, ContainerDescription description, GoferSession gofer, PidNamespace pids, out string? error)
+        Kernel.Kernel kernel,
+        ContainerDescription description,
+        GoferSession gofer,
+        PidNamespace pids,
+        Container container,
+        out string? error)
     {
-        ContainerMounts mounts = new(kernel, description, gofer, pids);
+        ContainerMounts mounts = new(kernel, description, gofer, pids, container);
         error = mounts.BuildAll();
         return error is null ? mounts._caller.Fs : null;
     }
@@ -83,7 +91,7 @@ internal sealed class ContainerMounts
     {
         if (_gofer.Mount((uint)description.GoferRoot, _description.RootCaching, "none").Failed(out GoferFileSystem? lower, out Errno error))
             return $"root.path: {Describe(error)}";
-        FileSystem files = _description.OverlaysRoot ? new OverlayFileSystem(lower.RootInode) : lower;
+        FileSystem files = _description.OverlaysRoot ? new OverlayFileSystem(lower.RootInode) { Account = _container.FileMemory } : lower;
         Mount root = new(files, (MountFlags)description.Flags & MountFlags.PerMount & ~MountFlags.ReadOnly);
         _namespace.SetRoot(root);
         VfsPath place = new(root, root.Root);
@@ -91,11 +99,38 @@ internal sealed class ContainerMounts
         return null;
     }
 
+    /// <summary>
+    /// A mount of type "cgroup" stands for the whole of version 1: a directory with a hierarchy for each controller in it, as
+    /// programs that look for their limits expect.
+    /// </summary>
+    private string? AddLegacyCgroups(MountDescription description)
+    {
+        _container.ShowsLegacyCgroups = true;
+        byte[] destination = Encoding.UTF8.GetBytes(description.Destination);
+        if (MakeMountPoint(destination, isFile: false).Failed(out VfsPath place, out Errno error))
+            return Describe(error);
+        MountFlags flags = (MountFlags)description.Flags & MountFlags.PerMount;
+        error = Attach(new Mount(StaticFileSystem.CreateCgroupParent("tmpfs"), flags), place);
+        foreach (string controller in Container.LegacyControllers)
+        {
+            if (error != Errno.Ok)
+                return Describe(error);
+            byte[] path = Encoding.UTF8.GetBytes($"{description.Destination.TrimEnd('/')}/{controller}");
+            if (PathWalk.Resolve(_caller, Root, path, follow: true).Failed(out place, out error))
+                return Describe(error);
+            error = Attach(new Mount(StaticFileSystem.CreateLegacyCgroup("cgroup", controller, _kernel), flags), place);
+        }
+
+        return error == Errno.Ok ? null : Describe(error);
+    }
+
     private string? Add(MountDescription description)
     {
+        if (description is { Type: "cgroup", GoferRoot: < 0 })
+            return AddLegacyCgroups(description);
         Result<FileSystem> made = description.GoferRoot >= 0
             ? Bind(description)
-            : FileSystemTypes.Create(_kernel, _pids, description.Type, description.Source, description.Data);
+            : FileSystemTypes.Create(_kernel, _pids, description.Type, description.Source, description.Data, _container);
         if (made.Failed(out FileSystem? files, out Errno error))
             return error == Errno.ENODEV ? $"unknown filesystem type \"{description.Type}\"" : Describe(error);
         byte[] destination = Encoding.UTF8.GetBytes(description.Destination);

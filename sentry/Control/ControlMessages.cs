@@ -17,7 +17,13 @@ internal sealed class ControlRequest
     /// <summary>For exec. Descriptors: monitor, then console, or standard input, output, error; then the extra ones.</summary>
     public ProcessDescription? Execute { get; set; }
 
-    /// <summary>For create in a pod. Descriptors: monitor, console or the standard three, the extra ones, the Gofer's sockets, the cgroups' files.</summary>
+    /// <summary>For update.</summary>
+    public LimitsDescription? Limits { get; set; }
+
+    /// <summary>
+    /// For create in a pod. Descriptors: monitor, console or the standard three, the extra ones, the Gofer's sockets, the
+    /// cgroups' files.
+    /// </summary>
     public ContainerDescription? Create { get; set; }
 }
 
@@ -40,7 +46,7 @@ internal sealed class ControlReply
 internal static class ControlMethod
 {
     public const string Create = "create", Start = "start", Execute = "exec", Signal = "signal", Wait = "wait",
-        Processes = "processes", Pause = "pause", Resume = "resume", Delete = "delete", Statistics = "statistics";
+        Processes = "processes", Pause = "pause", Resume = "resume", Delete = "delete", Statistics = "statistics", Update = "update";
 }
 
 /// <summary>The generated readers and writers of control messages.</summary>

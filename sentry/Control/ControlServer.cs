@@ -98,6 +98,8 @@ internal sealed class ControlServer(HostFd listener, ISandboxControl control)
                 return new ControlReply { Error = control.Pause(request.Container) };
             case ControlMethod.Resume:
                 return new ControlReply { Error = control.Resume(request.Container) };
+            case ControlMethod.Update:
+                return new ControlReply { Error = control.Update(request.Container, request.Limits ?? new LimitsDescription()) };
             case ControlMethod.Statistics:
                 string? error = control.Statistics(request.Container, out ContainerStatistics statistics);
                 return new ControlReply { Error = error, Statistics = statistics };

@@ -17,7 +17,9 @@ internal static class FileSystemTypes
     /// <param name="type">The name of the type.</param>
     /// <param name="source">What mount(2) calls the device; only shown.</param>
     /// <param name="data">Options of the type, with commas.</param>
-    public static Result<FileSystem> Create(Kernel.Kernel kernel, PidNamespace pids, string type, string source, string data)
+    /// <param name="container">Who is charged for files in memory.</param>
+    public static Result<FileSystem> Create(
+        Kernel.Kernel kernel, PidNamespace pids, string type, string source, string data, Container? container = null)
     {
         Errno error;
         switch (type)
@@ -25,7 +27,8 @@ internal static class FileSystemTypes
             case "tmpfs":
             case "ramfs":
             case "devtmpfs":
-                if (TmpFileSystem.Create(source, data, kernel.Host.MemoryBytes).Failed(out TmpFileSystem? files, out error))
+                if (TmpFileSystem.Create(source, data, kernel.Host.MemoryBytes, container?.FileMemory)
+                    .Failed(out TmpFileSystem? files, out error))
                     return error;
                 return files;
             case "proc":
@@ -34,7 +37,9 @@ internal static class FileSystemTypes
                 return PtsFileSystem.Create(kernel, source, data).Failed(out PtsFileSystem? terminals, out error) ? error : terminals;
             case "sysfs":
                 return StaticFileSystem.CreateSys(source, kernel.Host);
-            case "cgroup" or "cgroup2":
+            case "cgroup":
+                return StaticFileSystem.CreateLegacyCgroup(source, data, kernel);
+            case "cgroup2":
                 return StaticFileSystem.CreateCgroup(source, kernel);
             case "mqueue":
                 return StaticFileSystem.CreateMessageQueues(source);

@@ -49,6 +49,9 @@ internal interface ISandboxControl
 
     string? Resume(string container);
 
+    /// <summary>Changes what a container may use.</summary>
+    string? Update(string container, LimitsDescription limits);
+
     /// <summary>What <c>events --stats</c> shows.</summary>
     string? Statistics(string container, out ContainerStatistics statistics);
 }
@@ -88,7 +91,15 @@ internal sealed class ContainerStatistics
     public long UserTime { get; set; }
     public long SystemTime { get; set; }
     public long MemoryBytes { get; set; }
+
+    /// <summary>The part of it that is files in memory.</summary>
+    public long CacheBytes { get; set; }
+
+    /// <summary><see cref="long.MaxValue"/> without a limit.</summary>
     public long MemoryLimitBytes { get; set; }
     public long Tasks { get; set; }
+
+    /// <summary><see cref="long.MaxValue"/> without a limit.</summary>
     public long TasksMax { get; set; }
+    public long OutOfMemoryKills { get; set; }
 }

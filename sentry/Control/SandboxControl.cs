@@ -3,6 +3,7 @@ using Sandbox.Sentry.Filesystems.Gofer;
 using Sandbox.Sentry.Kernel;
 using Sandbox.Sentry.Kernel.Seccomp;
 using Sandbox.Sentry.Kernel.Signals;
+using Sandbox.Sentry.Kernel.Timers;
 using Sandbox.Sentry.Loader;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Vfs;
@@ -51,6 +52,8 @@ internal sealed class SandboxControl : ISandboxControl
         lock (_containers)
             _containers.Remove(container);
         record.Gofer.Dispose();
+        record.Container.FileMemory.Changed?.Invoke(); // Its limiter sees the end.
+        record.Container.Cgroup?.Dispose();
         return null;
     }
 
@@ -176,18 +179,20 @@ internal sealed class SandboxControl : ISandboxControl
         if (target is null)
             return "container does not exist";
         PidNamespace pids = target.Namespaces!.PidForChildren;
-        List<Kernel.Task> leaders = [];
+        List<ThreadGroup> groups;
         using (_kernel.Tree.Enter())
         {
-            foreach (ThreadGroup group in ProcessesOf(target))
-            {
+            groups = ContainerProcesses.Of(_kernel, target);
+            foreach (ThreadGroup group in groups)
                 processes.Add(ProcessListing.Describe(group, pids));
-                leaders.Add(group.Leader);
-            }
         }
 
-        for (int index = 0; index < leaders.Count; index++)
-            ProcessListing.AddArguments(processes[index], leaders[index]);
+        for (int index = 0; index < groups.Count; index++)
+        {
+            processes[index].CpuTime = CpuTime.OfGroup(groups[index]).Total;
+            ProcessListing.AddArguments(processes[index], groups[index].Leader);
+        }
+
         return null;
     }
 
@@ -218,6 +223,17 @@ internal sealed class SandboxControl : ISandboxControl
         return ContainerPause.End(_kernel, target) ? null : "container is not paused";
     }
 
+    public string? Update(string container, LimitsDescription limits)
+    {
+        Container? target = FindContainer(container);
+        if (target is null)
+            return "container does not exist";
+        lock (target)
+            target.Limits = limits.ToKernel(target.Limits);
+        target.FileMemory.Changed?.Invoke();
+        return null;
+    }
+
     public string? Statistics(string container, out ContainerStatistics statistics)
     {
         statistics = new ContainerStatistics();
@@ -225,16 +241,14 @@ internal sealed class SandboxControl : ISandboxControl
         if (target is null)
             return "container does not exist";
         using (_kernel.Tree.Enter())
-        {
-            foreach (ThreadGroup group in ProcessesOf(target))
-            {
-                (long user, long system) = group.TotalTime();
-                statistics.UserTime += user;
-                statistics.SystemTime += system;
-                statistics.Tasks += group.Tasks.Count;
-            }
-        }
-
+            statistics.Tasks = target.TaskCount;
+        (statistics.UserTime, statistics.SystemTime) = ContainerProcesses.TimeOf(_kernel, target);
+        ContainerMemory memory = ContainerMemory.Measure(_kernel, target);
+        statistics.MemoryBytes = memory.Used;
+        statistics.CacheBytes = memory.Files;
+        statistics.MemoryLimitBytes = target.Limits.Memory;
+        statistics.TasksMax = target.Limits.Tasks;
+        statistics.OutOfMemoryKills = MemoryLimiter.OutOfMemoryKills(target);
         return null;
     }
 
@@ -252,9 +266,10 @@ internal sealed class SandboxControl : ISandboxControl
         made.Namespaces = new ContainerNamespaces(_kernel, network, FindContainer).Make(container, made, out string? error);
         if (made.Namespaces is null)
             return error;
-        made.Fs = ContainerMounts.Build(_kernel, container, gofer, made.Namespaces.PidForChildren, out error);
+        made.Fs = ContainerMounts.Build(_kernel, container, gofer, made.Namespaces.PidForChildren, made, out error);
         if (made.Fs is null)
             return error;
+        MemoryLimiter.Watch(_kernel, made);
         if (ProcessAttributes.SeccompOf(container).Failed(out SeccompState? seccomp, out Errno invalid))
             return $"linux.seccomp: {ErrnoText.Of(invalid)}";
         ContainerRecord record = new(made) { Gofer = gofer, Seccomp = seccomp };
@@ -358,22 +373,9 @@ internal sealed class SandboxControl : ISandboxControl
             return;
         using (_kernel.Tree.Enter())
         {
-            foreach (ThreadGroup group in ProcessesOf(container))
+            foreach (ThreadGroup group in ContainerProcesses.Of(_kernel, container))
                 SignalSender.SendToGroup(group, SignalInfo.FromKernel((Signal)signal));
         }
-    }
-
-    // With Tree held.
-    private List<ThreadGroup> ProcessesOf(Container container)
-    {
-        List<ThreadGroup> groups = [];
-        foreach (KeyValuePair<int, Pid> entry in _kernel.RootPids.Pids)
-        {
-            if (entry.Value.ThreadGroup is { IsZombie: false } group && group.Leader.Namespaces.Container == container)
-                groups.Add(group);
-        }
-
-        return groups;
     }
 
     private Container? FindContainer(string id)

@@ -1,4 +1,5 @@
 using Sandbox.Platform;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Kernel;
@@ -6,6 +7,10 @@ namespace Sandbox.Sentry.Kernel;
 /// <summary>One container of the sandbox (a pod has several).</summary>
 internal sealed class Container(string id)
 {
+    /// <summary>Version 1's cgroup controllers, each with a hierarchy of its own; proc_pid_cgroup(5) numbers them from 1.</summary>
+    public static readonly string[] LegacyControllers =
+        ["cpuset", "cpu", "cpuacct", "blkio", "memory", "devices", "freezer", "pids"];
+
     private ContainerLimits _limits = ContainerLimits.None;
     private long _outOfMemoryKills;
 
@@ -27,8 +32,14 @@ internal sealed class Container(string id)
     /// <summary>Where the host counts what its guests use; null if it has no cgroup there.</summary>
     public HostCgroup? Cgroup { get; init; }
 
+    /// <summary>Bytes of its files in memory.</summary>
+    public MemoryAccount FileMemory { get; } = new();
+
     /// <summary>How many of its processes died for want of memory.</summary>
     public long OutOfMemoryKills => Interlocked.Read(ref _outOfMemoryKills);
+
+    /// <summary>It sees the hierarchies of cgroups version 1, not version 2's.</summary>
+    public bool ShowsLegacyCgroups { get; set; }
 
     /// <summary>None of its tasks runs guest code (<see cref="ContainerPause"/>). Guarded by Tree.</summary>
     public bool IsPaused { get; set; }

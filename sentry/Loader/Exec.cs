@@ -25,7 +25,13 @@ internal static class Exec
             if (CredentialsFor(task.Credentials, executable.File).Failed(out ExecCredentials credentials, out error))
                 return error;
             Result<LoadedImage> loading = ImageLoader.Load(
-                task.Namespaces.Container, task.Kernel, executable, strings, credentials.Credentials, credentials.IsSecure, task.Group.Limits);
+                task.Kernel,
+                task.Namespaces.Container,
+                executable,
+                strings,
+                credentials.Credentials,
+                credentials.IsSecure,
+                task.Group.Limits);
             if (loading.Failed(out LoadedImage? image, out error))
                 return error;
             // The new image's thread is the host's fresh one: what it would run natively has to be seen here again.

@@ -22,7 +22,13 @@ internal static class ImageLoader
     /// Loads the program. Errors leave nothing behind: ENOEXEC, ENOENT (no interpreter), EACCES, E2BIG, ENOMEM.
     /// </summary>
     public static Result<LoadedImage> Load(
-        Container container, Kernel.Kernel kernel, Executable executable, ExecStrings strings, Credentials credentials, bool isSecure, ResourceLimits limits)
+        Kernel.Kernel kernel,
+        Container container,
+        Executable executable,
+        ExecStrings strings,
+        Credentials credentials,
+        bool isSecure,
+        ResourceLimits limits)
     {
         // execve(2): a quarter of the stack limit, but never less than 128 KiB and never more than 6 MiB.
         long limit = (long)Math.Clamp(limits[Resource.Stack].Soft / 4, 128 * 1024, 6 << 20);

@@ -60,7 +60,7 @@ internal static class ProcessStarter
             request = request with { Credentials = executed.Credentials };
             Result<LoadedImage> loading =
                 ImageLoader.Load(
-                    request.Container, kernel, executable, strings, executed.Credentials, executed.IsSecure, request.Limits);
+                    kernel, request.Container, executable, strings, executed.Credentials, executed.IsSecure, request.Limits);
             if (loading.Failed(out LoadedImage? image, out error))
                 return error;
             Errno blind = request.Seccomp is { } seccomp

@@ -23,7 +23,7 @@ internal static class MemFdSyscalls
             return error;
         OpenFile file = MemoryFile.Create(
             Encoding.UTF8.GetString(bytes[..length]), (flags & (AllowSealing | NoExecSeal)) != 0, (flags & NoExecSeal) == 0,
-            OpenFlags.ReadWrite | OpenFlags.LargeFile, task.Credentials);
+            OpenFlags.ReadWrite | OpenFlags.LargeFile, task.Credentials, task.Namespaces.Container.FileMemory);
         return task.Files.Install(file, (flags & CloseOnExec) != 0, task.Group.Limits.OpenFiles);
     }
 }

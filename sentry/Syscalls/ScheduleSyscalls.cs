@@ -300,11 +300,6 @@ internal static class ScheduleSyscalls
 
     private static int Processors(Task task) => Math.Clamp(task.Kernel.Host.CpuCount, 1, Scheduling.MaxProcessors);
 
-    private static ulong[] AllProcessors(Task task)
-    {
-        ulong[] mask = new ulong[MaskWords(task)];
-        for (int processor = 0; processor < Processors(task); processor++)
-            mask[processor / 64] |= 1ul << (processor % 64);
-        return mask;
-    }
+    private static ulong[] AllProcessors(Task task) =>
+        ProcessorSet.Mask(ProcessorSet.Allowed(task.Namespaces.Container.Limits, Processors(task)), MaskWords(task));
 }

@@ -77,13 +77,13 @@ internal static class SystemInfoSyscalls
         int processes;
         using (kernel.Tree.Enter())
             processes = kernel.TaskCount;
-        SandboxMemory memory = SandboxMemory.Measure(kernel);
+        ContainerMemory memory = ContainerMemory.Measure(kernel, task.Namespaces.Container);
         SystemInfo info = new()
         {
             UptimeSeconds = (HostClock.Now(HostClock.Boottime) - kernel.BootTime) / 1_000_000_000,
-            TotalRam = (ulong)kernel.Host.MemoryBytes,
+            TotalRam = (ulong)memory.Total,
             FreeRam = (ulong)memory.Free,
-            SharedRam = (ulong)memory.Shared,
+            SharedRam = (ulong)memory.Files,
             Processes = (ushort)Math.Min(processes, ushort.MaxValue),
             MemoryUnit = 1,
         };

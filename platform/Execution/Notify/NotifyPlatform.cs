@@ -74,9 +74,20 @@ public sealed class NotifyPlatform : IPlatform
     {
         if (Zygote.Take().Failed(out IGuestThread? thread, out Errno error))
             return error;
-        if (cgroup is not null && cgroup != _options.Cgroup && cgroup.Enter(thread.AddressSpace.HostProcessId) is not Errno.Ok and Errno unmoved)
+        if (cgroup is not null && cgroup != _options.Cgroup
+            && cgroup.Enter(thread.AddressSpace.HostProcessId) is not Errno.Ok and Errno unmoved)
             Log($"a stub cannot be charged to its container: {unmoved}");
         return Result<IGuestThread>.Of(thread);
+    }
+
+    public void Press(HostCgroup cgroup)
+    {
+        const long bytes = 2 << 20, privateAnonymous = 0x22, populate = 0x8000, readWrite = 3;
+        if (CreateAddressSpace(cgroup).Failed(out IGuestThread? thread, out _))
+            return;
+        HostCommand map = new(Sys.mmap, 0, bytes, readWrite, privateAnonymous | populate, -1);
+        thread.Execute(new Span<HostCommand>(ref map), stopAtError: true);
+        thread.AddressSpace.Kill();
     }
 
     /// <summary>Ends the zygote and every stub.</summary>

@@ -17,9 +17,13 @@ internal sealed class StaticFileSystem : FileSystem
 
     public override string TypeName => _typeName;
 
+    public override string MountOptions => MountOptionsText;
+
     public StaticDirectory Root { get; }
 
     public override Inode RootInode => Root;
+
+    private string MountOptionsText { get; init; } = string.Empty;
 
     /// <summary>sysfs(5), as far as programs ask how many processors there are and how they lie.</summary>
     public static StaticFileSystem CreateSys(string source, Kernel.HostFacts host)
@@ -30,13 +34,42 @@ internal sealed class StaticFileSystem : FileSystem
         return sys;
     }
 
-    /// <summary>The root of a cgroup v2 tree without controllers to set: what container runtimes show read-only.</summary>
+    /// <summary>The root of a cgroup v2 tree: what container runtimes show read-only.</summary>
     public static StaticFileSystem CreateCgroup(string source, Kernel.Kernel kernel)
     {
         const long magic = 0x63677270;
         StaticFileSystem cgroup = new("cgroup2", magic, source, 0x16D);
-        CgroupTree.Fill(cgroup, kernel);
+        CgroupTree.FillUnified(cgroup, kernel);
         return cgroup;
+    }
+
+    /// <summary>The root of a v1 hierarchy, with the controllers that the mount's options name; all of them if none.</summary>
+    public static StaticFileSystem CreateLegacyCgroup(string source, string options, Kernel.Kernel kernel)
+    {
+        const long magic = 0x27E0EB;
+        string[] controllers = Array.FindAll(
+            options.Split(','), static option => Array.IndexOf(Kernel.Container.LegacyControllers, option) >= 0);
+        bool isNamed = options.Contains("name=", StringComparison.Ordinal);
+        if (controllers.Length == 0 && !isNamed)
+            controllers = Kernel.Container.LegacyControllers;
+        StaticFileSystem cgroup = new("cgroup", magic, source, 0x16D)
+        {
+            MountOptionsText = isNamed ? options : string.Join(',', controllers),
+        };
+        CgroupTree.FillLegacy(cgroup, kernel, controllers);
+        return cgroup;
+    }
+
+    /// <summary>
+    /// The directory that v1's hierarchies are mounted below, with a place for each: other runtimes have a read-only tmpfs there.
+    /// </summary>
+    public static StaticFileSystem CreateCgroupParent(string source)
+    {
+        const long magic = 0x01021994;
+        StaticFileSystem parent = new("tmpfs", magic, source, 0x1ED);
+        foreach (string controller in Kernel.Container.LegacyControllers)
+            parent.Root.AddDirectory(controller);
+        return parent;
     }
 
     /// <summary>mqueue(7): nothing but its directory.</summary>

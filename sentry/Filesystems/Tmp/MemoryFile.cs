@@ -1,4 +1,5 @@
 using Sandbox.Linux;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Vfs;
 
@@ -13,11 +14,19 @@ internal static class MemoryFile
     /// <param name="isExecutable">False with MFD_NOEXEC_SEAL: mode 0666 instead of 0777.</param>
     /// <param name="flags">O_RDWR and status flags.</param>
     /// <param name="credentials">Whose the file is.</param>
-    public static OpenFile Create(string name, bool allowSealing, bool isExecutable, OpenFlags flags, Credentials credentials)
+    /// <param name="account">Who is charged for it, or null.</param>
+    public static OpenFile Create(
+        string name,
+        bool allowSealing,
+        bool isExecutable,
+        OpenFlags flags,
+        Credentials credentials,
+        MemoryAccount? account = null)
     {
         const uint readWrite = 0x1B6;
-        TmpFileSystem.Internal.TryTakeInode();
-        TmpFile file = new(TmpFileSystem.Internal, new NewInode(
+        TmpFileSystem files = TmpFileSystem.InternalOf(account);
+        files.TryTakeInode();
+        TmpFile file = new(files, new NewInode(
             (uint)FileType.Regular | (isExecutable ? ModeBits.Permissions : readWrite),
             credentials.FileSystemUserId,
             credentials.FileSystemGroupId));

@@ -18,6 +18,9 @@ internal abstract class MemoryFileSystem(long maxPages, long maxInodes) : FileSy
     private long _maxInodes = maxInodes;
     private long _lastNumber;
 
+    /// <summary>Who is charged for its pages, or null.</summary>
+    public MemoryAccount? Account { get; init; }
+
     public long UsedPages => Interlocked.Read(ref _pages);
 
     public long UsedInodes => Interlocked.Read(ref _inodes);
@@ -44,7 +47,7 @@ internal abstract class MemoryFileSystem(long maxPages, long maxInodes) : FileSy
             return false;
         }
 
-        MemoryUsage.Add(MemoryKind.Shared, count * PageBytes);
+        Charge(count * PageBytes);
         return true;
     }
 
@@ -52,7 +55,7 @@ internal abstract class MemoryFileSystem(long maxPages, long maxInodes) : FileSy
     public void AdjustPages(long count)
     {
         Interlocked.Add(ref _pages, count);
-        MemoryUsage.Add(MemoryKind.Shared, count * PageBytes);
+        Charge(count * PageBytes);
     }
 
     /// <summary>Takes an inode; false (ENOSPC) if there are too many.</summary>
@@ -65,6 +68,12 @@ internal abstract class MemoryFileSystem(long maxPages, long maxInodes) : FileSy
     }
 
     public void ReturnInode() => Interlocked.Decrement(ref _inodes);
+
+    private void Charge(long bytes)
+    {
+        MemoryUsage.Add(MemoryKind.Shared, bytes);
+        Account?.Add(bytes);
+    }
 
     /// <summary>Remount with other limits: EINVAL if more is in use already.</summary>
     protected Errno SetLimits(long maxPages, long maxInodes)

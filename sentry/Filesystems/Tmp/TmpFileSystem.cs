@@ -1,5 +1,6 @@
 using System.Globalization;
 using Sandbox.Linux;
+using Sandbox.Sentry.Memory;
 
 namespace Sandbox.Sentry.Filesystems.Tmp;
 
@@ -21,6 +22,16 @@ internal sealed class TmpFileSystem : MemoryFileSystem
 
     /// <summary>A filesystem of the kernel's own, mounted nowhere and without limits: memfds, shared anonymous memory.</summary>
     public static TmpFileSystem Internal { get; } = new(default, 0, 0);
+
+    /// <summary>As <see cref="Internal"/>, with an account that is charged.</summary>
+    public static TmpFileSystem InternalOf(MemoryAccount? account)
+    {
+        if (account is null)
+            return Internal;
+        return (TmpFileSystem?)Volatile.Read(ref account.Files)
+            ?? (TmpFileSystem)(Interlocked.CompareExchange(ref account.Files, new TmpFileSystem(default, 0, 0) { Account = account }, null)
+                ?? account.Files);
+    }
 
     public override string TypeName => "tmpfs";
 
@@ -51,13 +62,14 @@ internal sealed class TmpFileSystem : MemoryFileSystem
     /// <param name="source">As /proc/mounts shows it.</param>
     /// <param name="options">The data argument of mount(2).</param>
     /// <param name="memoryBytes">Memory of the sandbox: the default limit is half of it, as Linux has it.</param>
-    public static Result<TmpFileSystem> Create(string source, string options, long memoryBytes)
+    /// <param name="account">Who is charged for what is in it, or null.</param>
+    public static Result<TmpFileSystem> Create(string source, string options, long memoryBytes, MemoryAccount? account = null)
     {
         if (TmpOptions.Parse(options, memoryBytes).Failed(out TmpOptions parsed, out Errno error))
             return error;
         long maxPages = PagesOf(parsed.SizeBytes ?? memoryBytes / 2);
         long maxInodes = parsed.InodeCount ?? memoryBytes / 2 / PageBytes;
-        return new TmpFileSystem(parsed, maxPages, maxInodes) { Source = source };
+        return new TmpFileSystem(parsed, maxPages, maxInodes) { Source = source, Account = account };
     }
 
     /// <summary>Remount with other limits (mount(2), MS_REMOUNT). EINVAL if they are too small for what is there.</summary>

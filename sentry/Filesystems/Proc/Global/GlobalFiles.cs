@@ -14,16 +14,16 @@ internal static class GlobalFiles
     {
         Kernel.Kernel kernel = proc.Kernel;
         Add(root, proc, "cpuinfo", text => text.Append(kernel.Host.CpuInfo));
-        Add(root, proc, "meminfo", text => WriteMemory(kernel, text));
+        Add(root, proc, "meminfo", (caller, text) => WriteMemory(kernel, (caller as Task)?.Namespaces.Container, text));
         Add(root, proc, "stat", text => WriteStat(kernel, text));
         Add(root, proc, "uptime", text => WriteUptime(kernel, text));
         Add(root, proc, "loadavg", text => WriteLoad(proc, text));
         Add(root, proc, "version", text => text.Append("Linux version "u8)
             .Append(KernelVersion.Release).Append(" (sandbox@sandbox) (cc) "u8).Append(KernelVersion.Build).Append((byte)'\n'));
-        Add(root, proc, "vmstat", text => WriteVirtualMemoryStatistics(kernel, text));
+        Add(root, proc, "vmstat", (caller, text) => WriteVirtualMemoryStatistics(kernel, (caller as Task)?.Namespaces.Container, text));
         AddConstant(
             root, proc, "filesystems",
-            "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tcgroup2\nnodev\tdevpts\nnodev\tmqueue\nnodev\toverlay\n"
+            "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tcgroup\nnodev\tcgroup2\nnodev\tdevpts\nnodev\tmqueue\nnodev\toverlay\n"
             + "nodev\tsockfs\nnodev\tpipefs\n");
         AddConstant(root, proc, "cmdline", "quiet\n");
         AddConstant(
@@ -33,7 +33,7 @@ internal static class GlobalFiles
         AddConstant(root, proc, "partitions", "major minor  #blocks  name\n\n");
         AddConstant(root, proc, "diskstats", "");
         AddConstant(root, proc, "interrupts", InterruptsHeader(kernel.Host.CpuCount));
-        AddConstant(root, proc, "cgroups", "#subsys_name\thierarchy\tnum_cgroups\tenabled\n");
+        AddConstant(root, proc, "cgroups", Controllers());
         AddConstant(root, proc, "modules", "");
         AddConstant(root, proc, "misc", "");
         AddConstant(root, proc, "locks", "");
@@ -62,6 +62,22 @@ internal static class GlobalFiles
         root.AddDirectory("tty");
     }
 
+    private static string Controllers()
+    {
+        string text = "#subsys_name\thierarchy\tnum_cgroups\tenabled\n";
+        for (int index = 0; index < Container.LegacyControllers.Length; index++)
+            text += string.Create(CultureInfo.InvariantCulture, $"{Container.LegacyControllers[index]}\t{index + 1}\t1\t1\n");
+        return text;
+    }
+
+    private static void Add(
+        StaticDirectory directory, ProcFileSystem proc, string name, Action<ICaller, ByteBuilder> write) =>
+        directory.Add(name, new TextFile(proc, (caller, text) =>
+        {
+            write(caller, text);
+            return Errno.Ok;
+        }));
+
     private static void Add(StaticDirectory directory, ProcFileSystem proc, string name, Action<ByteBuilder> write) =>
         directory.Add(name, new TextFile(proc, (_, text) =>
         {
@@ -80,18 +96,18 @@ internal static class GlobalFiles
         return header + "\n";
     }
 
-    private static void WriteMemory(Kernel.Kernel kernel, ByteBuilder text)
+    private static void WriteMemory(Kernel.Kernel kernel, Container? container, ByteBuilder text)
     {
-        SandboxMemory memory = SandboxMemory.Measure(kernel);
-        long cached = memory.File + memory.Shared;
+        ContainerMemory memory = ContainerMemory.Measure(kernel, container);
+        long cached = memory.Mapped + memory.Files;
         ReadOnlySpan<(string Name, long Bytes)> rows =
         [
             ("MemTotal", memory.Total), ("MemFree", memory.Free),
             ("MemAvailable", memory.Available), ("Buffers", 0), ("Cached", cached), ("SwapCached", 0),
-            ("Active", memory.Anonymous), ("Inactive", memory.File), ("Active(anon)", memory.Anonymous),
-            ("Inactive(anon)", memory.Shared), ("Active(file)", 0), ("Inactive(file)", memory.File), ("Unevictable", 0),
+            ("Active", memory.Anonymous), ("Inactive", memory.Mapped), ("Active(anon)", memory.Anonymous),
+            ("Inactive(anon)", memory.Files), ("Active(file)", 0), ("Inactive(file)", memory.Mapped), ("Unevictable", 0),
             ("Mlocked", 0), ("SwapTotal", 0), ("SwapFree", 0), ("Dirty", 0), ("Writeback", 0), ("AnonPages", memory.Anonymous),
-            ("Mapped", memory.File), ("Shmem", memory.Shared), ("KReclaimable", 0), ("Slab", memory.Kernel),
+            ("Mapped", memory.Mapped), ("Shmem", memory.Files), ("KReclaimable", 0), ("Slab", memory.Kernel),
             ("SReclaimable", 0), ("SUnreclaim", memory.Kernel), ("KernelStack", 0), ("PageTables", 0), ("NFS_Unstable", 0),
             ("Bounce", 0), ("WritebackTmp", 0), ("CommitLimit", memory.Total), ("Committed_AS", memory.Used),
             ("VmallocTotal", 34359738367L * 1024), ("VmallocUsed", 0), ("VmallocChunk", 0), ("AnonHugePages", 0),
@@ -168,11 +184,11 @@ internal static class GlobalFiles
             CultureInfo.InvariantCulture, $"{one:F2} {five:F2} {fifteen:F2} {running}/{total} {last}\n"));
     }
 
-    private static void WriteVirtualMemoryStatistics(Kernel.Kernel kernel, ByteBuilder text)
+    private static void WriteVirtualMemoryStatistics(Kernel.Kernel kernel, Container? container, ByteBuilder text)
     {
-        SandboxMemory memory = SandboxMemory.Measure(kernel);
+        ContainerMemory memory = ContainerMemory.Measure(kernel, container);
         text.Append("nr_free_pages "u8).Append(memory.Free / 4096).Append("\nnr_anon_pages "u8).Append(memory.Anonymous / 4096)
-            .Append("\nnr_mapped "u8).Append(memory.File / 4096).Append("\nnr_shmem "u8).Append(memory.Shared / 4096)
+            .Append("\nnr_mapped "u8).Append(memory.Mapped / 4096).Append("\nnr_shmem "u8).Append(memory.Files / 4096)
             .Append("\npgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault 0\npgmajfault 0\noom_kill 0\n"u8);
     }
 }

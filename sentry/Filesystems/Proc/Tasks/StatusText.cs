@@ -17,9 +17,9 @@ internal static class StatusText
             WriteMemory(target, text);
         WriteSignals(target, task, text);
         WriteSecurity(task, text);
-        int cpus = target.Kernel.Host.CpuCount;
-        text.Append("Cpus_allowed:\t"u8).AppendHex(cpus >= 64 ? ulong.MaxValue : (1ul << cpus) - 1).Append((byte)'\n')
-            .Append("Cpus_allowed_list:\t"u8).Append(cpus == 1 ? "0" : string.Create(CultureInfo.InvariantCulture, $"0-{cpus - 1}"))
+        int[] allowed = ProcessorSet.Allowed(task.Namespaces.Container.Limits, target.Kernel.Host.CpuCount);
+        text.Append("Cpus_allowed:\t"u8).AppendHex(ProcessorSet.Mask(allowed, 1)[0]).Append((byte)'\n')
+            .Append("Cpus_allowed_list:\t"u8).Append(ProcessorSet.Format(allowed))
             .Append("\nMems_allowed:\t1\nMems_allowed_list:\t0\nvoluntary_ctxt_switches:\t0\nnonvoluntary_ctxt_switches:\t0\n"u8);
         return Errno.Ok;
     }

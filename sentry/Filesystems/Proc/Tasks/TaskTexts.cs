@@ -68,7 +68,7 @@ internal static class TaskTexts
 
     public static Errno WriteOomScore(ProcTask target, ICaller reader, ByteBuilder text)
     {
-        long memory = Math.Max(1, target.Kernel.Host.MemoryBytes);
+        long memory = Math.Max(1, Math.Min(target.Task.Namespaces.Container.Limits.Memory, target.Kernel.Host.MemoryBytes));
         long used = StatText.MemoryPages(target).Resident * 4096;
         text.Append(Math.Clamp((used * 1000 / memory) + target.Group.OomScoreAdjustment, 0, 2000)).Append((byte)'\n');
         return Errno.Ok;
@@ -101,6 +101,12 @@ internal static class TaskTexts
 
     public static Errno WriteCgroup(ProcTask target, ICaller reader, ByteBuilder text)
     {
+        if (target.Task.Namespaces.Container.ShowsLegacyCgroups)
+        {
+            for (int index = Container.LegacyControllers.Length; index > 0; index--)
+                text.Append(index).Append((byte)':').Append(Container.LegacyControllers[index - 1]).Append(":/\n"u8);
+        }
+
         text.Append("0::/\n"u8);
         return Errno.Ok;
     }
