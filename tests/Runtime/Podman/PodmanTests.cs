@@ -148,6 +148,26 @@ public sealed class PodmanTests(PodmanEngine podman) : IClassFixture<PodmanEngin
         Assert.Equal(5, shell.Wait(_patience).Status);
     }
 
+    [Fact]
+    public void The_containers_of_a_pod_share_a_host_name_and_a_loopback_and_end_one_by_one()
+    {
+        podman.Load(ContainerImage.Pause(podman.Folder["pause"]));
+        string pod = PodmanEngine.NewName(), server = PodmanEngine.NewName(), client = PodmanEngine.NewName();
+        podman.Succeeds(
+            "pod", "create", "--name", pod, "--network", "none", "--infra-image", "localhost/pause", "--infra-command", "/pause");
+        podman.Succeeds(
+            "run", "--detach", "--pod", pod, "--name", server, Image, "sh", "-c", "while :; do hostname | nc -l -p 7777; done");
+        podman.Succeeds("run", "--detach", "--pod", pod, "--name", client, Image, "sleep", "1000");
+        WaitFor(() => podman.Run("exec", client, "nc", "127.0.0.1", "7777").Output == pod + "\n", "no answer over the pod's loopback");
+        podman.Succeeds("stop", "--time", "0", server);
+        Assert.Equal("alive\n", podman.Succeeds("exec", client, "echo", "alive"));
+        podman.Succeeds("start", server);
+        Assert.Equal("again\n", podman.Succeeds("exec", server, "echo", "again"));
+        podman.Succeeds("pod", "stop", "--time", "0", pod);
+        podman.Succeeds("pod", "rm", pod);
+        Assert.NotEqual(0, podman.Run("inspect", client).Status);
+    }
+
     [Theory, InlineData("none"), InlineData("host")]
     public void Programs_run_whatever_network_is_asked_for(string network) =>
         Assert.Equal("ok\n", podman.Succeeds("run", "--rm", "--network", network, Image, "echo", "ok"));
