@@ -83,7 +83,19 @@ public sealed class DockerTests(DockerDaemon docker) : IClassFixture<DockerDaemo
         docker.Succeeds("run", "--detach", "--memory", "64m", "--pids-limit", "50", "--name", name, Image, "sleep", "1000");
         Assert.Matches(@"(?m)^Mem: +64 ", docker.Succeeds("exec", name, "free", "-m"));
         docker.Succeeds("update", "--memory", "128m", "--memory-swap", "128m", "--cpus", "1", name);
+        Assert.Matches(@"(?m)^Mem: +128 ", docker.Succeeds("exec", name, "free", "-m"));
         docker.Succeeds("rm", "--force", name);
+    }
+
+    [Fact]
+    public void A_container_that_is_out_of_memory_is_killed_and_the_daemon_is_told()
+    {
+        string name = DockerDaemon.NewName();
+        HostResult result = docker.Run(
+            "run", "--memory", "32m", "--memory-swap", "32m", "--name", name, Image, "sh", "-c", "a=x; while :; do a=$a$a; done");
+        Assert.Equal(137, result.Status);
+        WaitFor(() => docker.Inspect(name, ".State.OOMKilled") == "true", "not seen to be out of memory");
+        docker.Succeeds("rm", name);
     }
 
     [Fact]
