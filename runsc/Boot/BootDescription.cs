@@ -31,6 +31,9 @@ internal sealed class BootDescription
     public bool StraceSummary { get; set; }
     public bool DirectMemory { get; set; } = true;
 
+    /// <summary>The runtime's diagnostic port is opened, and latencies are measured.</summary>
+    public bool Diagnostics { get; set; }
+
     /// <summary>The container starts as soon as it is made, without a command of its own.</summary>
     public bool StartsAtOnce { get; set; }
 

@@ -51,7 +51,8 @@ internal static class SentryMain
             return $"/proc of the sandbox: {ErrnoText.Of(unseen)}";
         HostSelfFds.Use(proc);
         HostCgroup? cgroup = boot.CgroupFds.Length > 0 ? new HostCgroup(boot.Container.CgroupFiles, boot.CgroupFds) : null;
-        SandboxControl control = new(MakeKernel(boot, log, proc, cgroup))
+        Kernel kernel = MakeKernel(boot, log, proc, cgroup);
+        SandboxControl control = new(kernel)
         {
             HostNetwork = boot.Network switch
             {
@@ -70,6 +71,8 @@ internal static class SentryMain
         if (error is not null)
             return error;
         server.Start();
+        if (boot.Diagnostics && DiagnosticPort.Open(kernel) is { } closed)
+            return closed;
         // From here on nobody reads the pipe that errors go to.
         HostSyscall.Call(Sys.dup3, boot.LogFd >= 0 ? boot.LogFd : 0, standardError, 0);
         if (SentryFilter.Install(new SentryFilterOptions(proc, boot.Network != "none")) is not Errno.Ok and Errno unconfined)

@@ -17,6 +17,7 @@ internal sealed class GlobalOptions
         new("strace", FlagKind.Switch, "write every system call of the container to the debug log"),
         new("strace-syscalls", FlagKind.Value, "only these, separated by commas (implies --strace)"),
         new("strace-summary", FlagKind.Switch, "at the end, write calls, errors and time of each system call to the debug log"),
+        new("diagnostics", FlagKind.Switch, "open the sandbox to \"runsc debug\": live counters, latencies, traces"),
         new("platform", FlagKind.Value, "how guest code runs: notify", Default: "notify"),
         new(
             "overlay2", FlagKind.Value, "where the container's writes go: none, to the root file system; root:memory, to memory",
@@ -45,6 +46,9 @@ internal sealed class GlobalOptions
     /// <summary>The calls a trace shows; empty for all.</summary>
     public string[] StraceSyscalls { get; init; } = [];
     public bool StraceSummary { get; init; }
+
+    /// <summary>The Sentry opens its diagnostic port.</summary>
+    public bool Diagnostics { get; init; }
     public string Platform { get; init; } = "notify";
 
     /// <summary>True when writes to the root file system are to stay in the sandbox's memory; null if nothing was said.</summary>
@@ -72,6 +76,7 @@ internal sealed class GlobalOptions
             Strace = Traced(arguments, "strace") || tracedCalls.Length > 0,
             StraceSyscalls = tracedCalls,
             StraceSummary = Traced(arguments, "strace-summary"),
+            Diagnostics = arguments.Has("diagnostics"),
             // What other sandboxes call their default is our default too: callers' settings then work unchanged.
             Platform = Supported("platform", platform == "systrap" ? "notify" : platform, "notify"),
             OverlaysRoot = OneOf(arguments, "overlay2", "", ["", "none", "root:memory", "all:memory", "root:self"]) is { Length: > 0 } overlay

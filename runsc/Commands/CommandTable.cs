@@ -23,6 +23,8 @@ internal static class CommandTable
         "update" => UpdateCommand.Definition,
         "wait" => WaitCommand.Definition,
         "events" => EventsCommand.Definition,
+        "debug" => DebugCommand.Definition,
+        "metrics" => MetricsCommand.Definition,
         "spec" => SpecCommand.Definition,
         "features" => FeaturesCommand.Definition,
         "syscalls" => SyscallsCommand.Definition,
@@ -36,6 +38,6 @@ internal static class CommandTable
     public static string[] Names { get; } =
     [
         "run", "do", "create", "start", "exec", "kill", "delete", "state", "list", "ps", "pause", "resume", "update",
-        "wait", "events", "spec", "features", "syscalls", "checkpoint", "restore", "help",
+        "wait", "events", "metrics", "debug", "spec", "features", "syscalls", "checkpoint", "restore", "help",
     ];
 }

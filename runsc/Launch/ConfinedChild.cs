@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using Sandbox.Linux;
 using Sandbox.Platform.Spawn;
+using Sandbox.Runsc.Boot;
 using Sandbox.Runsc.CommandLine;
 using Sandbox.Runsc.Spec;
 
@@ -22,6 +23,7 @@ internal sealed class ConfinedChild : IDisposable
     private readonly SpawnScript _script;
     private readonly string _what;
     private readonly bool _keepsOwners;
+    private bool _hasDiagnostics;
     private readonly uint _callerId = (uint)HostSyscall.Call(Sys.geteuid);
     private readonly uint _callerGroup = (uint)HostSyscall.Call(Sys.getegid);
 
@@ -41,15 +43,16 @@ internal sealed class ConfinedChild : IDisposable
     /// <summary>The caller's to dispose.</summary>
     public HostFd PidFd => _script.PidFd!;
 
-    /// <summary>Prepares the Sentry: nobody, with clocks that start now.</summary>
+    /// <summary>Prepares the Sentry: nobody, with clocks that start now; with diagnostics, a directory for the port's socket.</summary>
     /// <param name="program">This program.</param>
     /// <param name="arguments">Its arguments.</param>
     /// <param name="descriptors">All it gets.</param>
     /// <param name="keepsNetwork">It is started in the container's network namespace, instead of an empty one.</param>
+    /// <param name="diagnostics">Diagnostics are wanted.</param>
     public static ConfinedChild Sentry(
-        HostFd program, ReadOnlySpan<string> arguments, Descriptors descriptors, bool keepsNetwork = false)
+        HostFd program, ReadOnlySpan<string> arguments, Descriptors descriptors, bool keepsNetwork, bool diagnostics)
     {
-        ConfinedChild child = new("sentry", keepsOwners: false, keepsNetwork);
+        ConfinedChild child = new("sentry", keepsOwners: false, keepsNetwork) { _hasDiagnostics = diagnostics };
         child.AddSteps(program, arguments, descriptors, startsClocks: true);
         return child;
     }
@@ -118,7 +121,15 @@ internal sealed class ConfinedChild : IDisposable
         _script.Add("setresuid", Sys.setresuid, id, id, id);
         AddRoot();
         _script.Control("PR_SET_NO_NEW_PRIVS", noNewPrivileges, 1);
-        _script.ExecuteWith(program.Number, descriptors.All, arguments, []);
+        _script.ExecuteWith(program.Number, descriptors.All, arguments, Environment());
+    }
+
+    /// <summary>Settings of the runtime that have no other place; nothing of the caller's.</summary>
+    private string[] Environment()
+    {
+        // The collector would let garbage grow to the size of the processor's cache, 70 MB here, before it first looks at it.
+        const string youngest = "DOTNET_GCgen0size=400000", limit = "DOTNET_GCgen0MaxBudget=600000"; // 4 and 6 MB; hexadecimal.
+        return _hasDiagnostics ? [youngest, limit, $"TMPDIR={DiagnosticPort.Directory}/"] : [youngest, limit];
     }
 
     /// <summary>Not even a program with file capabilities, which there is none of in its root, could give it any.</summary>
@@ -158,6 +169,13 @@ internal sealed class ConfinedChild : IDisposable
         _script.Mount("tmpfs", "/tmp", "tmpfs", safe, "mode=0555,size=64k,nr_inodes=16");
         _script.MakeDirectory("/tmp/proc", 0x16D);
         _script.Mount("proc", "/tmp/proc", "proc", safe | readOnly, "subset=pid");
+        if (_hasDiagnostics)
+        {
+            // Its own, because the rest becomes read-only. The Sentry can write here until its filter is set.
+            _script.MakeDirectory("/tmp" + DiagnosticPort.Directory, 0x1C0);
+            _script.Mount("tmpfs", "/tmp" + DiagnosticPort.Directory, "tmpfs", safe, "mode=0700,size=64k,nr_inodes=4");
+        }
+
         _script.ChangeDirectory("/tmp");
         _script.PivotRoot(".", ".");
         _script.Unmount(".", detach);

@@ -231,6 +231,7 @@ internal sealed class ContainerLaunch : IDisposable
             StraceSummary = _options.StraceSummary,
             // What the host does by itself cannot be shown: with a trace, memory calls come to the Sentry first.
             DirectMemory = _options.DirectMemory && !_options.Strace && !_options.StraceSummary,
+            Diagnostics = _options.Diagnostics,
             StartsAtOnce = _request.StartsAtOnce,
             ControlFd = descriptors.Add(fds.Listener.Number),
             StatusFd = descriptors.Add(fds.Status.Number),
@@ -253,7 +254,7 @@ internal sealed class ContainerLaunch : IDisposable
             throw new Failure($"describe the container to the sentry: {error}");
         }
 
-        return ConfinedChild.Sentry(fds.Program, ["runsc-sentry", "boot"], descriptors, usesNetwork);
+        return ConfinedChild.Sentry(fds.Program, ["runsc-sentry", "boot"], descriptors, usesNetwork, _options.Diagnostics);
     }
 
     // What makes mount points in a read-only root must not write to it either.

@@ -14,6 +14,9 @@ internal sealed class ControlRequest
     public int Signal { get; set; }
     public bool All { get; set; }
 
+    /// <summary>For tasks: their stacks, too.</summary>
+    public bool WithStacks { get; set; }
+
     /// <summary>For exec. Descriptors: monitor, then console, or standard input, output, error; then the extra ones.</summary>
     public ProcessDescription? Execute { get; set; }
 
@@ -40,13 +43,16 @@ internal sealed class ControlReply
     public int Process { get; set; }
     public List<ProcessEntry>? Processes { get; set; }
     public ContainerStatistics? Statistics { get; set; }
+    public CounterReport? Counters { get; set; }
+    public List<TaskEntry>? Tasks { get; set; }
 }
 
 /// <summary>The names of what can be asked.</summary>
 internal static class ControlMethod
 {
     public const string Create = "create", Start = "start", Execute = "exec", Signal = "signal", Wait = "wait",
-        Processes = "processes", Pause = "pause", Resume = "resume", Delete = "delete", Statistics = "statistics", Update = "update";
+        Processes = "processes", Pause = "pause", Resume = "resume", Delete = "delete", Statistics = "statistics", Update = "update",
+        Counters = "counters", Tasks = "tasks";
 }
 
 /// <summary>The generated readers and writers of control messages.</summary>

@@ -103,6 +103,14 @@ internal sealed class ControlServer(HostFd listener, ISandboxControl control)
             case ControlMethod.Statistics:
                 string? error = control.Statistics(request.Container, out ContainerStatistics statistics);
                 return new ControlReply { Error = error, Statistics = statistics };
+            case ControlMethod.Counters:
+                return new ControlReply { Counters = control.ReadCounters() };
+            case ControlMethod.Tasks:
+                List<TaskEntry> tasks = [];
+                return new ControlReply
+                {
+                    Error = control.ListTasks(request.Container, request.WithStacks, tasks), Tasks = tasks,
+                };
             default:
                 return new ControlReply { Error = $"the sandbox knows no request \"{request.Method}\"" };
         }

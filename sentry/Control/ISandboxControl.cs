@@ -54,6 +54,12 @@ internal interface ISandboxControl
 
     /// <summary>What <c>events --stats</c> shows.</summary>
     string? Statistics(string container, out ContainerStatistics statistics);
+
+    /// <summary>What the whole sandbox has counted.</summary>
+    CounterReport ReadCounters();
+
+    /// <summary>The container's threads and what each of them does; with stacks, its registers and return addresses.</summary>
+    string? ListTasks(string container, bool withStacks, List<TaskEntry> tasks);
 }
 
 /// <summary>Host descriptors that come with a new container.</summary>

@@ -252,6 +252,25 @@ internal sealed class SandboxControl : ISandboxControl
         return null;
     }
 
+    public CounterReport ReadCounters() => SandboxGauges.Report(_kernel);
+
+    public string? ListTasks(string container, bool withStacks, List<TaskEntry> tasks)
+    {
+        Container? target = FindContainer(container);
+        if (target is null)
+            return "container does not exist";
+        List<Kernel.Task> found = [];
+        using (_kernel.Tree.Enter())
+        {
+            foreach (ThreadGroup group in ProcessesOf(target))
+                found.AddRange(group.Tasks);
+        }
+
+        foreach (Kernel.Task task in found)
+            tasks.Add(TaskListing.Describe(_kernel, task, target.Namespaces!.PidForChildren, withStacks));
+        return null;
+    }
+
     private string? Make(ContainerDescription container, ContainerDescriptors descriptors, GoferSession gofer)
     {
         Container made = new(container.Id)

@@ -1,5 +1,6 @@
 using Sandbox.Linux;
 using Sandbox.Platform;
+using Sandbox.Sentry.Diagnostics;
 using Sandbox.Sentry.Kernel.Seccomp;
 using Sandbox.Sentry.Kernel.Signals;
 
@@ -11,12 +12,16 @@ internal static class RunLoop
     public static GuestAction OnSyscall(Task task, IGuestThread thread)
     {
         task.SyscallNumber = thread.Syscall.Number;
+        Counters.AddSyscall(task.SyscallNumber);
+        long start = Counters.MeasuresLatency ? HostClock.Now(HostClock.Monotonic) : 0;
         // Before anything else may answer: nothing a guest's own filter could deny may go around this (a fast path, too,
         // must leave to the Sentry what is not AlwaysAllows).
         SyscallResult result;
         if (task.Seccomp is not { } seccomp || seccomp.AlwaysAllows(thread.Syscall.Number)
             || SeccompGate.Passes(task, seccomp, in thread.Syscall, out result))
             result = task.Kernel.Syscalls.Invoke(task, in thread.Syscall);
+        if (start != 0)
+            Measure(task, start);
         if (task.Thread != thread)
             return StartNewImage(task);
         if (task.NextAction is { } action)
@@ -44,7 +49,11 @@ internal static class RunLoop
     }
 
     /// <summary>A signal, a stop or an exit wants the thread, which was running guest code or has just finished a call.</summary>
-    public static GuestAction OnInterrupt(Task task, IGuestThread thread) => SignalDelivery.BeforeResume(task, thread);
+    public static GuestAction OnInterrupt(Task task, IGuestThread thread)
+    {
+        task.Sample?.Take(thread);
+        return SignalDelivery.BeforeResume(task, thread);
+    }
 
     /// <summary>A synchronous fault becomes a signal that cannot be blocked away (signal(7)).</summary>
     public static GuestAction OnFault(Task task, IGuestThread thread, in FaultInfo info)
@@ -61,6 +70,13 @@ internal static class RunLoop
         using (task.Kernel.Tree.Enter())
             TaskExit.BeginGroupExit(task.Group, hostSignal == 0 ? (int)Signal.Kill : hostSignal);
         TaskExit.Run(task);
+    }
+
+    private static void Measure(Task task, long start)
+    {
+        long nanoseconds = HostClock.Now(HostClock.Monotonic) - start;
+        Counters.AddLatency(task.SyscallNumber, nanoseconds);
+        SentryEventSource.Current?.SyscallEnded(task.Id.Own, task.SyscallNumber, nanoseconds);
     }
 
     // execve succeeded: from Start on the task belongs to the new thread's handler, and this one is not to touch it.

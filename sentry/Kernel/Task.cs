@@ -149,6 +149,9 @@ internal sealed class Task : ICaller, IGuestEvents
     /// <summary>personality(2).</summary>
     public uint Personality { get; set; }
 
+    /// <summary>Somebody wants to see the registers the next time the thread is brought in from guest code; see <see cref="RegisterSample"/>.</summary>
+    public RegisterSample? Sample { get; set; }
+
     // ---- Work on the way back to the guest ----
 
     /// <summary>True if signals, a stop or an exit may want something before guest code runs again.</summary>

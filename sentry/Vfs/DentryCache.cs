@@ -32,6 +32,7 @@ internal static class DentryCache
                 if (cached.LastUsed != now)
                     cached.LastUsed = now;
                 child = cached;
+                Counters.Add(Counter.DentryHits);
                 return Errno.Ok;
             }
 
@@ -109,6 +110,7 @@ internal static class DentryCache
 
     private static Errno LookupMissing(Dentry directory, ReadOnlySpan<byte> name, ref Dentry child)
     {
+        Counters.Add(Counter.DentryMisses);
         Inode parent = directory.Inode!;
         Inode? inode = null;
         if (parent.Lookup(name).Failed(out Inode? found, out Errno error))

@@ -110,7 +110,7 @@ public static class SentryFilter
     private static void AddMessages(SeccompFilterBuilder filter)
     {
         filter.AllowAll(
-            Sys.sendmsg, Sys.recvmsg, Sys.sendto, Sys.recvfrom, Sys.accept4, Sys.shutdown, Sys.getsockopt, Sys.getsockname,
+            Sys.sendmsg, Sys.recvmsg, Sys.sendto, Sys.recvfrom, Sys.accept, Sys.accept4, Sys.shutdown, Sys.getsockopt, Sys.getsockname,
             Sys.getpeername);
         const uint unix = 1;
         filter.Allow(Sys.socketpair, SeccompTest.Int(0, unix));

@@ -75,6 +75,7 @@ internal sealed class CommandRunner(GuestThread thread)
     {
         if (!TryWriteCommands(commands, stopAtError))
             return Errno.ESRCH;
+        Counters.Add(Counter.StubCommands, commands.Length);
         Listener listener = thread.Listener;
         bool isDirect = listener.BeginExecute(!thread.IsUnstarted);
         if (pending is not null)

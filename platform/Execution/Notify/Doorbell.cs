@@ -32,6 +32,7 @@ internal sealed class Doorbell(GuestThread thread, CommandRunner runner, GuestCo
         if (signal != (int)Signal.BadSystemCall)
         {
             FaultInfo info = new(signal, fault.Code, fault.Address, frame.TrapNumber, frame.ErrorCode);
+            Counters.Add(Counter.Faults);
             Finish(thread.Events!.OnFault(thread, info));
             return;
         }

@@ -305,7 +305,11 @@ internal sealed class GuestThread : IGuestThread
             Kick();
     }
 
-    private void Kick() => HostProcess.SignalThread(Space.HostProcessId, HostThreadId, (Signal)GuestSignals.Kick);
+    private void Kick()
+    {
+        Counters.Add(Counter.Kicks);
+        HostProcess.SignalThread(Space.HostProcessId, HostThreadId, (Signal)GuestSignals.Kick);
+    }
 
     /// <summary>Ends the thread where it stands, at its doorbell.</summary>
     public void Exit()

@@ -76,6 +76,7 @@ internal sealed class Receiver
 
     private static void Dispatch(Listener listener, in SeccompNotification notification)
     {
+        Counters.Add(Counter.Notifications);
         GuestThread? thread = listener.Platform.Threads.Find(notification.ThreadId);
         if (thread is not null && thread.Listener == listener)
             thread.OnNotification(notification);

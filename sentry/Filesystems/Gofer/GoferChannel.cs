@@ -42,11 +42,14 @@ internal sealed class GoferChannel(GoferClient owner, HostFd socket) : IDisposab
             return Errno.ENAMETOOLONG;
         request.WriteAt(0, new RequestHeader { Operation = operation, LengthBytes = (uint)request.LengthBytes });
         Span<byte> buffer = _buffer;
+        long start = HostClock.Now(HostClock.Monotonic);
         if (HostSocket.Send(socket.Number, buffer[..request.LengthBytes]).Failed(out _, out _))
             return Errno.EIO;
         Span<int> fds = stackalloc int[1];
         if (HostSocket.Receive(socket.Number, buffer, fds).Failed(out ReceivedMessage received, out _))
             return Errno.EIO;
+        Counters.Add(Counter.GoferMessages);
+        Counters.Add(Counter.GoferNanoseconds, HostClock.Now(HostClock.Monotonic) - start);
         reply = new MessageReader(buffer[..received.Length]);
         bool isSound = reply.Read(out ReplyHeader header) == Errno.Ok
             && header.Operation == operation

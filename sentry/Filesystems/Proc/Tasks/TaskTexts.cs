@@ -119,7 +119,7 @@ internal static class TaskTexts
 
     public static Errno WriteWaitChannel(ProcTask target, ICaller reader, ByteBuilder text)
     {
-        text.Append("0"u8);
+        text.Append(target.IsZombie ? "0" : WaitChannel.Of(target.Task));
         return Errno.Ok;
     }
 
