@@ -13,8 +13,6 @@ internal static class WaitChannel
         int call = task.SyscallNumber;
         if (call < 0)
             return "0";
-        if (task.IsSleeping)
-            return "futex_wait_queue";
         return call switch
         {
             Sys.read or Sys.readv or Sys.pread64 or Sys.preadv => "vfs_read",
