@@ -259,15 +259,7 @@ internal sealed class SandboxControl : ISandboxControl
         Container? target = FindContainer(container);
         if (target is null)
             return "container does not exist";
-        List<Kernel.Task> found = [];
-        using (_kernel.Tree.Enter())
-        {
-            foreach (ThreadGroup group in ProcessesOf(target))
-                found.AddRange(group.Tasks);
-        }
-
-        foreach (Kernel.Task task in found)
-            tasks.Add(TaskListing.Describe(_kernel, task, target.Namespaces!.PidForChildren, withStacks));
+        TaskListing.List(_kernel, target, withStacks, tasks);
         return null;
     }
 

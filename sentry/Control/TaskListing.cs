@@ -8,8 +8,22 @@ namespace Sandbox.Sentry.Control;
 /// <summary>Describes what a guest thread does, for <c>runsc debug</c>.</summary>
 internal static class TaskListing
 {
+    /// <summary>All of a container's. No lock is held.</summary>
+    public static void List(Kernel.Kernel kernel, Container container, bool withStacks, List<TaskEntry> tasks)
+    {
+        List<Kernel.Task> found = [];
+        using (kernel.Tree.Enter())
+        {
+            foreach (ThreadGroup group in ContainerProcesses.Of(kernel, container))
+                found.AddRange(group.Tasks);
+        }
+
+        foreach (Kernel.Task task in found)
+            tasks.Add(Describe(kernel, task, container.Namespaces!.PidForChildren, withStacks));
+    }
+
     /// <summary>No lock is held. With stacks a thread that runs guest code is brought in for a moment.</summary>
-    public static TaskEntry Describe(Kernel.Kernel kernel, Kernel.Task task, PidNamespace viewer, bool withStacks)
+    private static TaskEntry Describe(Kernel.Kernel kernel, Kernel.Task task, PidNamespace viewer, bool withStacks)
     {
         int call = task.SyscallNumber;
         TaskEntry entry = new()
