@@ -154,6 +154,25 @@ public sealed class DockerTests(DockerDaemon docker) : IClassFixture<DockerDaemo
         Assert.Equal("ok\n", docker.Succeeds("run", "--rm", "--network", network, Image, "echo", "ok"));
 
     [Fact]
+    public void Containers_on_the_bridge_reach_each_other()
+    {
+        string server = DockerDaemon.NewName();
+        docker.Succeeds(
+            "run", "--detach", "--network=bridge", "--name", server, Image, "sh", "-c", "while :; do echo served | nc -l -p 7777; done");
+        string address = docker.Inspect(server, ".NetworkSettings.IPAddress");
+        HostResult answer = new(1, "", "", false, TimeSpan.Zero);
+        WaitFor(
+            () =>
+            {
+                answer = docker.Run("run", "--rm", "--network=bridge", Image, "nc", "-w", "10", address, "7777");
+                return answer.Status == 0;
+            },
+            "no answer over the bridge");
+        Assert.Equal("served\n", answer.Output);
+        docker.Succeeds("rm", "--force", server);
+    }
+
+    [Fact]
     public void A_terminal_has_its_size_and_the_shell_on_it_ends_with_its_status()
     {
         using HostProgram shell = docker.StartOnTerminal("run", "--rm", "-it", "--network=none", Image, "sh");

@@ -173,13 +173,27 @@ public sealed class PodmanTests(PodmanEngine podman) : IClassFixture<PodmanEngin
         Assert.Equal("ok\n", podman.Succeeds("run", "--rm", "--network", network, Image, "echo", "ok"));
 
     [Fact]
-    public void Programs_run_on_a_bridge()
+    public void Containers_on_a_bridge_reach_each_other()
     {
         using HostProgram network = HostProgram.Start(["unshare", "--net", "sh", "-c", "echo up; exec sleep 1000"]);
         Assert.True(network.WaitForOutput("up", _patience));
-        HostResult result = podman.RunInNetworkOf(network.Pid, "run", "--rm", "--network=bridge", Image, "hostname");
-        Assert.True(result.Status == 0, result.ToString());
-        Assert.Matches("^[0-9a-f]{12}\n$", result.Output);
+        string server = PodmanEngine.NewName();
+        HostResult started = podman.RunInNetworkOf(
+            network.Pid, "run", "--detach", "--network=bridge", "--name", server, Image, "sh", "-c",
+            "while :; do echo served | nc -l -p 7777; done");
+        Assert.True(started.Status == 0, started.ToString());
+        string address = podman.Inspect(server, ".NetworkSettings.IPAddress");
+        HostResult answer = started;
+        WaitFor(
+            () =>
+            {
+                answer = podman.RunInNetworkOf(
+                    network.Pid, "run", "--rm", "--network=bridge", Image, "sh", "-c", $"hostname; nc -w 10 {address} 7777");
+                return answer.Status == 0;
+            },
+            "no answer over the bridge");
+        Assert.Matches("^[0-9a-f]{12}\nserved\n$", answer.Output);
+        podman.RunInNetworkOf(network.Pid, "rm", "--force", "--time", "0", server);
         network.Kill();
     }
 
