@@ -1,0 +1,48 @@
+using Sandbox.Harness;
+using Xunit;
+
+namespace Sandbox.RuntimeTests.Docker;
+
+/// <summary>Limits as Docker sets and watches them.</summary>
+public sealed class DockerLimitTests(DockerDaemon docker) : IClassFixture<DockerDaemon>
+{
+    private const string Image = "localhost/busybox";
+
+    [Fact]
+    public void A_container_that_runs_out_of_memory_is_marked_as_such()
+    {
+        HostCgroups.NeedMemory();
+        string name = DockerDaemon.NewName();
+        HostResult result = docker.Run(
+            "run", "--network=none", "--memory", "32m", "--name", name, Image,
+            "sh", "-c", "x=$(head -c 200000000 /dev/zero | tr '\\0' x); sleep 1000");
+        Assert.Equal(137, result.Status);
+        for (int attempt = 0; attempt < 600 && docker.Inspect(name, ".State.OOMKilled") != "true"; attempt++)
+            Thread.Sleep(50); // The event and the end come by different ways.
+        Assert.Equal("true", docker.Inspect(name, ".State.OOMKilled"));
+        docker.Succeeds("rm", name);
+    }
+
+    [Fact]
+    public void A_fork_bomb_under_a_pids_limit_ends_by_itself()
+    {
+        const string bomb = "(while :; do sleep 1000 & done) 2>/dev/null; read n < /sys/fs/cgroup/pids/pids.current "
+            + "|| read n < /sys/fs/cgroup/pids.current; echo $n";
+        Assert.Equal("29\n", docker.Succeeds(
+            "run", "--rm", "--network=none", "--pids-limit", "30", Image, "sh", "-c", bomb));
+    }
+
+    [Fact]
+    public void Update_is_seen_inside_at_once()
+    {
+        HostCgroups.NeedMemory();
+        string name = DockerDaemon.NewName();
+        docker.Succeeds("run", "--detach", "--network=none", "--memory", "64m", "--name", name, Image, "sleep", "1000");
+        docker.Succeeds("update", "--memory", "128m", "--memory-swap", "128m", name);
+        Assert.Matches(@"(?m)^Mem: +128 ", docker.Succeeds("exec", name, "free", "-m"));
+        docker.Succeeds("update", "--pids-limit", "77", name);
+        Assert.Contains("77", docker.Succeeds(
+            "exec", name, "sh", "-c", "cat /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max 2>/dev/null; true"));
+        docker.Succeeds("rm", "--force", name);
+    }
+}
