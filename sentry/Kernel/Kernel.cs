@@ -42,6 +42,9 @@ internal sealed class Kernel
     /// <summary>Everything that is due at a time.</summary>
     public TimerQueue Timers { get; } = new();
 
+    /// <summary>Files whose SIGIO is to be sent.</summary>
+    public IoSignals IoSignals { get; } = new();
+
     /// <summary>Who sleeps on which futex.</summary>
     public FutexTable Futexes { get; } = new();
 

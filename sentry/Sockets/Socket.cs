@@ -53,6 +53,8 @@ internal abstract class Socket : OpenFile
 
     public override WaitQueue Waiters { get; } = new();
 
+    public override bool SendsIoSignals => true;
+
     public override string AnonymousName => $"socket:[{Inode.Number}]";
 
     /// <summary>True for byte streams: sends may be split, a blocking one goes on, a broken one raises SIGPIPE.</summary>

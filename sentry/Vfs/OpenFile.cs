@@ -17,6 +17,7 @@ internal abstract class OpenFile
 
     private int _references = 1;
     private FileObserver? _observers; // Guarded by _observerLock for writing.
+    private FileObserver? _ioSignal; // Set once.
 
     protected OpenFile(VfsPath path, OpenFlags flags, Credentials credentials)
     {
@@ -63,6 +64,12 @@ internal abstract class OpenFile
     /// other files' short counts are answered as they are.
     /// </summary>
     public virtual bool WritesWholly => false;
+
+    /// <summary>True for what O_ASYNC works on: pipes, sockets, terminals, inotify.</summary>
+    public virtual bool SendsIoSignals => false;
+
+    /// <summary>Who gets a signal when this file is ready (fcntl(2), F_SETOWN), if anybody ever asked; the kernel's own.</summary>
+    public FileObserver? IoSignal => Volatile.Read(ref _ioSignal);
 
     /// <summary>
     /// Asked once before a task reads or writes: terminals stop background processes here (SIGTTIN, SIGTTOU with ERESTARTSYS; EIO).
@@ -168,6 +175,9 @@ internal abstract class OpenFile
             Path.Dentry.Unpin();
         }
     }
+
+    /// <summary>False if somebody else was faster.</summary>
+    public bool TrySetIoSignal(FileObserver signal) => Interlocked.CompareExchange(ref _ioSignal, signal, null) is null;
 
     /// <summary>Adds somebody who is told of the release (epoll). The caller holds a reference.</summary>
     public void AddObserver(FileObserver observer)

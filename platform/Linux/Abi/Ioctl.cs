@@ -9,6 +9,9 @@ public static class Ioctl
     /// <summary>FIONBIO: sets or clears O_NONBLOCK.</summary>
     public const uint SetNonBlocking = 0x5421;
 
+    /// <summary>FIOSETOWN, SIOCSPGRP and FIOGETOWN, SIOCGPGRP of sockets.</summary>
+    public const uint SetOwner = 0x8901, SetProcessGroup = 0x8902, GetOwner = 0x8903, GetProcessGroup = 0x8904;
+
     /// <summary>FIOASYNC.</summary>
     public const uint SetAsync = 0x5452;
 

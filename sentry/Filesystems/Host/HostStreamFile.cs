@@ -34,6 +34,8 @@ internal sealed class HostStreamFile : OpenFile
 
     public override bool IsSeekable => _inode.IsRegular || _inode.Type == FileType.BlockDevice;
 
+    public override bool SendsIoSignals => !IsSeekable;
+
     public override WaitQueue? Waiters
     {
         get

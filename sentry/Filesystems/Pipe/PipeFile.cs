@@ -25,6 +25,8 @@ internal sealed class PipeFile : OpenFile
 
     public override WaitQueue? Waiters => Pipe.Waiters;
 
+    public override bool SendsIoSignals => true;
+
     public override string AnonymousName => $"pipe:[{Inode.Number}]";
 
     public override bool WritesWholly => true;

@@ -18,6 +18,8 @@ internal sealed class MasterFile(Terminal terminal, Inode inode, VfsPath path, O
 
     public override WaitQueue? Waiters => Terminal.MasterWaiters;
 
+    public override bool SendsIoSignals => true;
+
     public override bool WritesWholly => true;
 
     public override PollEvents Poll() => Terminal.PollMaster();
@@ -73,6 +75,8 @@ internal sealed class SlaveFile : OpenFile
     public override string AnonymousName => string.Create(CultureInfo.InvariantCulture, $"/dev/pts/{Terminal.Index}");
 
     public override WaitQueue? Waiters => Terminal.SlaveWaiters;
+
+    public override bool SendsIoSignals => true;
 
     public override bool WritesWholly => true;
 

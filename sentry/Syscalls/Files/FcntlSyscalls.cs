@@ -9,7 +9,8 @@ namespace Sandbox.Sentry.Syscalls;
 internal static class FcntlSyscalls
 {
     private const int Duplicate = 0, GetDescriptorFlags = 1, SetDescriptorFlags = 2, GetStatusFlags = 3, SetStatusFlags = 4,
-        GetLock = 5, SetLock = 6, SetLockWait = 7, GetOwner = 9, GetSignal = 11,
+        GetLock = 5, SetLock = 6, SetLockWait = 7, SetOwner = 8, GetOwner = 9, SetSignal = 10, GetSignal = 11,
+        SetOwnerEx = 15, GetOwnerEx = 16,
         OpenFileGetLock = 36, OpenFileSetLock = 37, OpenFileSetLockWait = 38,
         GetLease = 1025, DuplicateQuery = 1027, DuplicateCloseOnExec = 1030, SetPipeSize = 1031, GetPipeSize = 1032,
         AddSeals = 1033, GetSeals = 1034;
@@ -17,7 +18,7 @@ internal static class FcntlSyscalls
     private const ulong CloseOnExecFlag = 1, Unlocked = 2;
 
     private const OpenFlags Settable =
-        OpenFlags.Append | OpenFlags.NonBlock | OpenFlags.Async | OpenFlags.Direct | OpenFlags.NoAccessTime;
+        OpenFlags.Append | OpenFlags.NonBlock | OpenFlags.Direct | OpenFlags.NoAccessTime;
 
     // fcntl(2): what an O_PATH descriptor answers.
     private static bool WorksWithPathOnly(int command) =>
@@ -40,6 +41,7 @@ internal static class FcntlSyscalls
     private static SyscallResult Run(Task task, Fd fd, OpenFile file, int command, ulong argument)
     {
         UserPtr<FlockArgument> lockAddress = new(new UserAddress(argument));
+        UserPtr<FileOwnerArgument> ownerAddress = new(new UserAddress(argument));
         switch (command)
         {
             case Duplicate or DuplicateCloseOnExec:
@@ -53,15 +55,25 @@ internal static class FcntlSyscalls
             case GetStatusFlags:
                 return (int)file.Flags;
             case SetStatusFlags:
-                return SetFlags(task, file, (OpenFlags)(int)argument);
+                return SetFlags(task, fd, file, (OpenFlags)(int)argument);
             case GetLock or OpenFileGetLock:
                 return LockSyscalls.Get(task, file, lockAddress, command == OpenFileGetLock);
             case SetLock or SetLockWait:
                 return LockSyscalls.Set(task, fd, file, lockAddress, isOpenFileLock: false, waits: command == SetLockWait);
             case OpenFileSetLock or OpenFileSetLockWait:
                 return LockSyscalls.Set(task, fd, file, lockAddress, isOpenFileLock: true, waits: command == OpenFileSetLockWait);
-            case GetOwner or GetSignal:
-                return 0; // Nobody gets SIGIO, until somebody could ask for it.
+            case SetOwner:
+                return FileOwnerSyscalls.SetOwner(task, file, (int)argument);
+            case GetOwner:
+                return FileOwnerSyscalls.GetOwner(task, file);
+            case SetOwnerEx:
+                return FileOwnerSyscalls.SetOwner(task, file, ownerAddress);
+            case GetOwnerEx:
+                return FileOwnerSyscalls.GetOwner(task, file, ownerAddress);
+            case SetSignal:
+                return FileOwnerSyscalls.SetSignal(task, file, argument);
+            case GetSignal:
+                return FileOwnerSyscalls.GetSignal(file);
             case GetLease:
                 return (int)Unlocked;
             case SetPipeSize:
@@ -94,13 +106,13 @@ internal static class FcntlSyscalls
         return other == file ? 1 : 0;
     }
 
-    private static SyscallResult SetFlags(Task task, OpenFile file, OpenFlags flags)
+    private static SyscallResult SetFlags(Task task, Fd fd, OpenFile file, OpenFlags flags)
     {
         OpenFlags added = flags & ~file.Flags;
         if ((added & OpenFlags.NoAccessTime) != 0 && !Access.IsOwner(file.Inode, task.Credentials))
             return Errno.EPERM;
-        if ((added & OpenFlags.Async) != 0)
-            return Errno.EINVAL; // SIGIO is not sent by any file here.
+        if (((flags ^ file.Flags) & OpenFlags.Async) != 0) // Linux ignores the flag on files that send no signals.
+            FileOwnerSyscalls.Switch(task, fd, file, (flags & OpenFlags.Async) != 0);
         file.Flags = (file.Flags & ~Settable) | (flags & Settable);
         return 0;
     }

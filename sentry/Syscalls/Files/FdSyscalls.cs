@@ -46,7 +46,11 @@ internal static class FdSyscalls
                 case Ioctl.SetNonBlocking:
                     return SetFlag(task, file, OpenFlags.NonBlock, argument);
                 case Ioctl.SetAsync:
-                    return SetAsync(task, file, argument);
+                    return SetAsync(task, fd, file, argument);
+                case Ioctl.SetOwner or Ioctl.SetProcessGroup when file.SendsIoSignals:
+                    return SetOwner(task, file, argument);
+                case Ioctl.GetOwner or Ioctl.GetProcessGroup when file.SendsIoSignals:
+                    return GetOwner(task, file, argument);
                 case Ioctl.BytesReadable when file.Inode.IsRegular && file.IsSeekable:
                     return RemainingBytes(task, file, argument);
                 case SizeRequest when file.Inode.IsRegular || file.Inode.IsDirectory:
@@ -82,13 +86,21 @@ internal static class FdSyscalls
         return 0;
     }
 
-    // SIGIO is not sent by any file here; to switch it off is fine.
-    private static SyscallResult SetAsync(Task task, OpenFile file, ulong argument)
+    // FIOASYNC (ioctl_tty(2), socket(7)): ENOTTY for a file that sends no signals; to switch it off is fine.
+    private static SyscallResult SetAsync(Task task, Fd fd, OpenFile file, ulong argument)
     {
         if (task.Memory.Read(new UserPtr<int>(new UserAddress(argument)), out int value) is not Errno.Ok and Errno fault)
             return fault;
-        return value == 0 ? 0 : file.Control(task, Ioctl.SetAsync, argument);
+        return FileOwnerSyscalls.Switch(task, fd, file, value != 0) || value == 0 ? 0 : Errno.ENOTTY;
     }
+
+    private static SyscallResult SetOwner(Task task, OpenFile file, ulong argument) =>
+        task.Memory.Read(new UserPtr<int>(new UserAddress(argument)), out int owner) is not Errno.Ok and Errno fault
+            ? fault
+            : FileOwnerSyscalls.SetOwner(task, file, owner);
+
+    private static SyscallResult GetOwner(Task task, OpenFile file, ulong argument) =>
+        task.Memory.Write(new UserPtr<int>(new UserAddress(argument)), (int)FileOwnerSyscalls.GetOwner(task, file).Register);
 
     private static SyscallResult RemainingBytes(Task task, OpenFile file, ulong argument)
     {

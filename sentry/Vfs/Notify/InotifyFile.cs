@@ -32,6 +32,8 @@ internal sealed class InotifyFile(OpenFlags flags, Credentials credentials) : Op
 
     public override WaitQueue? Waiters { get; } = new();
 
+    public override bool SendsIoSignals => true;
+
     public override string AnonymousName => "anon_inode:inotify";
 
     public override PollEvents Poll()
