@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net.Http;
 using System.Text;
 using Xunit;
 
@@ -149,6 +150,23 @@ public sealed class Pod : IDisposable
 
     /// <summary>True while the sandbox is ready.</summary>
     public bool IsReady => _cri.Call("PodSandboxStatus", new ProtoMessage().Add(1, Id)).Message(1).Number(3) == 0;
+
+    /// <summary>Waits until the runtime service answers (again), and knows the pod.</summary>
+    public void WaitUntilReachable()
+    {
+        for (Stopwatch clock = Stopwatch.StartNew(); ; Thread.Sleep(50))
+        {
+            try
+            {
+                _ = IsReady;
+                return;
+            }
+            catch (Exception early) when (early is CriException or HttpRequestException && clock.Elapsed < _limit)
+            {
+                // Not yet.
+            }
+        }
+    }
 
     public void StopAll() => _cri.Call("StopPodSandbox", new ProtoMessage().Add(1, Id));
 
