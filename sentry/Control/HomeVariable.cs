@@ -7,7 +7,9 @@ using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Control;
 
-/// <summary>HOME of a process started from outside whose environment has none: the user's in the container's /etc/passwd, as runc.</summary>
+/// <summary>
+/// HOME of a process started from outside whose environment has none: the one in the container's /etc/passwd, as under runc.
+/// </summary>
 internal static class HomeVariable
 {
     private const int PasswdBytesMax = 64 << 10;
