@@ -107,9 +107,9 @@ public sealed record ContainerImage(string Name, string Root, params string[] Co
         ["created"] = "2026-01-01T00:00:00Z",
         ["config"] = new JsonObject
         {
-            ["User"] = User,
+            [nameof(User)] = User,
             ["Env"] = Bundle.Strings("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
-            ["Entrypoint"] = Entrypoint.Count == 0 ? null : Bundle.Strings([.. Entrypoint]),
+            [nameof(Entrypoint)] = Entrypoint.Count == 0 ? null : Bundle.Strings([.. Entrypoint]),
             ["Cmd"] = Bundle.Strings(Command),
             ["WorkingDir"] = "/",
         },
