@@ -24,6 +24,9 @@ public static class GoferLimits
     /// <summary>Most handles in one close.</summary>
     public const int CloseHandlesMax = 1024;
 
+    /// <summary>Most files opened by one message.</summary>
+    public const int OpenManyMax = 16;
+
     /// <summary>Most roots one server serves.</summary>
     public const int RootsMax = 4096;
 }

@@ -41,4 +41,7 @@ public enum GoferOperation : ushort
 
     /// <summary>syncfs(2) of the filesystem a directory is on.</summary>
     SyncFileSystem = 23,
+
+    /// <summary>Several regular files of a directory to descriptors for reading.</summary>
+    OpenMany = 24,
 }

@@ -15,6 +15,31 @@ public struct OpenRequest
     public uint Flags;
 }
 
+/// <summary>
+/// Opens regular files for reading: <see cref="Count"/> names in a directory handle follow, as for open. The reply is an
+/// <see cref="OpenManyResult"/> for each, and a descriptor for each that has no error, in this order.
+/// </summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct OpenManyRequest
+{
+    public uint Handle;
+
+    /// <summary>1 to <see cref="GoferLimits.OpenManyMax"/>.</summary>
+    public uint Count;
+}
+
+/// <summary>How one of several opens went.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct OpenManyResult
+{
+    /// <summary>An errno, or 0: then a descriptor came along.</summary>
+    public int Error;
+
+    /// <summary>Zero.</summary>
+    public uint Reserved;
+    public GoferAttributes Attributes;
+}
+
 /// <summary>Makes and opens a regular file that must not exist; its name follows. Reply as for open.</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct CreateRequest

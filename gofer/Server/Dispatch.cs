@@ -13,6 +13,7 @@ internal static class Dispatch
         GoferOperation.Walk => WalkOperations.Walk(ref exchange),
         GoferOperation.Close => WalkOperations.Close(ref exchange),
         GoferOperation.Open => OpenOperations.Open(ref exchange),
+        GoferOperation.OpenMany => OpenOperations.OpenMany(ref exchange),
         GoferOperation.Create => OpenOperations.Create(ref exchange),
         GoferOperation.Connect => OpenOperations.Connect(ref exchange),
         GoferOperation.MakeDirectory => MakeOperations.MakeDirectory(ref exchange),

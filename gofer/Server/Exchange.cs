@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Sandbox.Gofer.Protocol;
 using Sandbox.Linux;
 
@@ -15,6 +16,10 @@ internal ref struct Exchange(GoferServer server, MessageReader request, MessageW
     /// <summary>A descriptor to send along and close afterwards, or -1.</summary>
     public int DonatedFd = -1;
 
+    /// <summary>Instead of <see cref="DonatedFd"/>: several of them, the first <see cref="DonatedCount"/>.</summary>
+    public DonatedFds Donated;
+    public int DonatedCount;
+
     /// <summary>Writes the attributes of a descriptor (O_PATH or not) as the reply's body.</summary>
     public Errno ReplyAttributes(int fd)
     {
@@ -23,4 +28,11 @@ internal ref struct Exchange(GoferServer server, MessageReader request, MessageW
         Reply.Write(attributes);
         return Errno.Ok;
     }
+}
+
+/// <summary>Room for the descriptors of one reply.</summary>
+[InlineArray(GoferLimits.OpenManyMax)]
+internal struct DonatedFds
+{
+    private int _first;
 }

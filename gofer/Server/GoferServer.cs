@@ -72,15 +72,14 @@ public sealed class GoferServer : IDisposable
             exchange.Reply.Rewind(headerBytes);
             CloseDonated(ref exchange);
         }
-        bool hasFd = exchange.DonatedFd >= 0;
+        ReadOnlySpan<int> fds = exchange.DonatedFd >= 0 ? [exchange.DonatedFd] : exchange.Donated[..exchange.DonatedCount];
         exchange.Reply.WriteAt(0, new ReplyHeader
         {
             Operation = header.Operation,
-            FdCount = (ushort)(hasFd ? 1 : 0),
+            FdCount = (ushort)fds.Length,
             LengthBytes = (uint)exchange.Reply.LengthBytes,
             Error = (int)error,
         });
-        ReadOnlySpan<int> fds = hasFd ? [exchange.DonatedFd] : [];
         bool isSent = !HostSocket.Send(socket, buffer[..exchange.Reply.LengthBytes], fds).Failed(out _, out _);
         CloseDonated(ref exchange);
         return isSent;
@@ -104,6 +103,8 @@ public sealed class GoferServer : IDisposable
     {
         if (exchange.DonatedFd >= 0)
             HostFile.Close(exchange.DonatedFd);
-        exchange.DonatedFd = -1;
+        foreach (int fd in exchange.Donated[..exchange.DonatedCount])
+            HostFile.Close(fd);
+        (exchange.DonatedFd, exchange.DonatedCount) = (-1, 0);
     }
 }

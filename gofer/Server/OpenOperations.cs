@@ -28,14 +28,8 @@ internal static class OpenOperations
         using Handle file = located;
         if (ChangesFile(flags) && !file.Root.IsWritable)
             return Errno.EROFS;
-        // The type was read from an O_PATH descriptor: opening anything but a regular file could block or act on a device.
-        if (file.Type != FileType.Regular)
-            return file.Type switch
-            {
-                FileType.Directory => Errno.EISDIR,
-                FileType.SymbolicLink => Errno.ELOOP,
-                _ => Errno.ENXIO,
-            };
+        if (CheckType(file.Type) is not Errno.Ok and Errno badType)
+            return badType;
         if (exchange.Server.ProcSelfFd.Reopen(file.Fd, flags).Failed(out exchange.DonatedFd, out error))
         {
             exchange.DonatedFd = -1;
@@ -45,6 +39,31 @@ internal static class OpenOperations
             return exchange.ReplyAttributes(exchange.DonatedFd);
         exchange.Reply.Write(attributes);
         return Errno.Ok;
+    }
+
+    /// <summary>Errors: EINVAL (count), EBADF, the errors of names; those of the files are in the results, as for one.</summary>
+    public static Errno OpenMany(ref Exchange exchange)
+    {
+        if (exchange.Request.Read(out OpenManyRequest request) is not Errno.Ok and Errno error)
+            return error;
+        if (request.Count is 0 or > GoferLimits.OpenManyMax)
+            return Errno.EINVAL;
+        if (exchange.Server.Handles.Borrow(request.Handle).Failed(out Handle? borrowed, out error))
+            return error;
+        using Handle directory = borrowed;
+        for (uint i = 0; i < request.Count; i++)
+        {
+            if (exchange.Request.ReadName(out ReadOnlySpan<byte> name) is not Errno.Ok and Errno badName)
+                return badName;
+            OpenManyResult result = default;
+            Result<int> opened = OpenForReading(exchange.Server.ProcSelfFd, directory.Fd, name, out result.Attributes);
+            if (opened.Failed(out int fd, out error))
+                result.Error = (int)error;
+            else
+                exchange.Donated[exchange.DonatedCount++] = fd;
+            exchange.Reply.Write(result);
+        }
+        return exchange.Request.End();
     }
 
     /// <summary>Errors: EEXIST, EROFS, EINVAL, ENOTDIR, EBADF; EPERM or EINVAL if the owner cannot be set (and no file stays).</summary>
@@ -100,6 +119,29 @@ internal static class OpenOperations
         Span<byte> buffer = stackalloc byte[32];
         return HostSocket.ConnectUnix(fd, exchange.Server.ProcSelfFd.PathOf(file.Fd, buffer)[..^1]);
     }
+
+    private static Result<int> OpenForReading(
+        ProcSelfFd procSelfFd, int directory, ReadOnlySpan<byte> name, out GoferAttributes attributes)
+    {
+        attributes = default;
+        if (Confined.OpenPath(directory, name).Failed(out int path, out Errno error))
+            return error;
+        error = Confined.Attributes(path, out attributes);
+        if (error == Errno.Ok)
+            error = CheckType(attributes.Type);
+        Result<int> opened = error == Errno.Ok ? procSelfFd.Reopen(path, OpenFlags.ReadOnly) : error;
+        HostFile.Close(path);
+        return opened;
+    }
+
+    /// <summary>The type was read from an O_PATH descriptor: opening anything but a regular file could block or act on a device.</summary>
+    private static Errno CheckType(FileType type) => type switch
+    {
+        FileType.Regular => Errno.Ok,
+        FileType.Directory => Errno.EISDIR,
+        FileType.SymbolicLink => Errno.ELOOP,
+        _ => Errno.ENXIO,
+    };
 
     private static bool ChangesFile(OpenFlags flags) =>
         (flags & OpenFlags.AccessMode) != OpenFlags.ReadOnly || (flags & OpenFlags.Truncate) != 0;

@@ -36,8 +36,18 @@ internal sealed class GoferChannel(GoferClient owner, HostFd socket) : IDisposab
     /// <summary>As the other, for operations whose reply carries a descriptor, which is the caller's, or -1.</summary>
     public Errno Exchange(GoferOperation operation, scoped ref MessageWriter request, out MessageReader reply, out int fd)
     {
+        Span<int> fds = stackalloc int[1];
+        Errno error = Exchange(operation, ref request, out reply, fds, out int count);
+        fd = count == 1 ? fds[0] : -1;
+        return error;
+    }
+
+    /// <summary>As the others, for replies with up to <paramref name="fds"/>.Length descriptors, which are the caller's.</summary>
+    public Errno Exchange(
+        GoferOperation operation, scoped ref MessageWriter request, out MessageReader reply, scoped Span<int> fds, out int fdCount)
+    {
         reply = default;
-        fd = -1;
+        fdCount = 0;
         if (request.HasOverflowed)
             return Errno.ENAMETOOLONG;
         request.WriteAt(0, new RequestHeader { Operation = operation, LengthBytes = (uint)request.LengthBytes });
@@ -45,7 +55,6 @@ internal sealed class GoferChannel(GoferClient owner, HostFd socket) : IDisposab
         long start = HostClock.Now(HostClock.Monotonic);
         if (HostSocket.Send(socket.Number, buffer[..request.LengthBytes]).Failed(out _, out _))
             return Errno.EIO;
-        Span<int> fds = stackalloc int[1];
         if (HostSocket.Receive(socket.Number, buffer, fds).Failed(out ReceivedMessage received, out _))
             return Errno.EIO;
         Counters.Add(Counter.GoferMessages);
@@ -57,13 +66,13 @@ internal sealed class GoferChannel(GoferClient owner, HostFd socket) : IDisposab
             && header.FdCount == received.FdCount
             && header.Error is >= 0 and < 4096
             && (received.Flags & (MessageFlags.Truncated | MessageFlags.ControlTruncated)) == 0;
-        if (received.FdCount == 1)
-            fd = fds[0];
         if (isSound && header.Error == 0)
+        {
+            fdCount = received.FdCount;
             return Errno.Ok;
-        if (fd >= 0)
+        }
+        foreach (int fd in fds[..received.FdCount])
             HostFile.Close(fd);
-        fd = -1;
         return isSound ? (Errno)header.Error : Errno.EIO;
     }
 

@@ -335,7 +335,8 @@ internal sealed class GoferClient : IDisposable
         }
     }
 
-    private GoferChannel Take()
+    /// <summary>A channel for one request, as soon as one is free.</summary>
+    internal GoferChannel Take()
     {
         lock (_gate)
         {

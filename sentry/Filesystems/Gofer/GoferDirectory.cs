@@ -11,8 +11,19 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
 {
     private const uint RenameExchange = 2; // renameat2(2)
 
+    /// <summary>Subdirectories and links may lie between two files that are opened one after the other.</summary>
+    private const int GapMax = 8;
+    private const int NotInOrder = -1000;
+
+    /// <summary>Whoever opens one of the first entries of a listing will probably go on.</summary>
+    private const int FirstMax = 2;
+
     private GoferListing? _listing; // Of an exclusive tree; null after every change of a name.
     private int _changes; // Counts them, so that a listing made meanwhile is not kept.
+
+    // Opens in the order of the listing. Two threads at once may confuse the guess, which costs a message.
+    private int _lastOpened = NotInOrder;
+    private int _ahead;
 
     public override bool CachesMissingNames => Gofer.Caching == GoferCaching.Exclusive;
 
@@ -161,6 +172,26 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
     /// <summary>For <see cref="DirectoryFile"/>.</summary>
     public Errno Synchronize() => EnsureHandle().Failed(out uint handle, out Errno error) ? error : Client.Sync(handle);
 
+    /// <summary>
+    /// A descriptor for reading a file of an exclusive tree. If the files are opened one after the other, the next ones come along.
+    /// </summary>
+    internal Result<HostFd> OpenChild(FileName name, out GoferAttributes attributes)
+    {
+        GoferListing? listing = CurrentListing();
+        int index = listing?.Find(name.Bytes) ?? -1;
+        int gap = index - _lastOpened;
+        bool isInOrder = index >= 0 && (gap is > 0 and <= GapMax || (_lastOpened == NotInOrder && index <= FirstMax));
+        _lastOpened = index < 0 ? NotInOrder : index;
+        if (Gofer.Ahead.Take(this, name, out attributes) is { } fd)
+            return fd;
+        if (EnsureHandle().Failed(out uint handle, out Errno error))
+            return error;
+        _ahead = isInOrder ? Math.Min((4 * _ahead) + 3, GoferLimits.OpenManyMax - 1) : 0;
+        return _ahead == 0
+            ? Client.Open(handle, name.Bytes, OpenFlags.ReadOnly, out attributes)
+            : Gofer.Ahead.Open(this, handle, listing!.Entries[index..], 1 + _ahead, out attributes);
+    }
+
     /// <summary>Forgets a listing, if it is still that one.</summary>
     internal void DropListing(GoferListing listing) => Interlocked.CompareExchange(ref _listing, null, listing);
 
@@ -178,6 +209,8 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
     {
         Interlocked.Increment(ref _changes);
         Volatile.Write(ref _listing, null);
+        if (_lastOpened != NotInOrder)
+            Gofer.Ahead.Forget(this);
         MarkStale();
     }
 

@@ -117,11 +117,7 @@ internal sealed class GoferFile(GoferFileSystem fileSystem, in GoferAttributes a
     {
         if (Descriptors.Find(this, isWritable) is { } found)
             return found;
-        if (Locate(out uint handle, out FileName name) is not Errno.Ok and Errno error)
-            return error;
-        OpenFlags flags = isWritable ? OpenFlags.ReadWrite : OpenFlags.ReadOnly;
-        Result<HostFd> opened = Client.Open(handle, NameBytes(name), flags, out GoferAttributes attributes);
-        if (opened.Failed(out HostFd? fd, out error))
+        if (OpenOnHost(isWritable, out GoferAttributes attributes).Failed(out HostFd? fd, out Errno error))
             return error;
         if (!IsSame(attributes)) // Of a shared tree: replaced since the walk.
         {
@@ -129,5 +125,16 @@ internal sealed class GoferFile(GoferFileSystem fileSystem, in GoferAttributes a
             return Errno.ESTALE;
         }
         return Descriptors.Add(new DonatedFd(fd, this, isWritable));
+    }
+
+    private Result<HostFd> OpenOnHost(bool isWritable, out GoferAttributes attributes)
+    {
+        attributes = default;
+        if (!isWritable && Gofer.Caching == GoferCaching.Exclusive && Place is { } place && !HasHandle)
+            return place.Parent.OpenChild(place.Name, out attributes);
+        if (Locate(out uint handle, out FileName name) is not Errno.Ok and Errno error)
+            return error;
+        OpenFlags flags = isWritable ? OpenFlags.ReadWrite : OpenFlags.ReadOnly;
+        return Client.Open(handle, NameBytes(name), flags, out attributes);
     }
 }

@@ -25,6 +25,7 @@ internal sealed class GoferFileSystem : FileSystem
     public GoferFileSystem(GoferSession session, in AttachReply root, GoferCaching caching)
     {
         (Session, Caching, RootFlags) = (session, caching, root.Flags);
+        Ahead = new OpenAhead(session.Client);
         Numbers = new InodeNumbers(root.Attributes.Device);
         Root = Make(root.Attributes, null);
         Root.SetHandle(root.Handle);
@@ -54,6 +55,9 @@ internal sealed class GoferFileSystem : FileSystem
     /// <summary>Directory listings that are kept.</summary>
     public ListingCache Listings { get; } = new();
 
+    /// <summary>Descriptors of files that nobody has opened yet.</summary>
+    public OpenAhead Ahead { get; }
+
     public InodeNumbers Numbers { get; }
 
     internal GoferClient Client => Session.Client;
@@ -75,6 +79,7 @@ internal sealed class GoferFileSystem : FileSystem
 
     public override void Release()
     {
+        Ahead.Forget();
         Root.Forget();
         Session.Descriptors.CloseIdle();
     }

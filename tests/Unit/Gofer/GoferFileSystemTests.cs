@@ -128,6 +128,35 @@ public sealed class GoferFileSystemTests : IDisposable
     }
 
     [Fact]
+    public void Files_opened_one_after_the_other_are_each_what_they_are_at_that_moment()
+    {
+        const int count = 60;
+        for (int i = 0; i < count; i++)
+            File.WriteAllText(_gofer.At($"f{i:d2}"), $"content {i}");
+        Directory.CreateDirectory(_gofer.At("f10d"));
+        File.CreateSymbolicLink(_gofer.At("f20l"), "f20");
+        Inode root = Mount(GoferCaching.Exclusive);
+        List(root);
+        for (int i = 0; i < count; i++)
+        {
+            if (i == 30)
+            {
+                // What was opened ahead must be forgotten with its name.
+                Assert.Equal(Errno.Ok, root.Unlink("f31"u8, Good(root.Lookup("f31"u8))));
+                OpenFile made = Open(Good(root.CreateFile("f31"u8, _file)), OpenFlags.WriteOnly);
+                Good(made.Write("content 31"u8));
+                made.Release();
+                List(root);
+            }
+            Inode inode = Good(root.Lookup(GoferFixture.Bytes($"f{i:d2}")));
+            OpenFile file = Open(inode, OpenFlags.ReadOnly);
+            byte[] buffer = new byte[20];
+            Assert.Equal($"content {i}", Encoding.ASCII.GetString(buffer, 0, Good(file.Read(buffer))));
+            file.Release();
+        }
+    }
+
+    [Fact]
     public void A_shared_tree_sees_what_the_host_does()
     {
         File.WriteAllText(_gofer.At("f"), "1");

@@ -43,6 +43,9 @@ public sealed class GoferHostileMessageTests : IDisposable
         Assert.Equal(Errno.EINVAL, Send(Request(GoferOperation.Close, Body(uint.MaxValue, 0))));
         Assert.Equal(Errno.EPROTO, Send(Request(GoferOperation.Close, Body(2, 0))));
         Assert.Equal(Errno.EINVAL, Send(Request(GoferOperation.Walk, Body(_gofer.RootHandle, 0))));
+        Assert.Equal(Errno.EINVAL, Send(Request(GoferOperation.OpenMany, Body(_gofer.RootHandle, 0))));
+        Assert.Equal(Errno.EINVAL, Send(Request(GoferOperation.OpenMany, Body(_gofer.RootHandle, GoferLimits.OpenManyMax + 1))));
+        Assert.Equal(Errno.EPROTO, Send(Request(GoferOperation.OpenMany, Body(_gofer.RootHandle, 2))));
     }
 
     [Fact]
