@@ -24,6 +24,8 @@ internal sealed class ConfinedChild : IDisposable
     private readonly string _what;
     private readonly bool _keepsOwners;
     private bool _hasDiagnostics;
+    private IdMaps _ids;
+    private string? _clockOffsets;
     private readonly uint _callerId = (uint)HostSyscall.Call(Sys.geteuid);
     private readonly uint _callerGroup = (uint)HostSyscall.Call(Sys.getegid);
 
@@ -47,20 +49,26 @@ internal sealed class ConfinedChild : IDisposable
     /// <param name="program">This program.</param>
     /// <param name="arguments">Its arguments.</param>
     /// <param name="descriptors">All it gets.</param>
-    /// <param name="keepsNetwork">It is started in the container's network namespace, instead of an empty one.</param>
-    /// <param name="diagnostics">Diagnostics are wanted.</param>
+    /// <param name="traits">What else it is to have.</param>
     public static ConfinedChild Sentry(
-        HostFd program, ReadOnlySpan<string> arguments, Descriptors descriptors, bool keepsNetwork, bool diagnostics)
+        HostFd program, ReadOnlySpan<string> arguments, Descriptors descriptors, SentryTraits traits)
     {
-        ConfinedChild child = new("sentry", keepsOwners: false, keepsNetwork) { _hasDiagnostics = diagnostics };
+        ConfinedChild child = new("sentry", keepsOwners: false, traits.KeepsNetwork)
+        {
+            _clockOffsets = traits.ClockOffsets, _hasDiagnostics = traits.HasDiagnostics,
+        };
         child.AddSteps(program, arguments, descriptors, startsClocks: true);
         return child;
     }
 
     /// <summary>Prepares a Gofer: root of a namespace that maps every id to itself, so that files keep their owners.</summary>
-    public static ConfinedChild Gofer(HostFd program, ReadOnlySpan<string> arguments, Descriptors descriptors)
+    /// <param name="program">This program.</param>
+    /// <param name="arguments">Its arguments.</param>
+    /// <param name="descriptors">All it gets.</param>
+    /// <param name="ids">The user namespace of the configuration: the owners of files are seen through it.</param>
+    public static ConfinedChild Gofer(HostFd program, ReadOnlySpan<string> arguments, Descriptors descriptors, IdMaps ids)
     {
-        ConfinedChild child = new("gofer", keepsOwners: true, keepsNetwork: false);
+        ConfinedChild child = new("gofer", keepsOwners: true, keepsNetwork: false) { _ids = ids };
         child.AddSteps(program, arguments, descriptors, startsClocks: false);
         return child;
     }
@@ -78,9 +86,9 @@ internal sealed class ConfinedChild : IDisposable
         string process = string.Create(CultureInfo.InvariantCulture, $"/proc/{_script.ProcessId}");
         if (_callerId == 0)
         {
-            string map = _keepsOwners ? "0 0 4294967295" : $"{NobodyId} {NobodyId} 1";
-            Write($"{process}/uid_map", map);
-            Write($"{process}/gid_map", map);
+            string nobody = $"{NobodyId} {NobodyId} 1";
+            Write($"{process}/uid_map", _keepsOwners ? _ids.Users : nobody);
+            Write($"{process}/gid_map", _keepsOwners ? _ids.Groups : nobody);
         }
         else
         {
@@ -151,7 +159,7 @@ internal sealed class ConfinedChild : IDisposable
         _script.Add("unshare the clocks", Sys.unshare, (long)CloneFlags.NewTime);
         _script.WriteFile(
             "/proc/self/timens_offsets",
-            string.Create(
+            _clockOffsets ?? string.Create(
                 CultureInfo.InvariantCulture,
                 $"monotonic {-monotonic.Seconds - 1} {1_000_000_000 - monotonic.Nanoseconds}\n"
                 + $"boottime {-boot.Seconds - 1} {1_000_000_000 - boot.Nanoseconds}\n"));
@@ -197,3 +205,9 @@ internal sealed class ConfinedChild : IDisposable
             throw new Failure($"write {path}: {error}");
     }
 }
+
+/// <summary>What a Sentry is started with besides its descriptors.</summary>
+/// <param name="KeepsNetwork">It is started in the container's network namespace, instead of an empty one.</param>
+/// <param name="HasDiagnostics">Diagnostics are wanted.</param>
+/// <param name="ClockOffsets">What /proc/self/timens_offsets is to have; null starts the clocks at zero.</param>
+internal readonly record struct SentryTraits(bool KeepsNetwork, bool HasDiagnostics, string? ClockOffsets);

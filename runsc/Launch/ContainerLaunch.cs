@@ -65,6 +65,7 @@ internal sealed class ContainerLaunch : IDisposable
     /// <summary>Makes it; afterwards the state is saved as created, or running.</summary>
     public void Run()
     {
+        CheckSupport();
         CgroupSet cgroups = CgroupSet.For(_directory.Id, _specification, _options);
         (_state.Cgroups, _state.AsideCgroups) = (cgroups.Directories, cgroups.AsideDirectories);
         _directory.Save(_state);
@@ -200,7 +201,7 @@ internal sealed class ContainerLaunch : IDisposable
         return monitor;
     }
 
-    private static ConfinedChild PrepareGofer(
+    private ConfinedChild PrepareGofer(
         HostFd program, HostFd nullFile, HostFd errors, HostRoots roots, HostFd[] sockets)
     {
         Descriptors descriptors = new();
@@ -209,7 +210,7 @@ internal sealed class ContainerLaunch : IDisposable
         foreach (HostFd socket in sockets)
             arguments.Add($"--socket={descriptors.Add(socket.Number)}");
         roots.Pass(descriptors, arguments);
-        return ConfinedChild.Gofer(program, arguments.ToArray(), descriptors);
+        return ConfinedChild.Gofer(program, arguments.ToArray(), descriptors, IdMaps.Of(_specification.Linux));
     }
 
     private ConfinedChild PrepareSentry(ContainerDescription container, SentryFds fds, bool usesNetwork)
@@ -254,7 +255,32 @@ internal sealed class ContainerLaunch : IDisposable
             throw new Failure($"describe the container to the sentry: {error}");
         }
 
-        return ConfinedChild.Sentry(fds.Program, ["runsc-sentry", "boot"], descriptors, usesNetwork, _options.Diagnostics);
+        SentryTraits traits = new(usesNetwork, _options.Diagnostics, ClockOffsets());
+        return ConfinedChild.Sentry(fds.Program, ["runsc-sentry", "boot"], descriptors, traits);
+    }
+
+    /// <summary>Of the configuration's time namespace; null if it has none to say.</summary>
+    private string? ClockOffsets()
+    {
+        if (_specification.Linux?.TimeOffsets is not { Count: > 0 } offsets)
+            return null;
+        System.Text.StringBuilder text = new();
+        foreach ((string clock, TimeOffsetSpec offset) in offsets)
+            text.Append(System.Globalization.CultureInfo.InvariantCulture, $"{clock} {offset.Secs} {offset.Nanosecs}\n");
+        return text.ToString();
+    }
+
+    /// <summary>Tells what the container will not have as asked; fails where it must not run so.</summary>
+    private void CheckSupport()
+    {
+        foreach (string warning in SpecSupport.Check(_specification, "config.json"))
+            ErrorReport.Warn(warning);
+        foreach (NamespaceSpec item in _specification.Linux?.Namespaces ?? [])
+        {
+            bool isForeign = item is { Type: "pid" or "ipc" or "uts", Path.Length: > 0 } && _membership.Shared(item.Type) is null;
+            if (isForeign)
+                throw new Failure($"config.json: linux.namespaces: {item.Type}: {item.Path} is not of a sandbox: joining it is not supported");
+        }
     }
 
     // What makes mount points in a read-only root must not write to it either.

@@ -24,8 +24,8 @@ internal static class DescriptionBuilder
             SharesNetworkWith = membership.Shared("network"),
             SharesIpcWith = membership.Shared("ipc"),
             SharesUtsWith = membership.Shared("uts"),
-            Hostname = string.IsNullOrEmpty(specification.Hostname) ? "localhost" : specification.Hostname,
-            Domainname = specification.Domainname ?? string.Empty,
+            Hostname = HostnameOf(specification),
+            Domainname = specification.Domainname ?? linux.Sysctl?.GetValueOrDefault("kernel.domainname") ?? string.Empty,
             Mounts = Mounts(bundle, specification, overlaysRoot, roots),
             RootIsReadOnly = specification.Root!.Readonly,
             OverlaysRoot = overlaysRoot,
@@ -40,6 +40,17 @@ internal static class DescriptionBuilder
             SeccompProgram = MemoryMarshal.AsBytes(seccomp.AsSpan()).ToArray(),
             SeccompLogsDenials = linux.Seccomp is not null && SeccompProfile.LogsDenials(linux.Seccomp),
         };
+    }
+
+    // Without a uts namespace of its own the container has the host's names.
+    private static string HostnameOf(Specification specification)
+    {
+        if (!string.IsNullOrEmpty(specification.Hostname))
+            return specification.Hostname;
+        if (specification.Linux?.Sysctl?.GetValueOrDefault("kernel.hostname") is { Length: > 0 } set)
+            return set;
+        bool isHosts = !Array.Exists(specification.Linux?.Namespaces ?? [], static item => item.Type == "uts");
+        return isHosts ? Environment.MachineName : "localhost";
     }
 
     /// <summary>What of the limits the Sentry enforces or shows.</summary>
@@ -80,6 +91,11 @@ internal static class DescriptionBuilder
             }),
             NoNewPrivileges = process.NoNewPrivileges,
             OomScoreAdjust = process.OomScoreAdj ?? 0,
+            SchedulingPolicy = Math.Max(0, Array.IndexOf(SchedulerSpec.Policies, process.Scheduler?.Policy)),
+            SchedulingPriority = process.Scheduler?.Priority ?? 0,
+            SchedulingResetsOnFork = Array.IndexOf(process.Scheduler?.Flags ?? [], "SCHED_FLAG_RESET_ON_FORK") >= 0,
+            Nice = process.Scheduler?.Nice ?? 0,
+            IoPriority = process.IoPriority?.ToNumber() ?? 0,
             HasTerminal = process.Terminal,
         };
     }

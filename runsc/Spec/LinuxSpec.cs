@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace Sandbox.Runsc.Spec;
 
 /// <summary>The "linux" part of config.json.</summary>
@@ -16,6 +18,10 @@ internal sealed class LinuxSpec
     public string[]? ReadonlyPaths { get; set; }
     public string? MountLabel { get; set; }
     public Dictionary<string, TimeOffsetSpec>? TimeOffsets { get; set; }
+    public PersonalitySpec? Personality { get; set; }
+    public JsonElement? IntelRdt { get; set; }
+    public JsonElement? MemoryPolicy { get; set; }
+    public Dictionary<string, JsonElement>? NetDevices { get; set; }
 }
 
 /// <summary>A range of ids.</summary>

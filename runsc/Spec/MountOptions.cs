@@ -5,7 +5,24 @@ internal static class MountOptions
 {
     public const ulong ReadOnly = 1, NoSetUid = 2, NoDevices = 4, NoExecute = 8, Synchronous = 16, Remount = 32,
         DirectorySync = 128, NoFollow = 256, NoAccessTime = 1024, NoDirectoryAccessTime = 2048, Bind = 4096, Recursive = 16384,
+        TemporaryCopy = Sandbox.Sentry.Control.MountDescription.TemporaryCopy,
         Unbindable = 1 << 17, Private = 1 << 18, Slave = 1 << 19, Shared = 1 << 20, RelativeTime = 1 << 21, StrictTime = 1 << 24;
+
+    /// <summary>True if a file system of this type knows an option that is no flag.</summary>
+    public static bool MeansSomething(string type, string option)
+    {
+        int equals = option.IndexOf('=', StringComparison.Ordinal);
+        string key = equals < 0 ? option : option[..equals];
+        return type switch
+        {
+            "bind" => false,
+            "tmpfs" or "ramfs" or "devtmpfs" or "devpts" => true, // They refuse what they do not know.
+            "proc" => key is "hidepid" or "gid" or "subset",
+            "cgroup" or "cgroup2" => key is "name" or "nsdelegate" or "memory_recursiveprot" or "memory_hugetlb_accounting"
+                or "xattr" or "release_agent" || equals < 0,
+            _ => false,
+        };
+    }
 
     /// <summary>Flags and, joined by commas, what is none.</summary>
     public static (ulong Flags, string Data) Parse(string[] options)
@@ -60,10 +77,27 @@ internal static class MountOptions
         "defaults" => (0, 0),
         // Recursive attributes: every bind mount here is one mount to the guest, so they are the plain ones.
         "rro" => (ReadOnly, 0),
+        "rrw" => (0, ReadOnly),
         "rnosuid" => (NoSetUid, 0),
+        "rsuid" => (0, NoSetUid),
         "rnodev" => (NoDevices, 0),
+        "rdev" => (0, NoDevices),
         "rnoexec" => (NoExecute, 0),
-        "tmpcopyup" or "newinstance" or "idmap" or "ridmap" => (0, 0),
+        "rexec" => (0, NoExecute),
+        "rnodiratime" => (NoDirectoryAccessTime, 0),
+        "rdiratime" => (0, NoDirectoryAccessTime),
+        "rnoatime" => (NoAccessTime, 0),
+        "ratime" => (0, NoAccessTime),
+        "rrelatime" => (RelativeTime, 0),
+        "rnorelatime" => (0, RelativeTime),
+        "rstrictatime" => (StrictTime, 0),
+        "rnostrictatime" => (0, StrictTime),
+        "rnosymfollow" => (NoFollow, 0),
+        "rsymfollow" => (0, NoFollow),
+        "tmpcopyup" => (TemporaryCopy, 0),
+        // What they ask for is so anyway, or they change nothing a program sees; id maps are refused before.
+        "newinstance" or "idmap" or "ridmap" or "loud" or "silent" or "acl" or "noacl" or "iversion" or "noiversion"
+            or "lazytime" or "nolazytime" or "mand" or "nomand" => (0, 0),
         _ => null,
     };
 }

@@ -1,3 +1,6 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
 namespace Sandbox.Runsc.Spec;
 
 /// <summary>A process: of config.json, or of the file <c>exec --process</c> names.</summary>
@@ -15,6 +18,12 @@ internal sealed class ProcessSpec
     public string? ApparmorProfile { get; set; }
     public int? OomScoreAdj { get; set; }
     public string? SelinuxLabel { get; set; }
+    public SchedulerSpec? Scheduler { get; set; }
+    public IoPrioritySpec? IoPriority { get; set; }
+
+    [JsonPropertyName("execCPUAffinity")]
+    public JsonElement? ExecCpuAffinity { get; set; }
+    public string? CommandLine { get; set; }
 }
 
 /// <summary>The terminal's size in characters.</summary>

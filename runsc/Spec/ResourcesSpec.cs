@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace Sandbox.Runsc.Spec;
@@ -13,6 +14,7 @@ internal sealed class ResourcesSpec
     public HugepageSpec[]? HugepageLimits { get; set; }
     public NetworkSpec? Network { get; set; }
     public Dictionary<string, string>? Unified { get; set; }
+    public JsonElement? Rdma { get; set; }
 }
 
 /// <summary>Access of the container's processes to a device.</summary>

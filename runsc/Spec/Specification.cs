@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace Sandbox.Runsc.Spec;
 
 /// <summary>
@@ -15,6 +17,11 @@ internal sealed class Specification
     public HooksSpec? Hooks { get; set; }
     public Dictionary<string, string>? Annotations { get; set; }
     public LinuxSpec? Linux { get; set; }
+    public JsonElement? Vm { get; set; }
+    public JsonElement? Windows { get; set; }
+    public JsonElement? Solaris { get; set; }
+    public JsonElement? Zos { get; set; }
+    public JsonElement? Freebsd { get; set; }
 }
 
 /// <summary>The container's root file system.</summary>

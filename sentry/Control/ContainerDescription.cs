@@ -48,6 +48,9 @@ internal sealed class ContainerDescription
 /// <summary>One mount(2) to make.</summary>
 internal sealed class MountDescription
 {
+    /// <summary>In <see cref="Flags"/>, beside the MS_* bits: "tmpcopyup".</summary>
+    public const ulong TemporaryCopy = 1ul << 40;
+
     public string Destination { get; set; } = "/";
 
     /// <summary>"bind" for files of the host (through the Gofer), else a file system's name.</summary>

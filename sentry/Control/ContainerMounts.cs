@@ -134,6 +134,7 @@ internal sealed class ContainerMounts
         if (made.Failed(out FileSystem? files, out Errno error))
             return error == Errno.ENODEV ? $"unknown filesystem type \"{description.Type}\"" : Describe(error);
         byte[] destination = Encoding.UTF8.GetBytes(description.Destination);
+        bool existed = PathWalk.Resolve(_caller, Root, destination, follow: true).Error == Errno.Ok;
         if (MakeMountPoint(destination, !files.RootInode.IsDirectory).Failed(out VfsPath place, out error))
             return Describe(error);
         if (description.Destination.TrimEnd('/') == "/dev" && description.GoferRoot < 0)
@@ -144,8 +145,26 @@ internal sealed class ContainerMounts
         }
 
         MountFlags flags = (MountFlags)description.Flags & MountFlags.PerMount;
-        error = Attach(new Mount(files, flags), place);
+        Mount mount = new(files, flags & ~MountFlags.ReadOnly);
+        error = Attach(mount, place);
+        if (error == Errno.Ok && existed && description.Type == "tmpfs")
+            error = TakeAfter(place, mount, description);
+        mount.Flags = flags;
         return error == Errno.Ok ? null : Describe(error);
+    }
+
+    // As runc: without a mode of its own a tmpfs has that of the directory it covers, with tmpcopyup all that is in it.
+    private Errno TakeAfter(VfsPath covered, Mount mount, MountDescription description)
+    {
+        if ((description.Flags & MountDescription.TemporaryCopy) != 0
+            && new TreeCopy(_caller).Run(covered, new VfsPath(mount, mount.Root)) is not Errno.Ok and Errno error)
+        {
+            return error;
+        }
+
+        return description.Data.Contains("mode=", StringComparison.Ordinal)
+            ? Errno.Ok
+            : mount.FileSystem.RootInode.SetAttributes(new AttributeChange { Mode = covered.Inode.Mode & ModeBits.All });
     }
 
     private Result<FileSystem> Bind(MountDescription description) =>

@@ -17,7 +17,7 @@ internal static class FileSystemTypes
     /// <param name="type">The name of the type.</param>
     /// <param name="source">What mount(2) calls the device; only shown.</param>
     /// <param name="data">Options of the type, with commas.</param>
-    /// <param name="container">Who is charged for files in memory.</param>
+    /// <param name="container">Who is charged for files in memory, and whose sysctls a proc shows.</param>
     public static Result<FileSystem> Create(
         Kernel.Kernel kernel, PidNamespace pids, string type, string source, string data, Container? container = null)
     {
@@ -32,7 +32,7 @@ internal static class FileSystemTypes
                     return error;
                 return files;
             case "proc":
-                return new ProcFileSystem(kernel, pids);
+                return new ProcFileSystem(kernel, pids, container?.Sysctls);
             case "devpts":
                 return PtsFileSystem.Create(kernel, source, data).Failed(out PtsFileSystem? terminals, out error) ? error : terminals;
             case "sysfs":

@@ -49,6 +49,30 @@ internal static class ProcessAttributes
         return SeccompState.Extend(null, filter) is { } state ? Result<SeccompState?>.Of(state) : Errno.ENOMEM;
     }
 
+    /// <summary>By path below /proc/sys: a dot becomes a slash, and a slash (in an interface's name) a dot (sysctl.d(5)).</summary>
+    public static Dictionary<string, string> SysctlsOf(ContainerDescription container)
+    {
+        Dictionary<string, string> values = [];
+        foreach ((string name, string value) in container.Sysctl)
+        {
+            char[] path = name.ToCharArray();
+            for (int index = 0; index < path.Length; index++)
+                path[index] = path[index] switch { '.' => '/', '/' => '.', char other => other };
+            values[new string(path)] = value;
+        }
+
+        return values;
+    }
+
+    public static Scheduling SchedulingOf(ProcessDescription process) => Scheduling.Default with
+    {
+        Policy = process.SchedulingPolicy,
+        Priority = process.SchedulingPriority,
+        ResetsOnFork = process.SchedulingResetsOnFork,
+        Nice = process.Nice,
+        IoPriority = process.IoPriority,
+    };
+
     public static ResourceLimits LimitsOf(ProcessDescription process)
     {
         ResourceLimits limits = ResourceLimits.Default;

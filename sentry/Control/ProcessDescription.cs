@@ -21,6 +21,15 @@ internal sealed class ProcessDescription
     public bool NoNewPrivileges { get; set; }
     public int OomScoreAdjust { get; set; }
 
+    /// <summary>SCHED_* number (sched(7)); what programs are told, for the host schedules.</summary>
+    public int SchedulingPolicy { get; set; }
+    public int SchedulingPriority { get; set; }
+    public bool SchedulingResetsOnFork { get; set; }
+    public int Nice { get; set; }
+
+    /// <summary>As ioprio_set(2) has it.</summary>
+    public int IoPriority { get; set; }
+
     /// <summary>True if descriptor 0, 1 and 2 are a terminal of the container, bridged to the console given along.</summary>
     public bool HasTerminal { get; set; }
 

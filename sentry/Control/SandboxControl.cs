@@ -268,6 +268,7 @@ internal sealed class SandboxControl : ISandboxControl
         Container made = new(container.Id)
         {
             Cgroup = descriptors.Cgroup,
+            Sysctls = ProcessAttributes.SysctlsOf(container),
             Limits = container.Limits.ToKernel(ContainerLimits.None),
         };
         bool isFirst;
@@ -322,6 +323,7 @@ internal sealed class SandboxControl : ISandboxControl
             Terminal = files.Terminal,
             OomScoreAdjustment = process.OomScoreAdjust,
             Seccomp = record.Seccomp,
+            Scheduling = ProcessAttributes.SchedulingOf(process),
         };
         if (ProcessStarter.Create(_kernel, request, ExecutableOpener.Instance).Failed(out ThreadGroup? group, out Errno failed))
         {

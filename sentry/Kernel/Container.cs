@@ -44,6 +44,9 @@ internal sealed class Container(string id)
     /// <summary>None of its tasks runs guest code (<see cref="ContainerPause"/>). Guarded by Tree.</summary>
     public bool IsPaused { get; set; }
 
+    /// <summary>linux.sysctl of the configuration: values by path below /proc/sys. Never changed.</summary>
+    public IReadOnlyDictionary<string, string>? Sysctls { get; init; }
+
     /// <summary>Its root, working directory and mounts, which exec'd processes start from.</summary>
     public FsContext? Fs { get; set; }
 

@@ -33,6 +33,8 @@ internal sealed record ProcessRequest
 
     public int OomScoreAdjustment { get; init; }
 
+    public Scheduling Scheduling { get; init; } = Scheduling.Default;
+
     /// <summary>The configuration's seccomp filter, or null.</summary>
     public SeccompState? Seccomp { get; init; }
 }
@@ -102,6 +104,7 @@ internal static class ProcessStarter
         {
             Name = image.CommandName,
             Seccomp = request.Seccomp,
+            Scheduling = request.Scheduling,
         };
         id.Task = task;
         group.Leader = task;

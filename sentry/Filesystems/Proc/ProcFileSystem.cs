@@ -11,14 +11,17 @@ internal sealed class ProcFileSystem : FileSystem
     private const long Magic = 0x9FA0;
 
     /// <summary>A view of the kernel's processes for <paramref name="pids"/>, the namespace of who mounts it.</summary>
-    public ProcFileSystem(Kernel.Kernel kernel, PidNamespace pids)
+    /// <param name="kernel">What it shows.</param>
+    /// <param name="pids">Whose numbers.</param>
+    /// <param name="sysctls">Values of /proc/sys that somebody set, by path below it.</param>
+    public ProcFileSystem(Kernel.Kernel kernel, PidNamespace pids, IReadOnlyDictionary<string, string>? sysctls = null)
     {
         (Kernel, Pids) = (kernel, pids);
         Source = "proc";
         ProcRoot root = new(this);
         RootInode = root;
         GlobalFiles.AddTo(root.Entries, this);
-        SysctlTree.AddTo(root.Entries, this);
+        SysctlTree.AddTo(root.Entries, this, sysctls);
     }
 
     public override string TypeName => "proc";

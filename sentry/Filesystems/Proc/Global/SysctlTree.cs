@@ -49,11 +49,22 @@ internal static class SysctlTree
         ("user/max_user_namespaces", "31000"), ("user/max_pid_namespaces", "31000"), ("user/max_mnt_namespaces", "31000"),
     ];
 
-    public static void AddTo(StaticDirectory root, ProcFileSystem proc)
+    public static void AddTo(StaticDirectory root, ProcFileSystem proc, IReadOnlyDictionary<string, string>? set)
     {
         StaticDirectory sys = root.AddDirectory("sys");
+        HashSet<string> paths = [];
         foreach ((string path, string value) in _constants)
-            Add(sys, path, new TextFile(proc, System.Text.Encoding.UTF8.GetBytes(value + "\n")));
+        {
+            Add(sys, path, Constant(proc, set?.GetValueOrDefault(path) ?? value));
+            paths.Add(path);
+        }
+
+        // What is set and not known is still shown: the network's are the host's, and effective there.
+        foreach ((string path, string value) in set ?? new Dictionary<string, string>())
+        {
+            if (path.StartsWith("net/", StringComparison.Ordinal) && paths.Add(path) && !path.Contains("//", StringComparison.Ordinal))
+                Add(sys, path, Constant(proc, value));
+        }
 
         Kernel.Kernel kernel = proc.Kernel;
         Add(sys, "kernel/osrelease", new TextFile(proc, (_, text) => WriteLine(text, KernelVersion.Release)));
@@ -76,6 +87,8 @@ internal static class SysctlTree
         sys.AddDirectory("dev");
         sys.AddDirectory("abi");
     }
+
+    private static TextFile Constant(ProcFileSystem proc, string value) => new(proc, System.Text.Encoding.UTF8.GetBytes(value + "\n"));
 
     /// <summary>The same for all who look, another for each sandbox.</summary>
     private static string BootId { get; } = NewUuid();
