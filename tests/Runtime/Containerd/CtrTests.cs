@@ -140,6 +140,17 @@ public sealed class CtrTests(ContainerdFixture fixture) : IClassFixture<Containe
     }
 
     [Fact]
+    public void Attach_shows_what_a_detached_task_writes_and_ends_with_it()
+    {
+        string id = Start("sh", "-c", "until [ -e /go ]; do sleep 0.05; done; echo attached; exit 3");
+        using HostProgram attached = Daemon.StartCtr("task", "attach", id);
+        Succeeds(Daemon.Ctr("task", "exec", "--exec-id", "e1", id, "touch", "/go"));
+        HostResult result = attached.Wait(Minutes(1));
+        Assert.Equal((3, "attached\n"), (result.Status, result.Output));
+        Remove(id);
+    }
+
+    [Fact]
     public void Flags_of_run_reach_the_container()
     {
         File.WriteAllText(Daemon.Folder["mounted"], "from the host\n");

@@ -206,10 +206,25 @@ public sealed class PodTests(CriFixture fixture) : IClassFixture<CriFixture>
         using Pod pod = NewPod();
         string container = pod.Create("one", new ProtoMessage().Add(4, 64 * mebi).Add(10, 64 * mebi), ["sleep", "1000"]);
         pod.Start(container);
+        Assert.Matches("MemTotal: +65536 kB", pod.ExecOutput(container, "cat", "/proc/meminfo"));
         pod.Update(container, new ProtoMessage().Add(4, 128 * mebi).Add(10, 128 * mebi));
+        Assert.Matches("MemTotal: +131072 kB", pod.ExecOutput(container, "cat", "/proc/meminfo"));
         ProtoMessage statistics = pod.Statistics(container);
         Assert.True(statistics.Message(2).Message(2).Number(1) > 0, "CPU time");
         Assert.InRange(statistics.Message(3).Message(2).Number(1), 1, 128 * mebi);
+    }
+
+    [Fact]
+    public void A_container_over_its_memory_limit_is_OOMKilled_and_the_others_live()
+    {
+        const long mebi = 1 << 20;
+        using Pod pod = NewPod();
+        string other = pod.Run("other", "sleep", "1000");
+        string greedy = pod.Create("greedy", new ProtoMessage().Add(4, 32 * mebi).Add(10, 32 * mebi), ["tail", "/dev/zero"]);
+        pod.Start(greedy);
+        Assert.Equal(new ContainerStanding("EXITED", 137, "OOMKilled"), pod.WaitForEnd(greedy));
+        Assert.Equal("RUNNING", pod.Status(other).State);
+        Assert.Equal("fine\n", pod.ExecOutput(other, "echo", "fine"));
     }
 
     private static string Sorted(string lines)
