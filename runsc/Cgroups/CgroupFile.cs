@@ -21,11 +21,16 @@ internal static class CgroupFile
         return error;
     }
 
-    /// <summary>Writes a limit that was asked for; a file this host does not have is no error, a refused value is.</summary>
+    /// <summary>
+    /// Writes a limit that was asked for. A refused value is an error; a file that this host does not have, or does not let us
+    /// write, is named in a warning.
+    /// </summary>
     public static void Write(string path, string value)
     {
         Errno error = TryWrite(path, value);
-        if (error is not (Errno.Ok or Errno.ENOENT or Errno.EROFS or Errno.EACCES or Errno.EPERM))
+        if (error is Errno.ENOENT or Errno.EROFS or Errno.EACCES or Errno.EPERM)
+            ErrorReport.Warn($"limit {Path.GetFileName(path)} = {value} is not applied: {path}: {error}");
+        else if (error != Errno.Ok)
             throw new Failure($"write {value} to {path}: {error}");
     }
 

@@ -25,6 +25,13 @@ internal sealed record CgroupHierarchy(string MountPoint, bool IsUnified, string
             string[] source = line[(separator + 3)..].Split(' ');
             bool unified = source[0] == "cgroup2";
             string[] controllers = unified ? [] : source[^1].Split(',');
+            // A hybrid host's second hierarchy, with every controller that counts in version 1.
+            if (unified && !CgroupFile.Read($"{mount[4]}/cgroup.controllers").Contains("memory", StringComparison.Ordinal)
+                && mount[4] != "/sys/fs/cgroup")
+            {
+                continue;
+            }
+
             if (!found.Exists(other => other.IsUnified == unified && other.Controllers.AsSpan().SequenceEqual(controllers)))
                 found.Add(new CgroupHierarchy(mount[4], unified, controllers));
         }

@@ -87,6 +87,7 @@ internal sealed class CgroupSet
         }
 
         Apply(resources);
+        WarnOfUnapplied(resources);
     }
 
     /// <summary>Sets limits on existing cgroups of a container.</summary>
@@ -200,6 +201,31 @@ internal sealed class CgroupSet
             if (member.Aside is not null && resources.Cpu is { } cpu)
                 UnifiedLimits.ApplyCpu(member.Aside, cpu);
         }
+    }
+
+    /// <summary>Names what nobody enforces: the Sentry keeps memory and tasks by itself, the host is needed for the rest.</summary>
+    private void WarnOfUnapplied(ResourcesSpec? resources)
+    {
+        if (resources is null)
+            return;
+        ReadOnlySpan<(string Name, bool IsSet, string Controller)> limits =
+        [
+            ("cpu.quota", resources.Cpu?.Quota is > 0, "cpu"), ("cpu.cpus", !string.IsNullOrEmpty(resources.Cpu?.Cpus), "cpuset"),
+            ("cpu.mems", !string.IsNullOrEmpty(resources.Cpu?.Mems), "cpuset"),
+            ("blockIO", resources.BlockIO is { Weight: > 0 } or { ThrottleReadBpsDevice.Length: > 0 }
+                or { ThrottleWriteBpsDevice.Length: > 0 }, "blkio"),
+            ("memory.reservation", resources.Memory?.Reservation is > 0, "memory"),
+        ];
+        foreach ((string name, bool isSet, string controller) in limits)
+        {
+            if (isSet && !_members.Exists(member => member.Hierarchy.IsUnified || member.Hierarchy.Has(controller)))
+                ErrorReport.Warn($"config.json: linux.resources.{name} is not enforced: the container has no {controller} cgroup");
+        }
+
+        if (resources.Memory?.Kernel is > 0)
+            ErrorReport.Warn("config.json: linux.resources.memory.kernel is not enforced: kernels no longer have it");
+        if (resources.Network is { ClassID: > 0 })
+            ErrorReport.Warn("config.json: linux.resources.network.classID has no effect: the container sends nothing through the host");
     }
 
     private static bool NeedsGroup(ResourcesSpec? resources) =>

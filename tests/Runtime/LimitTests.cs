@@ -13,7 +13,7 @@ public sealed class LimitTests : ContainerTests
     /// <summary>Grows a shell to some hundred megabytes and stays: who is over a limit is killed before it is through.</summary>
     private const string Hog = "x=$(head -c 200000000 /dev/zero | tr '\\0' x); sleep 1000; echo lived";
 
-    private readonly string _group = $"/runsc-tests/limits-{RunscState.NewId()}";
+    private readonly string _group = $"/runsc-limits-{RunscState.NewId()}";
 
     [Theory]
     [InlineData(true)]
@@ -142,6 +142,63 @@ public sealed class LimitTests : ContainerTests
     }
 
     [Fact]
+    public void A_cpu_quota_throttles_what_computes()
+    {
+        const string read = "awk '/^nr_throttled /{print $2}' /sys/fs/cgroup/cpu.stat";
+        string id = RunDetached(Limited(true, "while :; do :; done", """{"cpu":{"quota":50000,"period":100000}}"""));
+        WaitUntil("a period in which the quota is used up", () => Succeeds(Runsc.Run("exec", id, "sh", "-c", read)) != "0\n");
+        Succeeds(Runsc.Run("delete", "--force", id));
+    }
+
+    [Fact]
+    public void Without_a_cgroup_what_cannot_be_enforced_is_named()
+    {
+        Bundle bundle = Limited(false, "true", """{"cpu":{"quota":50000,"cpus":"0"},"memory":{"limit":33554432},"pids":{"limit":5}}""");
+        HostResult result = Runsc.RunBundle(bundle, Minutes(1));
+        Assert.Equal(0, result.Status);
+        Assert.Contains("linux.resources.cpu.quota is not enforced", result.Error);
+        Assert.Contains("linux.resources.cpu.cpus is not enforced", result.Error);
+        Assert.DoesNotContain("memory", result.Error);
+        Assert.DoesNotContain("pids", result.Error);
+    }
+
+    [Fact]
+    public void Nothing_is_left_of_the_cgroups_of_containers_that_come_and_go_together()
+    {
+        HostCgroups.NeedMemory();
+        Bundle[] bundles = new Bundle[8];
+        for (int index = 0; index < bundles.Length; index++)
+        {
+            bundles[index] = Limited(true, "sleep 1000", """{"memory":{"limit":33554432}}""");
+            bundles[index].Config["linux"]!["cgroupsPath"] = $"{_group}-{index}";
+            bundles[index].Write();
+        }
+        string[] failures = new string[bundles.Length];
+        System.Threading.Tasks.Parallel.For(0, bundles.Length, index =>
+        {
+            string id = RunscState.NewId();
+            HostResult created = Quietly("create", "--bundle", bundles[index].Folder, id), deleted = Quietly("delete", "--force", id);
+            failures[index] = created.Status == 0 && deleted.Status == 0 ? "" : $"{created} {deleted}";
+        });
+        Assert.All(failures, static failure => Assert.Equal("", failure));
+        Assert.Empty(HostCgroups.Remaining(_group));
+    }
+
+    [Fact]
+    public void A_create_that_is_killed_leaves_cgroups_that_delete_removes()
+    {
+        HostCgroups.NeedMemory();
+        Bundle bundle = Limited(true, "sleep 1000", """{"memory":{"limit":33554432}}""").Write();
+        string id = RunscState.NewId();
+        using HostProgram create = Runsc.Start("create", "--bundle", bundle.Folder, id);
+        WaitUntil("the first cgroup is there", () => HostCgroups.Remaining(_group).Count > 0);
+        HostProgram.SignalProcess(create.Pid, 9);
+        WaitUntil("delete succeeds", () => Quietly("delete", "--force", id).Status == 0);
+        Assert.Null(Status(id));
+        Assert.Empty(HostCgroups.Remaining(_group));
+    }
+
+    [Fact]
     public void Statistics_have_the_shape_that_runc_gives_them()
     {
         string id = RunDetached(Limited(true, "sleep 1000 & sleep 1000", """{"memory":{"limit":33554432},"pids":{"limit":50}}"""));
@@ -164,6 +221,10 @@ public sealed class LimitTests : ContainerTests
 
     /// <summary>How many processes the container lost for want of memory, as it sees it.</summary>
     private const string ReadKills = "awk '/^oom_kill /{print $2}' /sys/fs/cgroup/memory.events";
+
+    /// <summary>A command whose container's output goes nowhere.</summary>
+    private HostResult Quietly(params string[] arguments) =>
+        HostProgram.Run(["sh", "-c", "\"$@\" </dev/null >/dev/null 2>&1", "sh", .. Runsc.Command(arguments)], Minutes(1));
 
     private static string BeforeProcessors(string text) => text[..(text.TrimEnd('\n').LastIndexOf('\n') + 1)];
 
