@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# make-debian-root.sh FOLDER: a Debian bookworm root with compilers, interpreters and a few databases, for the Runtime tests.
+# make-debian-root.sh FOLDER: a Debian bookworm root with compilers, interpreters, databases and servers, for the Runtime tests.
 # SANDBOX_DEBIAN=FOLDER names one that exists already: nothing is downloaded then.
 set -eu
 root=$1
@@ -13,7 +13,7 @@ if [ "$(id -u)" != 0 ]; then
     exit 1
 fi
 echo "downloading a Debian root into $root (a few minutes, once)"
-include=python3,perl,gcc,libc6-dev,git,sqlite3,procps,nodejs,bash,make
+include=python3,perl,gcc,libc6-dev,git,sqlite3,procps,nodejs,bash,make,nginx-light,redis-server,curl
 rm -rf --one-file-system "$root.new"
 mkdir -p "$(dirname "$root")"
 for attempt in 1 2 3; do
