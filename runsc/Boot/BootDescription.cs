@@ -30,6 +30,7 @@ internal sealed class BootDescription
     public string[] StraceSyscalls { get; set; } = [];
     public bool StraceSummary { get; set; }
     public bool DirectMemory { get; set; } = true;
+    public bool FastPath { get; set; }
 
     /// <summary>The runtime's diagnostic port is opened, and latencies are measured.</summary>
     public bool Diagnostics { get; set; }

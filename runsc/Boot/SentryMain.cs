@@ -93,7 +93,8 @@ internal static class SentryMain
     {
         NotifyPlatform platform = new(new NotifyPlatformOptions
         {
-            ProcDirectory = proc, DirectMemory = boot.DirectMemory, Log = log.Warning, Cgroup = cgroup,
+            ProcDirectory = proc, DirectMemory = boot.DirectMemory, FastPath = boot.FastPath, Log = log.Warning,
+            Cgroup = cgroup,
         });
         HostFacts facts = HostFactsReader.Read(boot.CpuInfoFd);
         HostFile.Close(boot.CpuInfoFd);

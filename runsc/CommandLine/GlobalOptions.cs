@@ -24,6 +24,7 @@ internal sealed class GlobalOptions
             Default: "none for create, else root:memory"),
         new("network", FlagKind.Value, "auto (what is configured in its namespace), host, or none: loopback only", Default: "auto"),
         new("direct-memory", FlagKind.Value, "let the host execute verified anonymous memory calls", Default: "true"),
+        new("fast-path", FlagKind.Value, "rewrite frequent system calls to go by shared memory: true or false", Default: "false"),
         new("ignore-cgroups", FlagKind.Switch, "make no cgroups"),
         new("systemd-cgroup", FlagKind.Switch, "read cgroupsPath as slice:prefix:name"),
         new("rootless", FlagKind.Value, "accepted for runc's sake: true, false or auto", Default: "auto"),
@@ -55,6 +56,7 @@ internal sealed class GlobalOptions
     public bool? OverlaysRoot { get; init; }
     public string Network { get; init; } = "auto";
     public bool DirectMemory { get; init; } = true;
+    public bool FastPath { get; init; }
     public bool IgnoreCgroups { get; init; }
     public bool SystemdCgroup { get; init; }
     /// <summary>--file-access; null if nothing was said.</summary>
@@ -86,6 +88,7 @@ internal sealed class GlobalOptions
                 ? "auto"
                 : arguments.Get("network")!,
             DirectMemory = arguments.Get("direct-memory") is null || arguments.Has("direct-memory"),
+            FastPath = arguments.Has("fast-path"),
             IgnoreCgroups = arguments.Has("ignore-cgroups"),
             SystemdCgroup = arguments.Has("systemd-cgroup"),
             FileAccess = OneOf(arguments, "file-access", "", ["", "exclusive", "shared"]) is { Length: > 0 } access ? access : null,

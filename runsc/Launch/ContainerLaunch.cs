@@ -233,6 +233,7 @@ internal sealed class ContainerLaunch : IDisposable
             // What the host does by itself cannot be shown: with a trace, memory calls come to the Sentry first.
             DirectMemory = _options.DirectMemory && !_options.Strace && !_options.StraceSummary,
             Diagnostics = _options.Diagnostics,
+            FastPath = _options.FastPath,
             StartsAtOnce = _request.StartsAtOnce,
             ControlFd = descriptors.Add(fds.Listener.Number),
             StatusFd = descriptors.Add(fds.Status.Number),

@@ -41,7 +41,7 @@ internal sealed class Parker : IDisposable
     {
         int before = Interlocked.Or(ref _futex.Word, bit);
         if ((before & Sleeping) != 0)
-            _futex.Wake();
+            DeferredWakes.Wake(_futex);
     }
 
     private Errno Sleep(Deadline deadline, int endings)

@@ -10,17 +10,21 @@ public sealed class GuestRunner : IXunitSerializable
 {
     private static readonly TimeSpan _limit = TimeSpan.FromSeconds(60);
     private bool _isSandbox;
+    private string _flag = "";
 
     [Obsolete("For the test framework only.", error: true)]
     public GuestRunner()
     {
     }
 
-    private GuestRunner(bool isSandbox) => _isSandbox = isSandbox;
+    private GuestRunner(bool isSandbox, string flag = "") => (_isSandbox, _flag) = (isSandbox, flag);
 
     public static GuestRunner Linux { get; } = new(false);
 
     public static GuestRunner Sandbox { get; } = new(true);
+
+    /// <summary>The sandbox with frequent calls by shared memory.</summary>
+    public static GuestRunner FastPath { get; } = new(true, "--fast-path=true");
 
     /// <summary>Both kernels: the rows of a theory.</summary>
     public static TheoryData<GuestRunner> Kernels => new(Linux, Sandbox);
@@ -43,11 +47,16 @@ public sealed class GuestRunner : IXunitSerializable
         ? RunInSandbox(program, arguments)
         : RunOnLinux(program, arguments);
 
-    public override string ToString() => _isSandbox ? "sandbox" : "linux";
+    public override string ToString() => _isSandbox ? $"sandbox{_flag}" : "linux";
 
-    void IXunitSerializable.Deserialize(IXunitSerializationInfo info) => _isSandbox = info.GetValue<bool>("sandbox");
+    void IXunitSerializable.Deserialize(IXunitSerializationInfo info) =>
+        (_isSandbox, _flag) = (info.GetValue<bool>("sandbox"), info.GetValue<string>("flag") ?? "");
 
-    void IXunitSerializable.Serialize(IXunitSerializationInfo info) => info.AddValue("sandbox", _isSandbox);
+    void IXunitSerializable.Serialize(IXunitSerializationInfo info)
+    {
+        info.AddValue("sandbox", _isSandbox);
+        info.AddValue("flag", _flag);
+    }
 
     private static HostResult RunOnLinux(string program, string[] arguments)
     {
@@ -60,10 +69,12 @@ public sealed class GuestRunner : IXunitSerializable
         return HostProgram.Run([copy, .. arguments], _limit, current);
     }
 
-    private static HostResult RunInSandbox(string program, string[] arguments)
+    private HostResult RunInSandbox(string program, string[] arguments)
     {
         Assert.SkipUnless(File.Exists(Checkout.Runsc), $"there is no {Checkout.Runsc}: make publish");
         using RunscState runsc = new();
+        if (_flag.Length > 0)
+            runsc.GlobalFlags.Add(_flag);
         string root = Path.Combine(runsc.Scratch, "rootfs");
         foreach (string name in (ReadOnlySpan<string>)["cwd", "tmp", "proc", "dev", "sys", "root", "etc"])
             Directory.CreateDirectory(Path.Combine(root, name));

@@ -7,6 +7,9 @@ namespace Sandbox.Platform.Notify;
 /// <summary>A stub process and its guest threads.</summary>
 internal sealed class AddressSpace : IAddressSpace
 {
+    /// <summary>However loaded the machine: only a thread stuck in the host takes longer.</summary>
+    private const int ExchangeMilliseconds = 10_000;
+
     private readonly NotifyPlatform _platform;
     private readonly Lock _lock = new();
 
@@ -35,6 +38,9 @@ internal sealed class AddressSpace : IAddressSpace
     public HostFd PidFd { get; }
 
     public SlotAllocator Slots { get; }
+
+    /// <summary>Its rewritten system calls.</summary>
+    public CallSites Sites { get; init; } = new();
 
     /// <summary>Descriptors were lent for mappings and may still be in the stub's table.</summary>
     public bool HasLentDescriptors { get; set; }
@@ -99,10 +105,30 @@ internal sealed class AddressSpace : IAddressSpace
         {
             try
             {
-                if (!TryFreeze())
+                if (!TryFreeze(ExchangeMilliseconds))
                     return Errno.EAGAIN;
                 lock (_platform.ExchangeLock)
                     return Exchange(address.Value, expected, value);
+            }
+            finally
+            {
+                Thaw();
+            }
+        }
+    }
+
+    /// <summary>
+    /// Runs <paramref name="change"/> while no other thread runs guest code. Not at all if they cannot be brought to a stand
+    /// in time. The caller owns a thread of this space.
+    /// </summary>
+    public void TryWhileFrozen(int limitMilliseconds, Action change)
+    {
+        lock (_freezeLock)
+        {
+            try
+            {
+                if (TryFreeze(limitMilliseconds))
+                    change();
             }
             finally
             {
@@ -226,9 +252,8 @@ internal sealed class AddressSpace : IAddressSpace
     }
 
     /// <summary>True when no thread runs. Threads that run are kicked, and come in within microseconds.</summary>
-    private bool TryFreeze()
+    private bool TryFreeze(int limitMilliseconds)
     {
-        const int limitMilliseconds = 10_000; // However loaded the machine: only a thread stuck in the host takes longer.
         GuestThread[] threads;
         lock (_lock)
         {

@@ -26,7 +26,7 @@ internal readonly struct CloneOperation(GuestThread parent, CommandRunner runner
                 return Abandon(arrival.ThreadId, error);
             AddressSpace space = new(Platform, pid, new HostFd(pidFd), SlotAllocator.Fork(parent.Space.Slots, parent.Slot))
             {
-                HasLentDescriptors = parent.Space.HasLentDescriptors,
+                HasLentDescriptors = parent.Space.HasLentDescriptors, Sites = parent.Space.Sites.Fork(),
             };
             GuestThread child = new(parent.Listener, space, pid, parent.Slot);
             child.EnterFork(arrival, parent);
@@ -72,7 +72,10 @@ internal readonly struct CloneOperation(GuestThread parent, CommandRunner runner
     /// <summary>The kernel's word for the child (the notification) must be the guest memory's word (the result).</summary>
     private Result<int> RunClone(HostCommand command, PendingClone pending)
     {
-        if (runner.RunClone(command, pending).Failed(out int id, out Errno error))
+        // The child must not have its parent's page; the parent gets it back when it resumes.
+        context.MustRestorePageBase = context.HasPageBase;
+        Span<HostCommand> commands = context.HasPageBase ? [FastSetup.ClearBase(), command] : [command];
+        if (runner.RunClone(commands, pending).Failed(out int id, out Errno error))
             return error is Errno.ENOSYS ? Errno.EAGAIN : error;
         if (id == pending.Arrival.ThreadId)
             return id;

@@ -62,13 +62,12 @@ internal sealed class CommandRunner(GuestThread thread)
         return commands[0].Result == 0 ? Errno.Ok : Errno.ENOMEM;
     }
 
-    /// <summary>Runs one command that clones, until parent and child both stand at their doorbells. Gives the child's id.</summary>
-    public Result<int> RunClone(HostCommand command, PendingClone pending)
+    /// <summary>Runs commands of which the last clones, until parent and child both stand at their doorbells. Gives the child's id.</summary>
+    public Result<int> RunClone(Span<HostCommand> commands, PendingClone pending)
     {
-        Span<HostCommand> commands = [command];
         if (RunPart(commands, true, pending) is not Errno.Ok and Errno error)
             return error;
-        return HostSyscall.AsInt(commands[0].Result);
+        return HostSyscall.AsInt(commands[^1].Result);
     }
 
     private Errno RunPart(Span<HostCommand> commands, bool stopAtError, PendingClone? pending)
@@ -86,8 +85,8 @@ internal sealed class CommandRunner(GuestThread thread)
         bool isAlive = Wait(isDirect, () => _isDone, null);
         Volatile.Write(ref _isActive, false);
         Errno error = isAlive ? ReadResults(commands) : Errno.ESRCH;
-        if (pending is not null && error is Errno.Ok && commands[0].Result > 0)
-            error = AwaitChild(isDirect, pending, (int)commands[0].Result);
+        if (pending is not null && error is Errno.Ok && commands[^1].Result > 0)
+            error = AwaitChild(isDirect, pending, (int)commands[^1].Result);
         if (pending is not null)
             listener.SetPendingClone(null);
         listener.EndExecute(isDirect);

@@ -24,11 +24,17 @@ internal sealed class Doorbell(GuestThread thread, CommandRunner runner, GuestCo
         if (signal == GuestSignals.Kick)
         {
             RunDeferred();
+            thread.PrepareFast(context);
             Finish(Interrupted());
             return;
         }
         ref readonly SignalFrame frame = ref context.Frame;
         FaultSignal fault = frame.Signal;
+        if (signal == (int)Signal.IllegalInstruction && thread.Space.Sites.MapOut(frame.Rip) != frame.Rip)
+        {
+            Finish(GuestAction.Resume); // It stood between the two instructions of a call when that was rewritten.
+            return;
+        }
         if (signal != (int)Signal.BadSystemCall)
         {
             FaultInfo info = new(signal, fault.Code, fault.Address, frame.TrapNumber, frame.ErrorCode);
@@ -131,5 +137,7 @@ internal sealed class Doorbell(GuestThread thread, CommandRunner runner, GuestCo
             runner.Run([new HostCommand(Sys.arch_prctl, setFs, (long)fsBase)], true);
         if (context.HasNewGsBase(out ulong gsBase))
             runner.Run([new HostCommand(Sys.arch_prctl, setGs, (long)gsBase)], true);
+        else if (context.MustRestorePageBase)
+            runner.Run([FastSetup.SetBase(thread.Slot)], true);
     }
 }

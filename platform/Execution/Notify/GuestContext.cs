@@ -38,6 +38,12 @@ internal sealed class GuestContext(GuestThread thread)
         }
     }
 
+    /// <summary>The thread's gs base is its page for the fast path, which the kernel sees as 0.</summary>
+    public bool HasPageBase { get; private set; }
+
+    /// <summary>The page's address was taken out of gs for a clone.</summary>
+    public bool MustRestorePageBase { get; set; }
+
     private ulong FsBase { get; set; }
 
     private ulong GsBase { get; set; }
@@ -46,11 +52,18 @@ internal sealed class GuestContext(GuestThread thread)
     public bool TryEnter(in SeccompNotification doorbell)
     {
         (FrameAddress, FsBase, GsBase) = (doorbell.A1, doorbell.A2, doorbell.A3);
-        _isLoaded = false;
+        (HasPageBase, MustRestorePageBase, _isLoaded) = (false, false, false);
+        if (thread.Channel is not null && GsBase == FastLayout.PageOf(thread.Slot))
+            (HasPageBase, GsBase) = (true, 0);
         _extendedBytes = 0;
         if (!thread.Space.TryRead(FrameAddress, out _frame))
             return false;
         _extendedAddress = _frame.ExtendedState;
+        if (FastLayout.IsInTable(_frame.Rip))
+        {
+            thread.Space.Sites.MapIn(ref _frame, thread.Channel?.Page);
+            Load();
+        }
         return true;
     }
 
@@ -76,6 +89,7 @@ internal sealed class GuestContext(GuestThread thread)
             return error;
         SignalFrame copy = _frame;
         copy.SetRegisters(_registers);
+        copy.Rip = thread.Space.Sites.MapOut(copy.Rip);
         copy.ExtendedState = slot + stateOffset;
         (copy.StackPointer, copy.StackFlags, copy.StackBytes) = (slot + StubLayout.SlotStack, 0, StubLayout.SlotStackBytes);
         ulong frame = slot + StubLayout.SlotStack;
@@ -89,10 +103,12 @@ internal sealed class GuestContext(GuestThread thread)
     /// <summary>Writes what was changed back to the frame, so that rt_sigreturn makes it real. False: the frame is gone.</summary>
     public bool TryWriteBack()
     {
-        if (!_isLoaded && _frame.ExtendedState == _extendedAddress)
+        ulong rip = thread.Space.Sites.MapOut(_isLoaded ? _registers.Rip : _frame.Rip);
+        if (!_isLoaded && _frame.ExtendedState == _extendedAddress && rip == _frame.Rip)
             return true;
         if (_isLoaded)
             _frame.SetRegisters(_registers);
+        _frame.Rip = rip;
         int start = SignalFrame.ContextOffset;
         int bytes = (int)Unsafe.ByteOffset(ref Unsafe.As<SignalFrame, ulong>(ref _frame), ref _frame.ExtendedState)
             + sizeof(ulong) - start;

@@ -13,6 +13,7 @@ internal sealed class GuestThread : IGuestThread
     private readonly CommandRunner _runner;
     private readonly GuestContext _context;
     private readonly Doorbell _doorbell;
+    private readonly FastPath? _fast;
     private int _state = (int)(ThreadStates.Busy | ThreadStates.Unstarted);
     private SyscallArguments _syscall;
     private bool _hasFullState = true;
@@ -24,6 +25,7 @@ internal sealed class GuestThread : IGuestThread
         _runner = new CommandRunner(this);
         _context = new GuestContext(this);
         _doorbell = new Doorbell(this, _runner, _context);
+        _fast = listener.Platform.Pollers is FastPollers pollers ? new FastPath(this, _runner, pollers) : null;
     }
 
     public Listener Listener { get; }
@@ -42,6 +44,9 @@ internal sealed class GuestThread : IGuestThread
     public IGuestEvents? Events { get; set; }
 
     public ref readonly SyscallArguments Syscall => ref _syscall;
+
+    /// <summary>Calls by a shared page, once the thread calls often; null before that.</summary>
+    public FastChannel? Channel => _fast?.Channel;
 
     /// <summary>The call a trapped frame describes.</summary>
     public void SetSyscall(in SyscallArguments syscall) => _syscall = syscall;
@@ -162,8 +167,10 @@ internal sealed class GuestThread : IGuestThread
             _runner.OnNotification(notification);
             return;
         }
-        NotificationId = notification.Id;
-        Set(ThreadStates.Busy);
+        if (Channel is not FastChannel channel)
+            Own(notification.Id);
+        else if (channel.OnNotification(notification))
+            return;
         try
         {
             if (notification.InstructionPointer == StubCode.DoorbellAddress
@@ -183,6 +190,7 @@ internal sealed class GuestThread : IGuestThread
             (_syscall.A0, _syscall.A1, _syscall.A2) = (notification.A0, notification.A1, notification.A2);
             (_syscall.A3, _syscall.A4, _syscall.A5) = (notification.A3, notification.A4, notification.A5);
             _syscall.InstructionPointer = notification.InstructionPointer;
+            _fast?.OnNotified(ref _syscall);
             AnswerNotification(Events!.OnSyscall(this));
         }
         catch (Exception exception)
@@ -190,6 +198,59 @@ internal sealed class GuestThread : IGuestThread
             OnHandlerFailure(exception);
         }
     }
+
+    /// <summary>A receiver takes the thread over, which stands in the notification.</summary>
+    public void Own(ulong notificationId)
+    {
+        NotificationId = notificationId;
+        Set(ThreadStates.Busy);
+    }
+
+    /// <summary>Takes the thread over if nobody owns it and its stub lives.</summary>
+    public bool TryOwn()
+    {
+        while (true)
+        {
+            ThreadStates state = State;
+            if ((state & (ThreadStates.Busy | ThreadStates.Gone)) != 0)
+                return false;
+            if (Interlocked.CompareExchange(ref _state, (int)(state | ThreadStates.Busy), (int)state) == (int)state)
+                return true;
+        }
+    }
+
+    /// <summary>
+    /// Handles a call that came by the shared page, and gives the thread up. False if the thread does not go on:
+    /// its stub is gone, or about to be.
+    /// </summary>
+    public bool RunFast(in SyscallArguments call, out long value)
+    {
+        value = 0;
+        (_hasFullState, _syscall) = (false, call);
+        try
+        {
+            GuestAction action = Events!.OnSyscall(this);
+            value = action.Value;
+            switch (action.Kind)
+            {
+                case GuestActionKind.Return:
+                case GuestActionKind.ReturnThenInterrupt:
+                    return Leave(action.Kind == GuestActionKind.ReturnThenInterrupt);
+                case GuestActionKind.Exit:
+                    return EndByKick();
+                default:
+                    throw new InvalidOperationException("a fast call ends with a value");
+            }
+        }
+        catch (Exception exception)
+        {
+            OnHandlerFailure(exception);
+            return false;
+        }
+    }
+
+    /// <summary>The thread came in by a kick: what the fast path waits for is done now.</summary>
+    public void PrepareFast(GuestContext context) => _fast?.Prepare(context);
 
     /// <summary>The stub is gone.</summary>
     public void OnProcessEnd(int signal)
@@ -222,8 +283,9 @@ internal sealed class GuestThread : IGuestThread
         switch (action.Kind)
         {
             case GuestActionKind.Return:
-                if (Leave(false))
-                    HostSeccompListener.Answer(Listener.Fd, NotificationId, action.Value);
+                ulong id = NotificationId;
+                if (Leave(_fast is { IsWanted: true }))
+                    HostSeccompListener.Answer(Listener.Fd, id, action.Value);
                 break;
             case GuestActionKind.ReturnThenInterrupt:
                 if (Leave(true))
@@ -246,10 +308,12 @@ internal sealed class GuestThread : IGuestThread
         ulong id = NotificationId;
         if (action.HostFd >= 0)
         {
-            Errno error = HostSeccompListener.AddFd(Listener.Fd, id, action.HostFd, (int)_syscall.A4);
+            Errno error = _syscall.A4 == FastLayout.Descriptor
+                ? Errno.EBUSY
+                : HostSeccompListener.AddFd(Listener.Fd, id, action.HostFd, (int)_syscall.A4);
             if (error is not (Errno.Ok or Errno.ENOENT))
             {
-                // The guest's descriptor is above the host's limit: make the call as a command, with a low one.
+                // The guest's number is taken or above the host's limit: make the call as a command, with a low one.
                 _doorbell.Defer(action.HostFd);
                 if (Leave(true))
                     HostSeccompListener.Answer(Listener.Fd, id, 0);
@@ -351,20 +415,27 @@ internal sealed class GuestThread : IGuestThread
     {
         if (_syscall.Number != Sys.exit)
         {
-            if (Space.IsLast(this))
-            {
-                ExitProcess();
-                return;
-            }
-            Set(ThreadStates.Dying);
-            if (Leave(true))
-                HostSeccompListener.Answer(Listener.Fd, NotificationId, 0);
+            ulong id = NotificationId;
+            if (EndByKick())
+                HostSeccompListener.Answer(Listener.Fd, id, 0);
             return;
         }
         if (Space.TryRemove(this))
             ContinueExit(NotificationId);
         else
             ExitProcess();
+    }
+
+    /// <summary>The thread ends when it comes in by the kick; the last one at once, with its stub. False: nobody to answer.</summary>
+    private bool EndByKick()
+    {
+        if (Space.IsLast(this))
+        {
+            ExitProcess();
+            return false;
+        }
+        Set(ThreadStates.Dying);
+        return Leave(true);
     }
 
     /// <summary>The last thread: it stands still in a notification, so a killed stub runs no guest code any more.</summary>

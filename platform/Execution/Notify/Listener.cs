@@ -17,6 +17,7 @@ internal sealed class Listener(NotifyPlatform platform, int fd)
     private int _required;
     private int _threads;
     private int _executing;
+    private int _holders;
     private bool _isClosed;
     private PendingClone? _pendingClone;
 
@@ -101,6 +102,27 @@ internal sealed class Listener(NotifyPlatform platform, int fd)
         }
     }
 
+    /// <summary>Keeps the listener open for somebody who is no receiver of it. False if it is closed.</summary>
+    public bool TryHold()
+    {
+        lock (_lock)
+        {
+            if (_isClosed)
+                return false;
+            _holders++;
+            return true;
+        }
+    }
+
+    public void EndHold()
+    {
+        lock (_lock)
+        {
+            _holders--;
+            CloseIfUnused();
+        }
+    }
+
     /// <summary>True if the receiver may leave: there are more than needed. It must not touch the listener after that.</summary>
     public bool TryRetire()
     {
@@ -174,7 +196,7 @@ internal sealed class Listener(NotifyPlatform platform, int fd)
 
     private void CloseIfUnused()
     {
-        if (_threads + _executing + _receivers > 0 || _isClosed)
+        if (_threads + _executing + _receivers + _holders > 0 || _isClosed)
             return;
         _isClosed = true;
         HostFile.Close(fd);

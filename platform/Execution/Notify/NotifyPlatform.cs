@@ -12,6 +12,9 @@ public sealed class NotifyPlatformOptions
     /// <summary>Private anonymous memory calls run natively. False: they are notified like any other call.</summary>
     public bool DirectMemory { get; init; } = true;
 
+    /// <summary>Frequent calls take the fast path (architecture §4.6), where there is more than one processor.</summary>
+    public bool FastPath { get; init; }
+
     /// <summary>Stubs kept ready for the next image.</summary>
     public int ReadyStubs { get; init; } = 2;
 
@@ -45,6 +48,8 @@ public sealed class NotifyPlatform : IPlatform
         Proc = new ProcFiles(procDirectory);
         _watcher = new ExitWatcher(this);
         Zygote = new Zygote(this, GuestFilter.Build(options.DirectMemory), options.ReadyStubs, options.Cgroup);
+        if (options.FastPath && Environment.ProcessorCount > 1 && Zygote.HasFsGsBase)
+            Pollers = new FastPollers();
     }
 
     public string Name => "notify";
@@ -55,6 +60,9 @@ public sealed class NotifyPlatform : IPlatform
     internal bool EndWakesReceivers { get; set; } = HostKernel.IsAtLeast(6, 11);
 
     internal ThreadTable Threads { get; } = new();
+
+    /// <summary>Who looks at the pages of the fast path; null without one.</summary>
+    internal FastPollers? Pollers { get; }
 
     internal ReceiverPool Receivers { get; } = new();
 

@@ -45,6 +45,9 @@ internal sealed class Zygote : IDisposable
 
     public ulong VdsoAddress { get; private set; }
 
+    /// <summary>Guest code may use rdgsbase.</summary>
+    public bool HasFsGsBase { get; private set; }
+
     /// <summary>A fresh stub, stopped. EAGAIN, ENOMEM.</summary>
     public Result<IGuestThread> Take()
     {
@@ -81,7 +84,7 @@ internal sealed class Zygote : IDisposable
             process = ZygoteProcess.Spawn(_filter);
             if (_cgroup?.Enter(process.ProcessId) is not (null or Errno.Ok) and Errno unmoved)
                 _platform.Log($"stubs cannot be charged to their container: {unmoved}");
-            (StackTop, VdsoAddress) = (process.StackTop, process.VdsoAddress);
+            (StackTop, VdsoAddress, HasFsGsBase) = (process.StackTop, process.VdsoAddress, process.HasFsGsBase);
         }
         catch (Exception exception)
         {

@@ -33,6 +33,8 @@ internal sealed class ZygoteProcess : IDisposable
 
     public ulong VdsoAddress { get; private set; }
 
+    public bool HasFsGsBase { get; private set; }
+
     /// <summary>
     /// Makes the zygote from a thread that lives as long as the platform (PR_SET_PDEATHSIG is bound to it). Throws if the host
     /// does not let us.
@@ -115,6 +117,7 @@ internal sealed class ZygoteProcess : IDisposable
         (StackTop, VdsoAddress) = (vector.StackTop, vector.VdsoAddress);
         if (vector.MinSignalStackBytes > StubLayout.SlotStackBytes - 0x1800)
             throw new PlatformNotSupportedException("this processor's extended state does not fit the stub's signal stack");
+        HasFsGsBase = vector.HasFsGsBase;
         WriteParameters(filter, vector.HasFsGsBase);
 
         const int setMask = 2, noNewPrivileges = 38, dontNeed = 4, setAltStackFlags = 0;

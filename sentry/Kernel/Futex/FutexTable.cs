@@ -49,6 +49,7 @@ internal sealed partial class FutexTable
         FutexBucket bucket = BucketOf(key);
         if (bucket.IsEmpty)
             return 0;
+        using DeferredWakes.Scope wakes = DeferredWakes.Begin();
         using (bucket.Lock.Enter())
             return WakeLocked(bucket, key, count, bitset);
     }
@@ -74,6 +75,7 @@ internal sealed partial class FutexTable
             return error;
         }
 
+        using DeferredWakes.Scope wakes = DeferredWakes.Begin();
         using BucketPair pair = new(BucketOf(fromKey), BucketOf(toKey));
         if (expected is { } value)
         {
@@ -101,6 +103,7 @@ internal sealed partial class FutexTable
             return error;
         }
 
+        using DeferredWakes.Scope wakes = DeferredWakes.Begin();
         using BucketPair pair = new(BucketOf(firstKey), BucketOf(secondKey));
         if (operation.Apply(task.GuestMemory.Space, second).Failed(out bool passes, out error))
             return error;

@@ -1,0 +1,154 @@
+using Sandbox.Linux;
+using Sandbox.Platform.Stub;
+
+namespace Sandbox.Platform.Notify;
+
+/// <summary>
+/// The calls of one guest thread that come by its shared page. At most one is under way, and it owns the thread like a
+/// notified one. Only the Sentry's own word says that a call is under way: what the page says decides nothing else.
+/// </summary>
+/// <remarks>
+/// A thread that has waited long makes the *sleep* call. Its notification is answered when the request is; and where nobody
+/// has taken the request, the receiver of the sleep call does. So a request cannot be lost, whoever looks at pages or not.
+/// </remarks>
+internal sealed class FastChannel(GuestThread thread, FastPage page)
+{
+    private readonly object _lock = new();
+
+    // Guarded by _lock.
+    private bool _isRunning;
+    private ulong _sleepId;
+    private int _waiting;
+    private bool _isPolled;
+
+    /// <summary>A poller has it. Set by the thread's owner, cleared by the poller.</summary>
+    private bool _isOffered;
+
+    public FastPage Page => page;
+
+    /// <summary>When the poller took a request last (Stopwatch ticks). Only the poller's.</summary>
+    public long LastServed { get; set; }
+
+    /// <summary>The thread calls often. False: there is nobody to look at its page, or there is already.</summary>
+    public bool TryOffer(FastPollers pollers)
+    {
+        if (Volatile.Read(ref _isOffered) || !thread.Listener.TryHold())
+            return false;
+        Volatile.Write(ref _isOffered, true);
+        if (pollers.TryOffer(this))
+            return true;
+        EndOffer();
+        return false;
+    }
+
+    /// <summary>The poller has forgotten the channel.</summary>
+    public void EndOffer()
+    {
+        Volatile.Write(ref _isOffered, false);
+        thread.Listener.EndHold();
+    }
+
+    /// <summary>A poller begins to look at the page, or ends it.</summary>
+    public void SetPolled(bool isPolled)
+    {
+        lock (_lock)
+        {
+            _isPolled = isPolled;
+            page.Open(isPolled);
+        }
+    }
+
+    /// <summary>Handles the request that is in the page, if one is. The calling poller then has run the handler.</summary>
+    public bool TryServe()
+    {
+        if (!page.HasRequest)
+            return false;
+        lock (_lock)
+        {
+            if (_isRunning || !page.HasRequest || !thread.TryOwn())
+                return false;
+            _isRunning = true;
+        }
+        Run(FastLayout.StateOpen);
+        return true;
+    }
+
+    /// <summary>
+    /// A notification of the thread has come. True if it was dealt with here. Else it is the receiver's, which owns the
+    /// thread from here on.
+    /// </summary>
+    public bool OnNotification(in SeccompNotification notification)
+    {
+        if (notification.InstructionPointer == FastCode.SleepAddress && notification.Number == FastLayout.SleepNumber)
+        {
+            OnSleep(notification.Id);
+            return true;
+        }
+        bool isKick = GuestThread.IsDoorbell(notification, GuestSignals.Kick);
+        lock (_lock)
+        {
+            if (_isRunning && !isKick)
+            {
+                thread.Violation("made two calls at once");
+                return true;
+            }
+            // A kick that was sent before the request was taken: the thread stands still until the call has its answer.
+            _waiting++;
+            while (_isRunning)
+                Monitor.Wait(_lock);
+            _waiting--;
+            thread.Own(notification.Id);
+        }
+        return false;
+    }
+
+    private void OnSleep(ulong id)
+    {
+        bool isMine;
+        lock (_lock)
+        {
+            if (_isRunning)
+            {
+                _sleepId = id;
+                return;
+            }
+            isMine = page.HasRequest && thread.TryOwn();
+            if (isMine)
+                (_isRunning, _sleepId) = (true, id);
+        }
+        if (isMine)
+        {
+            thread.Listener.Platform.Pollers?.OnSession(false); // Whoever was to look at the page did not.
+            Run(FastLayout.StateClosed);
+        }
+        else
+        {
+            HostSeccompListener.Answer(thread.Listener.Fd, id, 0); // The request was answered meanwhile.
+        }
+    }
+
+    /// <summary>The thread is owned, and its request stands in the page, to be copied once.</summary>
+    private void Run(int state)
+    {
+        page.Read(out SyscallArguments call);
+        bool isFast = thread.Space.Sites.TryFind(page.Entry, out ulong site) && FastCalls.Contains(call.Number);
+        call.InstructionPointer = site + CallSite.Bytes;
+        long value = 0;
+        bool isAlive = isFast ? thread.RunFast(call, out value) : thread.Leave(false);
+        ulong sleeper;
+        lock (_lock)
+        {
+            if (isAlive)
+            {
+                bool isOpen = state == FastLayout.StateOpen && _isPolled;
+                page.Publish(value, !isFast, isOpen ? FastLayout.StateOpen : FastLayout.StateClosed);
+            }
+            (sleeper, _sleepId) = (_sleepId, 0);
+            _isRunning = false;
+            if (_waiting > 0)
+                Monitor.PulseAll(_lock);
+        }
+        if (sleeper != 0)
+            HostSeccompListener.Answer(thread.Listener.Fd, sleeper, 0);
+    }
+}

@@ -1,0 +1,101 @@
+using System.Runtime.InteropServices;
+using Sandbox.Linux;
+using Sandbox.Platform.Stub;
+
+namespace Sandbox.Platform.Notify;
+
+/// <summary>
+/// One page that a guest thread and the Sentry share, in a memfd of its own. The guest writes what it likes: each field is
+/// read once and checked after that. It stays mapped here as long as anybody can reach this object.
+/// </summary>
+internal sealed unsafe class FastPage
+{
+    private readonly byte* _start;
+
+    private FastPage(byte* start) => _start = start;
+
+    ~FastPage() => HostSyscall.Call(Sys.munmap, (long)_start, FastLayout.PageBytes);
+
+    /// <summary>True if the guest has posted a request, or says so.</summary>
+    public bool HasRequest
+    {
+        get
+        {
+            bool has = Volatile.Read(ref *(int*)(_start + FastLayout.PageState)) == FastLayout.StateRequest;
+            GC.KeepAlive(this);
+            return has;
+        }
+    }
+
+    /// <summary>The real system call in the entry the request came by: whatever the guest claims.</summary>
+    public ulong Entry => ReadWord(FastLayout.PageEntry);
+
+    /// <summary>The number of the request: whatever the guest claims.</summary>
+    public ulong Number => ReadWord(FastLayout.PageNumber);
+
+    /// <summary>The answer that stands in the page, which only an honest guest left there.</summary>
+    public (long Value, bool IsRedo) Answer => ((long)ReadWord(FastLayout.PageResult), ReadWord(FastLayout.PageRedo) != 0);
+
+    /// <summary>A zeroed page and the descriptor of its memfd, which the caller closes. EMFILE, ENFILE, ENOMEM.</summary>
+    public static Result<(FastPage Page, HostFd File)> Create()
+    {
+        const uint closeOnExec = 1;
+        const int readWrite = 3, shared = 1;
+        if (HostFile.CreateMemory("fast\0"u8, closeOnExec).Failed(out int fd, out Errno error))
+            return error;
+        HostFd file = new(fd);
+        error = HostFile.Truncate(fd, FastLayout.PageBytes);
+        long address = error is Errno.Ok ? HostSyscall.Call(Sys.mmap, 0, FastLayout.PageBytes, readWrite, shared, fd, 0) : 0;
+        if (error is Errno.Ok)
+            error = HostSyscall.ErrorOf(address);
+        if (error is Errno.Ok)
+            return (new FastPage((byte*)address), file);
+        file.Dispose();
+        return error;
+    }
+
+    public void SetState(int state)
+    {
+        Volatile.Write(ref *(int*)(_start + FastLayout.PageState), state);
+        GC.KeepAlive(this);
+    }
+
+    /// <summary>Invites requests, or no longer. One that is posted at this moment stays.</summary>
+    public void Open(bool isOpen)
+    {
+        (int from, int to) = isOpen
+            ? (FastLayout.StateClosed, FastLayout.StateOpen)
+            : (FastLayout.StateOpen, FastLayout.StateClosed);
+        Interlocked.CompareExchange(ref *(int*)(_start + FastLayout.PageState), to, from);
+        GC.KeepAlive(this);
+    }
+
+    /// <summary>Copies the request out.</summary>
+    public void Read(out SyscallArguments call)
+    {
+        ulong* arguments = (ulong*)(_start + FastLayout.PageArguments);
+        call = new SyscallArguments
+        {
+            Number = Number is ulong number && number <= int.MaxValue ? (int)number : int.MaxValue,
+            A0 = Volatile.Read(ref arguments[0]), A1 = Volatile.Read(ref arguments[1]),
+            A2 = Volatile.Read(ref arguments[2]), A3 = Volatile.Read(ref arguments[3]),
+            A4 = Volatile.Read(ref arguments[4]), A5 = Volatile.Read(ref arguments[5]),
+        };
+        GC.KeepAlive(this);
+    }
+
+    /// <summary>Answers the request; <paramref name="isRedo"/>: the guest is to make the system call itself.</summary>
+    public void Publish(long value, bool isRedo, int state)
+    {
+        *(long*)(_start + FastLayout.PageResult) = value;
+        *(ulong*)(_start + FastLayout.PageRedo) = isRedo ? 1ul : 0;
+        SetState(state);
+    }
+
+    private ulong ReadWord(int offset)
+    {
+        ulong word = Volatile.Read(ref *(ulong*)(_start + offset));
+        GC.KeepAlive(this);
+        return word;
+    }
+}

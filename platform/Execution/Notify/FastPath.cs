@@ -1,0 +1,74 @@
+using System.Diagnostics;
+using Sandbox.Linux;
+using Sandbox.Platform.Stub;
+
+namespace Sandbox.Platform.Notify;
+
+/// <summary>
+/// How one guest thread comes onto the fast path: a place that it calls from often is rewritten, calls from there in quick
+/// succession get it a page, and then somebody who looks at it. Only the thread's current owner uses it.
+/// </summary>
+internal sealed class FastPath(GuestThread thread, CommandRunner runner, FastPollers pollers)
+{
+    private const int StreakCalls = 8;
+
+    private static readonly long _streakTicks = Stopwatch.Frequency * 30 / 1_000_000;
+
+    private readonly FastSetup _setup = new(thread, runner);
+    private ulong _wantedSite;
+    private bool _wantsChannel;
+    private bool _mayHaveChannel = true;
+    private long _lastCall;
+    private int _streak;
+
+    /// <summary>Null until the thread has a page.</summary>
+    public FastChannel? Channel { get; private set; }
+
+    /// <summary>The thread is to be brought in, for something has to be done with its full state.</summary>
+    public bool IsWanted => _wantsChannel || _wantedSite != 0;
+
+    /// <summary>A call was notified. Where it came from a rewritten place, it is told as if from the original.</summary>
+    public void OnNotified(ref SyscallArguments call)
+    {
+        ulong caller = call.InstructionPointer;
+        if (FastLayout.IsInTable(caller))
+        {
+            call.InstructionPointer = thread.Space.Sites.Original(caller);
+            OnStreak();
+            return;
+        }
+        if (thread.Space.Sites.IsHot(caller) && FastCalls.Contains(call.Number) && _setup.CanRewrite(caller))
+            _wantedSite = caller;
+    }
+
+    /// <summary>At the doorbell, with full state.</summary>
+    public void Prepare(GuestContext context)
+    {
+        if (!IsWanted)
+            return;
+        (ulong wanted, bool wantsChannel) = (_wantedSite, _wantsChannel);
+        (_wantedSite, _wantsChannel) = (0, false);
+        if (wanted != 0)
+            _setup.Rewrite(wanted);
+        if (!wantsChannel || Channel is not null)
+            return;
+        Channel = _setup.MakeChannel(context.Registers.GsBase != 0);
+        _mayHaveChannel = Channel is not null;
+    }
+
+    private void OnStreak()
+    {
+        long now = Stopwatch.GetTimestamp();
+        _streak = now - _lastCall < _streakTicks ? _streak + 1 : 0;
+        _lastCall = now;
+        if (_streak < StreakCalls)
+            return;
+        _streak = 0;
+        if (!pollers.IsReady)
+            return;
+        if (Channel is FastChannel channel)
+            channel.TryOffer(pollers);
+        else
+            _wantsChannel = _mayHaveChannel;
+    }
+}

@@ -1,0 +1,60 @@
+namespace Sandbox.Platform.Stub;
+
+/// <summary>
+/// Where the fast path lives in a guest's address space. One *page* for each guest thread that uses it, shared with the
+/// Sentry and in the stub's window; and one *table* of code below 1 MiB, ordinary private memory of the guest, which a
+/// rewritten call jumps through. The guest can write the page and replace the table: neither is trusted.
+/// </summary>
+internal static class FastLayout
+{
+    /// <summary>The table's address. Its third byte must be <see cref="InvalidOpcode"/>, see <see cref="CallSite"/>.</summary>
+    public const ulong TableStart = 0x60000;
+    public const int TableBytes = 0x4000;
+
+    /// <summary>An instruction byte that does not exist in 64-bit mode: it stands where the rewritten syscall began.</summary>
+    public const byte InvalidOpcode = 0x06;
+
+    /// <summary>The shared code, then one entry for each rewritten call.</summary>
+    public const int CodeOffset = 0, EntriesOffset = 0x100, EntryBytes = 40;
+    public const int MaxEntries = (TableBytes - EntriesOffset) / EntryBytes;
+
+    /// <summary>
+    /// Offsets in an entry: the pointer that the rewritten call jumps through, the copied first instruction, what follows it,
+    /// the real system call, the jump behind the call, and that jump's target.
+    /// </summary>
+    public const int EntryCode = 8, EntryLink = 13, EntryJump = 19, EntryCall = 24, EntryReturn = 26, EntryTarget = 32;
+
+    /// <summary>The threads' pages, by slot. The upper word is the window's, which the code tests.</summary>
+    public const ulong PagesStart = StubLayout.WindowStart + 0x8000_0000;
+    public const int PageBytes = 0x1000;
+
+    /// <summary>
+    /// The number a page's memfd is lent under. A guest's own mapping of its descriptor of that number takes another way.
+    /// </summary>
+    public const int Descriptor = 4095;
+
+    /// <summary>Offsets in a page: what the Sentry writes.</summary>
+    public const int PageState = 0, PageResult = 8, PageRedo = 16;
+
+    /// <summary>Offsets in a page: number and six arguments, and the entry's real call.</summary>
+    public const int PageNumber = 0x40, PageArguments = 0x48, PageEntry = 0x78;
+
+    /// <summary>Offset of the number of turns left to wait.</summary>
+    public const int PageTurns = 0x80;
+
+    /// <summary>States: nobody looks; somebody looks; a request is there.</summary>
+    public const int StateClosed = 0, StateOpen = 1, StateRequest = 2;
+
+    /// <summary>Turns of the waiting loop (a pause instruction each, some 10 to 45 ns) before the thread sleeps.</summary>
+    public const int Turns = 0x100;
+
+    /// <summary>The call number of a thread that goes to sleep until its request is answered.</summary>
+    public const int SleepNumber = 0x5F60;
+
+    public static ulong PageOf(ulong slot) =>
+        PagesStart + ((slot - StubLayout.FirstSlot) / StubLayout.SlotBytes * PageBytes);
+
+    public static bool IsInTable(ulong address) => address - TableStart < TableBytes;
+
+    public static ulong EntryOf(int index) => TableStart + EntriesOffset + ((ulong)index * EntryBytes);
+}

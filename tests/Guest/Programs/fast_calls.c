@@ -1,0 +1,261 @@
+/*
+ * Calls made so often from one place that a sandbox may rewrite the place: whatever it does, the program must not notice.
+ * Signals, threads, fork, vfork and exec while calls are under way; registers and flags; code made at run time.
+ */
+#include "check.h"
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/time.h>
+#include <ucontext.h>
+
+#define MANY 5000
+
+static char text[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+static int file;
+
+/* The place: libc's pread and getppid load the number right before the call, and so does this. */
+static __attribute__((noinline)) long call(long number, long a, long b, long c)
+{
+    return syscall(number, a, b, c, 0, 0, 0);
+}
+
+static void reads(int count)
+{
+    for (int i = 0; i < count; i++) {
+        char got[8];
+        int at = i % 20;
+        if (pread(file, got, sizeof got, at) != sizeof got || memcmp(got, text + at, sizeof got) != 0) {
+            CHECK(!"pread reads what is there");
+            return;
+        }
+    }
+}
+
+static void ids(int count)
+{
+    pid_t self = getpid(), parent = getppid();
+    for (int i = 0; i < count; i++) {
+        if (getppid() != parent || call(SYS_getpid, 0, 0, 0) != self || syscall(SYS_close, -1) != -1 || errno != EBADF) {
+            CHECK(!"ids stay what they are");
+            return;
+        }
+    }
+}
+
+static volatile int ticks;
+
+static void on_tick(int signal, siginfo_t *info, void *context)
+{
+    (void)signal, (void)info;
+    ucontext_t *at = context;
+    if (at->uc_mcontext.gregs[REG_RIP] < 0x100000)
+        CHECK(!"a signal interrupts the program's own code");
+    int saved = errno;
+    ids(1);
+    ticks++;
+    errno = saved;
+}
+
+static void signals(void)
+{
+    struct sigaction action = { .sa_sigaction = on_tick, .sa_flags = SA_SIGINFO | SA_RESTART };
+    sigaction(SIGALRM, &action, NULL);
+    struct itimerval timer = { { 0, 1000 }, { 0, 1000 } };
+    setitimer(ITIMER_REAL, &timer, NULL);
+    while (ticks < 20) {
+        reads(200);
+        ids(100);
+    }
+    timer = (struct itimerval){ { 0, 0 }, { 0, 0 } };
+    setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+static void on_user(int signal)
+{
+    (void)signal;
+}
+
+static int ends[2];
+static volatile int is_done;
+
+/* A byte at a time through a pipe that is empty most of the time: calls that block, and some that are interrupted. */
+static void *reader(void *unused)
+{
+    char byte;
+    for (int i = 0; i < 500; i++) {
+        ssize_t count;
+        while ((count = call(SYS_read, ends[0], (long)&byte, 1)) < 0 && errno == EINTR)
+            ;
+        if (count != 1 || byte != (char)i) {
+            CHECK(!"the pipe keeps order");
+            break;
+        }
+    }
+    is_done = 1;
+    return unused;
+}
+
+static void blocking(void)
+{
+    struct sigaction action = { .sa_handler = on_user };
+    sigaction(SIGUSR1, &action, NULL);
+    pthread_t thread;
+    CHECK(pipe(ends) == 0);
+    pthread_create(&thread, NULL, reader, NULL);
+    for (int i = 0; i < 500; i++) {
+        char byte = i;
+        if (i % 50 == 0)
+            pthread_kill(thread, SIGUSR1);
+        CHECK(call(SYS_write, ends[1], (long)&byte, 1) == 1);
+    }
+    while (!is_done) {
+        pthread_kill(thread, SIGUSR1);
+        sleep_ms(1);
+    }
+    pthread_join(thread, NULL);
+}
+
+static void *worker(void *unused)
+{
+    pid_t self = syscall(SYS_gettid);
+    for (int i = 0; i < 20; i++) {
+        reads(MANY / 20);
+        if (syscall(SYS_gettid) != self)
+            CHECK(!"a thread keeps its id");
+    }
+    return unused;
+}
+
+static void threads(void)
+{
+    pthread_t all[4];
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 4; i++)
+            pthread_create(&all[i], NULL, worker, NULL);
+        for (int i = 0; i < 4; i++)
+            pthread_join(all[i], NULL);
+    }
+}
+
+static void children(void)
+{
+    pid_t parent = getpid();
+    for (int i = 0; i < 20; i++) {
+        IN_CHILD({
+            CHECK(getppid() == parent);
+            reads(100);
+            ids(100);
+            if (i % 5 == 0)
+                IN_CHILD(reads(1000); ids(1000));
+        });
+        pid_t child = vfork();
+        if (child == 0) {
+            call(SYS_getppid, 0, 0, 0);
+            execl("/proc/self/exe", "again", "exec", NULL);
+            _exit(1);
+        }
+        CHILD_OK(child);
+        reads(50);
+    }
+}
+
+/* A child that is killed, or whose group ends, in the middle of its calls. */
+static void ends_of_life(void)
+{
+    for (int i = 0; i < 10; i++) {
+        int ready[2];
+        char byte = 0;
+        CHECK(pipe(ready) == 0);
+        pid_t child = fork();
+        if (child == 0) {
+            pthread_t thread;
+            pthread_create(&thread, NULL, worker, NULL);
+            reads(400);
+            if (write(ready[1], &byte, 1) != 1)
+                _exit(9);
+            if (i % 2) {
+                reads(50);
+                _exit(3);
+            }
+            for (;;)
+                reads(1000);
+        }
+        CHECK(read(ready[0], &byte, 1) == 1);
+        if (i % 2 == 0)
+            kill(child, SIGKILL);
+        int status;
+        CHECK(waitpid(child, &status, 0) == child);
+        CHECK(i % 2 ? WIFEXITED(status) && WEXITSTATUS(status) == 3 : WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+        close(ready[0]);
+        close(ready[1]);
+    }
+}
+
+/* All registers but rax, rcx and r11 stay, and so do the flags. */
+static void registers(void)
+{
+    for (int i = 0; i < MANY; i++) {
+        unsigned long before = 0x11111111ul * i, in[7], out[7], flags_in = (i & 1) | (i & 2 ? 0x40 : 0) | (i & 4 ? 0x800 : 0);
+        unsigned long flags = 0, number = 0;
+        for (int j = 0; j < 7; j++)
+            in[j] = before + j;
+        __asm__ volatile(
+            "push %%rbx; push %%rbp; sub $128, %%rsp\n mov %[in], %%rcx\n push %[out]\n push %[flags]\n"
+            "mov 0(%%rcx), %%rdi; mov 8(%%rcx), %%rsi; mov 16(%%rcx), %%rdx; mov 24(%%rcx), %%r10\n"
+            "mov 32(%%rcx), %%r8; mov 40(%%rcx), %%r9; mov 48(%%rcx), %%rbx\n"
+            "popfq\n mov $110, %%eax\n syscall\n pushfq\n pop %%rbp\n pop %%rcx\n"
+            "mov %%rdi, 0(%%rcx); mov %%rsi, 8(%%rcx); mov %%rdx, 16(%%rcx); mov %%r10, 24(%%rcx)\n"
+            "mov %%r8, 32(%%rcx); mov %%r9, 40(%%rcx); mov %%rbx, 48(%%rcx)\n mov %%rbp, %%r11\n"
+            "add $128, %%rsp; pop %%rbp; pop %%rbx\n mov %%r11, %[after]\n"
+            : [after] "=r"(flags), "=&a"(number)
+            : [in] "r"(in), [out] "r"(out), [flags] "r"(flags_in | 0x202)
+            : "rcx", "r11", "rdi", "rsi", "rdx", "r10", "r8", "r9", "memory");
+        if (memcmp(in, out, sizeof in) != 0 || ((flags ^ flags_in) & 0x841) != 0 || (pid_t)number != getppid()) {
+            CHECK(!"a call changes nothing but its result");
+            return;
+        }
+    }
+}
+
+/* Code made at run time, changed between calls, and once with the call across two pages. */
+static void made_code(void)
+{
+    unsigned char code[] = { 0xB8, SYS_getppid, 0, 0, 0, 0x0F, 0x05, 0xC3 };
+    char *area = mmap(NULL, 8192, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    CHECK(area != MAP_FAILED);
+    long wanted[] = { getppid(), getpid() };
+    for (int offset = 4096 - 6; offset >= 0; offset -= 4096 - 6) {
+        for (int round = 0; round < 6; round++) {
+            code[1] = round % 2 ? SYS_getpid : SYS_getppid;
+            memcpy(area + offset, code, sizeof code);
+            for (int i = 0; i < 400; i++) {
+                if (((long (*)(void))(area + offset))() != wanted[round % 2]) {
+                    CHECK(!"new code is what runs");
+                    return;
+                }
+            }
+        }
+    }
+}
+
+int main(int argc, char **argv __attribute__((unused)))
+{
+    file = open("data", O_RDWR | O_CREAT, 0644);
+    CHECK(file >= 0 && pwrite(file, text, sizeof text, 0) == sizeof text);
+    if (argc > 1) { /* the child of vfork */
+        reads(600);
+        ids(300);
+        return done();
+    }
+    reads(MANY);
+    ids(MANY);
+    registers();
+    made_code();
+    signals();
+    blocking();
+    threads();
+    children();
+    ends_of_life();
+    return done();
+}
