@@ -1,4 +1,3 @@
-using Sandbox.Linux;
 using Sandbox.Platform.Stub;
 
 namespace Sandbox.Platform.Notify;

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Sandbox.Linux;
 using Sandbox.Platform.Stub;
 
 namespace Sandbox.Platform.Notify;

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Runtime.Intrinsics.X86;
-using Sandbox.Linux;
 
 namespace Sandbox.Platform.Notify;
 
@@ -22,10 +21,10 @@ internal sealed class FastPoller
     private static readonly long _stuckTicks = Stopwatch.Frequency / 1_000;
 
     private readonly FastPollers _pollers;
-    private readonly HostFutex _bell = new();
-    private readonly Lock _lock = new();
+    private readonly object _lock = new();
     private readonly List<FastChannel> _offered = []; // Guarded by _lock.
     private readonly List<FastChannel> _channels = [];
+    private bool _hasOffers; // Changed with _lock held.
     private long _turnStarted;
 
     public FastPoller(FastPollers pollers)
@@ -43,17 +42,22 @@ internal sealed class FastPoller
     public void Offer(FastChannel channel)
     {
         lock (_lock)
+        {
             _offered.Add(channel);
-        if (Interlocked.Exchange(ref _bell.Word, 1) == 0)
-            _bell.Wake();
+            Volatile.Write(ref _hasOffers, true);
+            Monitor.Pulse(_lock);
+        }
     }
 
     private void Run()
     {
         while (true)
         {
-            while (Volatile.Read(ref _bell.Word) == 0)
-                _bell.Wait(0, long.MaxValue);
+            lock (_lock)
+            {
+                while (!_hasOffers)
+                    Monitor.Wait(_lock);
+            }
             long start = Stopwatch.GetTimestamp();
             long served = Poll();
             long ticks = Stopwatch.GetTimestamp() - start;
@@ -69,7 +73,7 @@ internal sealed class FastPoller
         long last = Stopwatch.GetTimestamp();
         do
         {
-            if (Volatile.Read(ref _bell.Word) != 0)
+            if (Volatile.Read(ref _hasOffers))
                 Accept(last);
             Volatile.Write(ref _turnStarted, last);
             bool hasServed = false;
@@ -97,9 +101,9 @@ internal sealed class FastPoller
 
     private void Accept(long now)
     {
-        Volatile.Write(ref _bell.Word, 0);
         lock (_lock)
         {
+            _hasOffers = false;
             foreach (FastChannel channel in _offered)
             {
                 channel.LastServed = now + _graceTicks;

@@ -1,0 +1,112 @@
+using Sandbox.Linux;
+using Sandbox.Platform.Stub;
+
+namespace Sandbox.Platform.Notify;
+
+/// <summary>How a guest thread ends: where it stands, by its own exit(2), or with its stub.</summary>
+internal sealed partial class GuestThread
+{
+    /// <summary>The stub is gone.</summary>
+    public void OnProcessEnd(int signal)
+    {
+        Listener.Platform.Threads.Remove(HostThreadId, this);
+        ThreadStates old = Set(ThreadStates.Gone);
+        lock (this)
+            Monitor.PulseAll(this);
+        if ((old & ThreadStates.Busy) == 0 || (old & ThreadStates.Unstarted) != 0)
+            ReportExit(signal);
+    }
+
+    /// <summary>A thread that was told to exit has done so, or its stub is gone.</summary>
+    public void EndExit(int signal)
+    {
+        Listener.Platform.Threads.Remove(HostThreadId, this);
+        ReportExit(signal);
+    }
+
+    /// <summary>Ends the thread where it stands, at its doorbell.</summary>
+    public void Exit()
+    {
+        if (!Space.TryRemove(this))
+        {
+            ExitProcess();
+            return;
+        }
+        Volatile.Write(ref _isExiting, true);
+        ulong id = NotificationId;
+        if (!_runner.TryBeginExit())
+            Violation("unmapped its slot");
+        HostSeccompListener.Answer(Listener.Fd, id, 1);
+    }
+
+    private void OnExitCommand(in SeccompNotification notification)
+    {
+        if (notification.InstructionPointer != StubCode.CommandAddress
+            || !CommandRunner.IsCommand(notification, new HostCommand(Sys.exit)))
+        {
+            Violation("did not exit as told");
+            return;
+        }
+        ContinueExit(notification.Id);
+    }
+
+    /// <summary>Lets a verified exit(2) run, the last thing the host thread does.</summary>
+    private void ContinueExit(ulong id)
+    {
+        Listener.Platform.Threads.Remove(HostThreadId, this); // Before the host can give the id to another thread.
+        HostSeccompListener.Continue(Listener.Fd, id);
+        Space.OnThreadEnd(this);
+        Space.Slots.Return(Slot);
+        ReportExit(0);
+    }
+
+    private void ExitFromNotification()
+    {
+        if (_syscall.Number != Sys.exit)
+        {
+            ulong id = NotificationId;
+            if (EndByKick())
+                HostSeccompListener.Answer(Listener.Fd, id, 0);
+            return;
+        }
+        if (Space.TryRemove(this))
+            ContinueExit(NotificationId);
+        else
+            ExitProcess();
+    }
+
+    /// <summary>The thread ends when it comes in by the kick; the last one at once, with its stub. False: nobody to answer.</summary>
+    private bool EndByKick()
+    {
+        if (Space.IsLast(this))
+        {
+            ExitProcess();
+            return false;
+        }
+        Set(ThreadStates.Dying);
+        return Leave(true);
+    }
+
+    /// <summary>The last thread: it stands still in a notification, so a killed stub runs no guest code any more.</summary>
+    private void ExitProcess()
+    {
+        Space.Kill();
+        ReportExit(0);
+    }
+
+    private void ReportExit(int signal)
+    {
+        if ((Set(ThreadStates.Released) & ThreadStates.Released) == 0)
+            Listener.RemoveThread();
+        if (Events is not IGuestEvents events || (Set(ThreadStates.Reported) & ThreadStates.Reported) != 0)
+            return; // Without a listener to the event there will be one when Start finds the stub gone.
+        try
+        {
+            events.OnExit(this, signal);
+        }
+        catch (Exception exception)
+        {
+            Listener.Platform.Log($"internal error in an exit handler: {exception}");
+        }
+    }
+}
