@@ -151,6 +151,9 @@ public sealed class Pod : IDisposable
     /// <summary>True while the sandbox is ready.</summary>
     public bool IsReady => _cri.Call("PodSandboxStatus", new ProtoMessage().Add(1, Id)).Message(1).Number(3) == 0;
 
+    /// <summary>The pod's address on the tests' bridge.</summary>
+    public string Address => _cri.Call("PodSandboxStatus", new ProtoMessage().Add(1, Id)).Message(1).Message(5).Text(1);
+
     /// <summary>Waits until the runtime service answers (again), and knows the pod.</summary>
     public void WaitUntilReachable()
     {
@@ -178,16 +181,30 @@ public sealed class Pod : IDisposable
 
     public void Dispose()
     {
-        if (_isRemoved)
-            return;
         try
         {
-            StopAll();
-            RemoveAll();
+            if (!_isRemoved)
+            {
+                StopAll();
+                RemoveAll();
+            }
+
+            RemoveCgroups();
         }
         catch (CriException)
         {
             // The test has failed already, or will; the daemon's own clean-up does the rest.
+        }
+    }
+
+    /// <summary>The pod's own cgroups are kubelet's to make and remove: here nobody else does.</summary>
+    private void RemoveCgroups()
+    {
+        foreach (string hierarchy in Directory.GetDirectories("/sys/fs/cgroup"))
+        {
+            string cgroup = Path.Combine(hierarchy, Path.GetFileName(_logs));
+            if (Directory.Exists(cgroup))
+                Directory.Delete(cgroup);
         }
     }
 

@@ -113,7 +113,7 @@ public sealed class PodTests(CriFixture fixture) : IClassFixture<CriFixture>
     [Fact]
     public void The_pod_can_go_in_any_order()
     {
-        Pod pod = NewPod();
+        using Pod pod = NewPod();
         string created = pod.Create("created", "sleep", "1000");
         string running = pod.Run("running", "sleep", "1000");
         string over = pod.Run("over", "true");
@@ -225,6 +225,23 @@ public sealed class PodTests(CriFixture fixture) : IClassFixture<CriFixture>
         Assert.Equal(new ContainerStanding("EXITED", 137, "OOMKilled"), pod.WaitForEnd(greedy));
         Assert.Equal("RUNNING", pod.Status(other).State);
         Assert.Equal("fine\n", pod.ExecOutput(other, "echo", "fine"));
+    }
+
+    [Fact]
+    public void A_pod_is_reached_at_its_address_by_the_host_and_by_other_pods()
+    {
+        using Pod server = NewPod();
+        string web = server.Run("web", "sh", "-c", "echo hello > /page; echo up; exec httpd -f -p 8080 -h /");
+        server.WaitForLog("web", "up");
+        string page = $"http://{server.Address}:8080/page";
+        Assert.Equal("hello\n", server.ExecOutput(web, "sh", "-c", Fetch(page)));
+        HostResult fromHost = HostProgram.Run(["busybox", "sh", "-c", Fetch(page)], TimeSpan.FromMinutes(1));
+        Assert.Equal((0, "hello\n"), (fromHost.Status, fromHost.Output));
+        using Pod client = NewPod();
+        Assert.NotEqual(server.Address, client.Address);
+        Assert.Equal("hello\n", client.ExecOutput(client.Run("shell", "sleep", "1000"), "sh", "-c", Fetch(page)));
+
+        static string Fetch(string page) => $"until wget -q -O - {page} 2>/dev/null; do sleep 0.1; done";
     }
 
     private static string Sorted(string lines)

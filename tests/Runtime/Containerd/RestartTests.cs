@@ -31,7 +31,7 @@ public sealed class RestartTests
     public void A_pod_runs_on_while_containerd_is_restarted()
     {
         using CriFixture fixture = new();
-        Pod pod = new(fixture.Cri, fixture.Daemon.Folder["logs"]);
+        using Pod pod = new(fixture.Cri, fixture.Daemon.Folder["logs"]);
         string container = pod.Run("one", "sh", "-c", "echo before; until [ -e /go ]; do sleep 0.05; done; echo after; exit 3");
         pod.WaitForLog("one", "before");
         fixture.Daemon.Restart(Kill);
