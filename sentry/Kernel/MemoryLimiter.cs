@@ -16,9 +16,11 @@ internal sealed class MemoryLimiter
 
     private readonly Kernel _kernel;
     private readonly Container _container;
-    private readonly AutoResetEvent _changed = new(false);
-    private readonly object _startLock = new();
-    private bool _isStarted; // Guarded by _startLock.
+    private readonly object _lock = new();
+
+    // Guarded by _lock.
+    private bool _isStarted;
+    private bool _isChanged;
 
     private MemoryLimiter(Kernel kernel, Container container) => (_kernel, _container) = (kernel, container);
 
@@ -39,12 +41,11 @@ internal sealed class MemoryLimiter
 
     private void OnChanged()
     {
-        _changed.Set();
-        if (Volatile.Read(ref _isStarted) || _container.Limits.Memory == ContainerLimits.Unlimited)
-            return;
-        lock (_startLock)
+        lock (_lock)
         {
-            if (_isStarted)
+            _isChanged = true;
+            Monitor.Pulse(_lock);
+            if (_isStarted || _container.Limits.Memory == ContainerLimits.Unlimited)
                 return;
             _isStarted = true;
         }
@@ -57,7 +58,7 @@ internal sealed class MemoryLimiter
         while (true)
         {
             bool samples = !IsCharged && _container.Limits.Memory != ContainerLimits.Unlimited;
-            _changed.WaitOne(samples ? SampleMilliseconds : Timeout.Infinite);
+            AwaitChange(samples ? SampleMilliseconds : Timeout.Infinite);
             if (IsCharged)
                 LowerHostLimit(_container.Cgroup!);
             else if (samples)
@@ -67,6 +68,16 @@ internal sealed class MemoryLimiter
                 if (_container.Init is { IsZombie: true } or { IsReaped: true })
                     return;
             }
+        }
+    }
+
+    private void AwaitChange(int milliseconds)
+    {
+        lock (_lock)
+        {
+            if (!_isChanged)
+                Monitor.Wait(_lock, milliseconds);
+            _isChanged = false;
         }
     }
 

@@ -2,7 +2,6 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Sandbox.Linux;
 using Sandbox.Platform;
-using Sandbox.Sentry.Filesystems.Proc.Global;
 using Sandbox.Sentry.Kernel;
 using Sandbox.Sentry.Security;
 

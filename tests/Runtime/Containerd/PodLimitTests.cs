@@ -1,4 +1,3 @@
-using Sandbox.Harness;
 using Xunit;
 
 namespace Sandbox.RuntimeTests.Containerd;

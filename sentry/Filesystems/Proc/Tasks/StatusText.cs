@@ -1,4 +1,3 @@
-using System.Globalization;
 using Sandbox.Linux;
 using Sandbox.Sentry.Kernel;
 using Sandbox.Sentry.Security;
