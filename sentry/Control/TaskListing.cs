@@ -1,5 +1,4 @@
 using System.Text;
-using Sandbox.Linux;
 using Sandbox.Platform;
 using Sandbox.Sentry.Kernel;
 

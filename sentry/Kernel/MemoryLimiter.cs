@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Sandbox.Linux;
 using Sandbox.Platform;
 using Sandbox.Sentry.Kernel.Signals;
@@ -9,6 +10,7 @@ namespace Sandbox.Sentry.Kernel;
 /// cgroup and limits there; files in memory are the Sentry's, so the host's limit is lowered by their bytes: then its own OOM
 /// killer acts, and whoever watches the cgroup sees it. Without a cgroup the use is sampled, and the Sentry kills.
 /// </summary>
+[SuppressMessage("Design", "CA1001", Justification = "It lives as long as its container, and nobody else sees its event.")]
 internal sealed class MemoryLimiter
 {
     private const int SampleMilliseconds = 100, RoundsMax = 16, StackBytes = 128 << 10;

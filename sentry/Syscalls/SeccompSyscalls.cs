@@ -3,7 +3,6 @@ using Sandbox.Linux;
 using Sandbox.Sentry.Filesystems.Event;
 using Sandbox.Sentry.Kernel;
 using Sandbox.Sentry.Kernel.Seccomp;
-using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Syscalls;
 

@@ -1,6 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
 using Sandbox.Linux;
-using Sandbox.Sentry.Filesystems.Host;
 using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Filesystems.Pts;

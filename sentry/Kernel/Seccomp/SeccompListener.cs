@@ -1,6 +1,5 @@
 using Sandbox.Linux;
 using Sandbox.Sentry.Sync;
-using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Kernel.Seccomp;
 

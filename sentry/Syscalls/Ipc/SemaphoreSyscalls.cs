@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Sandbox.Linux;
 using Sandbox.Sentry.Kernel;
 using Sandbox.Sentry.Kernel.SystemV;
