@@ -76,8 +76,10 @@ def with_reaper():
     sys.stdout.flush()
     child = os.fork()
     if child == 0:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
         return
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # The child has it too, and cleans up.
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
     while True:
         pid, status = os.wait()
         if pid == child:

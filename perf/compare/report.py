@@ -97,12 +97,16 @@ def table(results, group):
     return rows
 
 
+def rounds_text(rounds):
+    return "one round" if rounds == 1 else f"medians of {rounds} rounds ± the median distance from them"
+
+
 def markdown(results, title, plots=()):
     """A chapter for docs/performance.md. `plots` are (caption, path) of pictures."""
     settings, where = results["settings"], results["machine"]
     lines = [f"## {title}", "",
              f"{settings['date']}, {where['processor']}, {where['cores']} cores, {where['memory_MB']} MB, kernel {where['kernel']}, "
-             f"load {where['load']}; medians of {settings['rounds']} rounds ± the median distance from them"
+             f"load {where['load']}; {rounds_text(settings['rounds'])}"
              + (f"; held to core {settings['cpus']}" if settings["cpus"] else "") + ".", "",
              "Versions: " + "; ".join(f"{name}: {version}" for name, version in results["runtimes"].items() if version) + ".", ""]
     for caption, path in plots:
