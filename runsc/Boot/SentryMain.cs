@@ -8,6 +8,7 @@ using Sandbox.Sentry.Control;
 using Sandbox.Sentry.Filesystems.Dev;
 using Sandbox.Sentry.Filesystems.Pts;
 using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Syscalls;
 using Sandbox.SyscallTables;
 using Sandbox.SyscallTables.Tracing;
@@ -97,6 +98,8 @@ internal static class SentryMain
             Cgroup = cgroup,
         });
         HostFacts facts = HostFactsReader.Read(boot.CpuInfoFd);
+        if (facts.MemoryBytes > 0)
+            MemoryUsage.MostBytes = facts.MemoryBytes;
         HostFile.Close(boot.CpuInfoFd);
         ISyscallTable table = MakeTable(boot, log);
         DevTree.RegisterDevices();

@@ -17,6 +17,12 @@ internal static class MemoryUsage
 {
     private static readonly long[] _bytes = new long[(int)MemoryKind.Count];
 
+    /// <summary>
+    /// All the memory there is for the sandbox: files that no filesystem's own limit holds back end here (ENOSPC), for behind
+    /// it only the host's OOM killer waits. Set at start.
+    /// </summary>
+    public static long MostBytes { get; set; } = long.MaxValue;
+
     /// <summary>Adds (or with a negative number takes off) bytes.</summary>
     public static void Add(MemoryKind kind, long bytes) => Interlocked.Add(ref _bytes[(int)kind], bytes);
 

@@ -75,9 +75,17 @@ internal readonly struct CloneOperation(GuestThread parent, CommandRunner runner
         // The child must not have its parent's page; the parent gets it back when it resumes.
         context.MustRestorePageBase = context.HasPageBase;
         Span<HostCommand> commands = context.HasPageBase ? [FastSetup.ClearBase(), command] : [command];
-        if (runner.RunClone(commands, pending).Failed(out int id, out Errno error))
-            return error is Errno.ENOSYS ? Errno.EAGAIN : error;
-        if (id == pending.Arrival.ThreadId)
+        bool hasFailed = runner.RunClone(commands, pending).Failed(out int id, out Errno error);
+        if (!pending.HasArrived)
+        {
+            if (hasFailed)
+                return error is Errno.ENOSYS ? Errno.EAGAIN : error;
+            // A result of 0 was not waited for: no child has it, and kill(2) would take it for everybody.
+            parent.Violation("lied about a child");
+            return Errno.ESRCH;
+        }
+
+        if (!hasFailed && id == pending.Arrival.ThreadId)
             return id;
         parent.Violation("lied about a child");
         return Abandon(pending.Arrival.ThreadId, Errno.ESRCH);

@@ -38,6 +38,13 @@ internal sealed class Doorbell(GuestThread thread, CommandRunner runner, GuestCo
         if (signal != (int)Signal.BadSystemCall)
         {
             FaultInfo info = new(signal, fault.Code, fault.Address, frame.TrapNumber, frame.ErrorCode);
+            if (!IsFault(signal))
+            {
+                // Only a frame the guest made itself can name another signal.
+                thread.Violation("forged a fault");
+                thread.LeaveGone();
+                return;
+            }
             Counters.Add(Counter.Faults);
             Finish(thread.Events!.OnFault(thread, info));
             return;
@@ -51,6 +58,9 @@ internal sealed class Doorbell(GuestThread thread, CommandRunner runner, GuestCo
         });
         Finish(thread.Events!.OnSyscall(thread));
     }
+
+    private static bool IsFault(int signal) => (Signal)signal is Signal.Segment or Signal.Bus or Signal.IllegalInstruction
+        or Signal.FloatingPoint or Signal.Trap;
 
     /// <summary>Carries an answer out, and whatever has come up since.</summary>
     public void Finish(GuestAction action)

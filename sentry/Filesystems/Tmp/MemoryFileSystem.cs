@@ -29,8 +29,10 @@ internal abstract class MemoryFileSystem(long maxPages, long maxInodes) : FileSy
 
     public long MaxInodes => _maxInodes;
 
-    /// <summary>Pages that may still be taken; <see cref="long.MaxValue"/> without a limit.</summary>
-    public long FreePages => _maxPages == 0 ? long.MaxValue : Math.Max(0, _maxPages - UsedPages);
+    /// <summary>Pages that may still be taken; without a limit as many as there is memory for.</summary>
+    public long FreePages => _maxPages == 0
+        ? Math.Max(0, MemoryUsage.MostBytes - MemoryUsage.Get(MemoryKind.Shared)) / PageBytes
+        : Math.Max(0, _maxPages - UsedPages);
 
     /// <summary>A number for a new inode; unique in the filesystem.</summary>
     public virtual ulong NextInodeNumber() => (ulong)Interlocked.Increment(ref _lastNumber);

@@ -1,0 +1,132 @@
+using System.Globalization;
+using System.Text.Json;
+using Sandbox.Harness;
+using Xunit;
+
+namespace Sandbox.HostileTests;
+
+/// <summary>
+/// A running container that hostile programs are let loose in, and the question afterwards: does the same Sentry still serve, did it
+/// stumble, and is nothing left on the host?
+/// </summary>
+internal sealed class Victim : IDisposable
+{
+    private static readonly TimeSpan _limit = TimeSpan.FromMinutes(8);
+    private readonly string _id = RunscState.NewId();
+    private readonly int _sentry;
+
+    /// <param name="program">Name of the hostile program; it is /program inside.</param>
+    /// <param name="change">Changes the bundle before it starts.</param>
+    /// <param name="flags">Global flags.</param>
+    public Victim(string program, Action<Bundle>? change = null, params string[] flags)
+    {
+        Assert.SkipUnless(File.Exists(Checkout.Runsc), $"there is no {Checkout.Runsc}: make publish");
+        foreach (string name in (ReadOnlySpan<string>)["bin", "tmp", "proc", "dev", "sys", "etc"])
+            Directory.CreateDirectory(Path.Combine(Root, name));
+        File.Copy(HostileProgram.Compile(program), Path.Combine(Root, "program"));
+        File.Copy(Path.Combine(Checkout.BusyboxRoot, "bin", "busybox"), Path.Combine(Root, "bin", "busybox"));
+        Bundle bundle = new(Path.Combine(Runsc.Scratch, "bundle"), Root, ["/bin/busybox", "sleep", "100000"]);
+        change?.Invoke(bundle);
+        bundle.Write();
+        foreach (string flag in (ReadOnlySpan<string>)[.. flags, "--debug-log", Log])
+            Runsc.GlobalFlags.Add(flag);
+        // Not our pipes: the container holds what it gets here for as long as it lives.
+        HostResult started = HostProgram.Run(
+            ["sh", "-c", "exec \"$0\" \"$@\" > /dev/null 2>&1", .. Runsc.Command("run", "--detach", "--bundle", bundle.Folder, _id)], _limit);
+        Assert.True(started.Status == 0, started.ToString());
+        _sentry = ReadSentry();
+    }
+
+    public RunscState Runsc { get; } = new();
+
+    /// <summary>The root file system on the host.</summary>
+    public string Root => Path.Combine(Runsc.Scratch, "rootfs");
+
+    private string Log => Path.Combine(Runsc.Scratch, "sandbox.log");
+
+    /// <summary>Runs the program; it must come to its end and find that everything it tried was refused.</summary>
+    public void Attack(params string[] arguments)
+    {
+        HostResult result = Runsc.Run(_limit, ["exec", _id, "/program", .. arguments]);
+        if (result.IsTimedOut || result.Status != 0 || !result.Output.EndsWith("SURVIVED\n", StringComparison.Ordinal))
+            Assert.Fail($"{result}\n--- log\n{ReadLog()}");
+    }
+
+    /// <summary>The same Sentry serves, has met nothing that it did not expect, and leaves nothing behind.</summary>
+    public void Survives(string[]? filesOnHost = null)
+    {
+        HostResult alive = Runsc.Run(_limit, "exec", _id, "/bin/busybox", "sh", "-c", "echo ali''ve; busybox ls / | busybox wc -l");
+        Assert.True(alive.Status == 0 && alive.Output.StartsWith("alive\n", StringComparison.Ordinal), $"{alive}\n{ReadLog()}");
+        Assert.Equal(_sentry, ReadSentry());
+        Assert.DoesNotContain("internal error", ReadLog());
+        if (filesOnHost is not null)
+            Assert.Equal(filesOnHost, FilesOnHost());
+        List<int> processes = Descendants(_sentry);
+        processes.Add(_sentry);
+        Assert.Equal(0, Runsc.Run(_limit, "delete", "--force", _id).Status);
+        for (int attempt = 0; attempt < 300 && processes.Exists(IsAlive); attempt++)
+            Thread.Sleep(100);
+        Assert.DoesNotContain(processes, IsAlive);
+    }
+
+    /// <summary>Every file of the root with its size, as the host sees it.</summary>
+    public string[] FilesOnHost()
+    {
+        List<string> files = [];
+        foreach (string file in Directory.GetFiles(Root, "*", SearchOption.AllDirectories))
+            files.Add($"{file} {new FileInfo(file).Length}");
+        files.Sort(StringComparer.Ordinal);
+        return [.. files];
+    }
+
+    public void Dispose() => Runsc.Dispose();
+
+    private string ReadLog()
+    {
+        string text = File.Exists(Log) ? File.ReadAllText(Log) : string.Empty;
+        return text.Length <= 8000 ? text : text[^8000..];
+    }
+
+    private int ReadSentry()
+    {
+        using JsonDocument state = JsonDocument.Parse(File.ReadAllText(Path.Combine(Runsc.Root, _id, "state.json")));
+        return state.RootElement.GetProperty("sentry").GetProperty("id").GetInt32();
+    }
+
+    private static bool IsAlive(int process) => StatusOf(process) is { } fields && fields[0] is not ("Z" or "X");
+
+    private static List<int> Descendants(int ancestor)
+    {
+        Dictionary<int, int> parents = [];
+        foreach (string directory in Directory.GetDirectories("/proc"))
+        {
+            if (int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out int process)
+                && StatusOf(process) is { } fields)
+                parents[process] = int.Parse(fields[1], CultureInfo.InvariantCulture);
+        }
+        List<int> found = [];
+        foreach (int process in parents.Keys)
+        {
+            int up = process;
+            while (up != ancestor && parents.TryGetValue(up, out int parent))
+                up = parent;
+            if (up == ancestor && process != ancestor)
+                found.Add(process);
+        }
+        return found;
+    }
+
+    // The fields behind the command's name: state, parent, …
+    private static string[]? StatusOf(int process)
+    {
+        try
+        {
+            string text = File.ReadAllText($"/proc/{process}/stat");
+            return text[(text.LastIndexOf(')') + 2)..].Split(' ');
+        }
+        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+}
