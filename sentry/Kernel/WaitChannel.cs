@@ -5,7 +5,9 @@ namespace Sandbox.Sentry.Kernel;
 /// <summary>What a task waits for, by the name of the kernel function it would sleep in on Linux (/proc/PID/wchan, proc(5)).</summary>
 internal static class WaitChannel
 {
-    /// <summary>"0" for a task that waits for nothing or runs guest code. A guess from its call: it may just not have got to sleep.</summary>
+    /// <summary>
+    /// "0" for a task that waits for nothing or runs guest code. A guess from its call: it may just not have got to sleep.
+    /// </summary>
     public static string Of(Task task)
     {
         if (task.IsStopped)

@@ -43,7 +43,9 @@ public sealed record ContainerImage(string Name, string Root, params string[] Co
     /// <summary>localhost/debian:latest: the Debian root, with a shell.</summary>
     public static ContainerImage Debian => new("localhost/debian:latest", Checkout.DebianRoot, "bash");
 
-    /// <summary>localhost/pause:latest: a static program that waits for SIGTERM and reaps orphans, as the first container of a pod does.</summary>
+    /// <summary>
+    /// localhost/pause:latest: a static program that waits for SIGTERM and reaps orphans, as the first container of a pod does.
+    /// </summary>
     /// <param name="folder">Where its root is made; must not exist.</param>
     public static ContainerImage Pause(string folder)
     {

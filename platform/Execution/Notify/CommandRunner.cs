@@ -62,7 +62,9 @@ internal sealed class CommandRunner(GuestThread thread)
         return commands[0].Result == 0 ? Errno.Ok : Errno.ENOMEM;
     }
 
-    /// <summary>Runs commands of which the last clones, until parent and child both stand at their doorbells. Gives the child's id.</summary>
+    /// <summary>
+    /// Runs commands of which the last clones, until parent and child both stand at their doorbells. Gives the child's id.
+    /// </summary>
     public Result<int> RunClone(Span<HostCommand> commands, PendingClone pending)
     {
         if (RunPart(commands, true, pending) is not Errno.Ok and Errno error)
