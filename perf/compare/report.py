@@ -70,6 +70,17 @@ def meets(figure, value):
     return value >= figure["mark"] if figure["unit"] == "/s" else value <= figure["mark"]
 
 
+def doubts(results):
+    """Why no verdict should rest on these figures, or an empty text."""
+    where, rounds = results["machine"], results["settings"]["rounds"]
+    found = []
+    if rounds < 3:
+        found.append(f"{rounds} round{'s' if rounds > 1 else ''} only")
+    if where["load"] > 2 * where["cores"]:
+        found.append(f"a load of {where['load']} on {where['cores']} cores")
+    return " and ".join(found)
+
+
 def cell(results, figure, name):
     found = figure["runtimes"].get(name)
     if found is None:
@@ -90,7 +101,7 @@ def table(results, group):
             continue
         mark = "" if figure["mark"] is None else ("≥ " if figure["unit"] == "/s" else "≤ ") + f"{figure['mark']}"
         ours = next((ratio(figure, name) for name in names if name.startswith("Sandbox") and ratio(figure, name) is not None), None)
-        if mark and ours is not None:
+        if mark and ours is not None and not doubts(results):
             mark += " ✓" if meets(figure, ours) else " ✗"
         cells = [cell(results, figure, name) for name in names]
         rows.append(f"| {figure['what']} ({figure['unit']}) | " + " | ".join(cells) + f" | {mark} |")
@@ -109,6 +120,9 @@ def markdown(results, title, plots=()):
              f"load {where['load']}; {rounds_text(settings['rounds'])}"
              + (f"; held to core {settings['cpus']}" if settings["cpus"] else "") + ".", "",
              "Versions: " + "; ".join(f"{name}: {version}" for name, version in results["runtimes"].items() if version) + ".", ""]
+    if doubts(results):
+        lines += [f"**Not fit for verdicts: {doubts(results)}.** Single ratios are off by factors: see how far runc and crun, which cost",
+                  "these programs nothing, are from native. No mark is ticked.", ""]
     for caption, path in plots:
         lines += [f"![{caption}]({path})", ""]
     groups = []
