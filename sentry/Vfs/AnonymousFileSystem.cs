@@ -19,6 +19,9 @@ internal sealed class AnonymousFileSystem : FileSystem
 
     public static AnonymousFileSystem Sockets { get; } = new("sockfs", 0x534F434B);
 
+    /// <summary>Namespaces, as /proc/PID/ns leads to them.</summary>
+    public static AnonymousFileSystem Namespaces { get; } = new("nsfs", 0x6E736673);
+
     /// <summary>eventfd, timerfd, signalfd, epoll, pidfd, inotify.</summary>
     public static AnonymousFileSystem Anonymous { get; } = new("anon_inodefs", 0x09041934);
 

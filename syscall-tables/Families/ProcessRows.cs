@@ -32,6 +32,7 @@ internal static unsafe class ProcessRows
         rows[Sys.getsid] = Syscall.Of<int>("getsid", &IdSyscalls.GetSession);
         rows[Sys.setsid] = Syscall.Of("setsid", &IdSyscalls.SetSession);
         rows[Sys.setpgid] = Syscall.Of<int, int>("setpgid", &IdSyscalls.SetProcessGroup);
+        rows[Sys.setns] = Syscall.Of<Fd, int>("setns", &NamespaceSyscalls.SetNamespace);
         rows[Sys.unshare] = Syscall.Of<ulong>("unshare", &NamespaceSyscalls.Unshare)
             .Partial("no time and cgroup namespaces");
     }

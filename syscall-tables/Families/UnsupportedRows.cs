@@ -109,7 +109,6 @@ internal static class UnsupportedRows
         Add(rows, Sys.vhangup, "vhangup", Errno.EPERM, "as for a process without CAP_SYS_TTY_CONFIG");
         Add(rows, Sys.adjtimex, "adjtimex", Errno.EPERM, "time is the host's");
         Add(rows, Sys.clock_adjtime, "clock_adjtime", Errno.EPERM, "time is the host's");
-        Add(rows, Sys.setns, "setns", Errno.ENOSYS, "namespaces are joined only by being born into them");
     }
 
     public static void AddCommunication(Syscall?[] rows)

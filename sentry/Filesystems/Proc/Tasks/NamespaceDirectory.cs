@@ -2,20 +2,17 @@ using System.Globalization;
 using System.Text;
 using Sandbox.Linux;
 using Sandbox.Sentry.Kernel;
-using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Filesystems.Proc.Tasks;
 
-/// <summary>/proc/PID/ns: a link per namespace, whose text is its type and number (namespaces(7)).</summary>
+/// <summary>/proc/PID/ns: a link per namespace, whose text is its type and number, and which leads to its file (namespaces(7)).</summary>
 internal sealed class NamespaceDirectory(ProcTask target)
     : SyntheticDirectory(target.Proc, userId: target.OwnerUserId, groupId: target.OwnerGroupId)
 {
     private static readonly string[] _names =
         ["cgroup", "ipc", "mnt", "net", "pid", "pid_for_children", "time", "time_for_children", "user", "uts"];
 
-    // Cgroup and time namespaces do not exist here; the initial ones have Linux's numbers.
-    private const ulong CgroupNumber = 4026531835, TimeNumber = 4026531834;
     private readonly ProcTask _target = target;
 
     public override Result<Inode> Lookup(ReadOnlySpan<byte> name)
@@ -24,11 +21,14 @@ internal sealed class NamespaceDirectory(ProcTask target)
         if (Array.IndexOf(_names, text) < 0)
             return Errno.ENOENT;
         ProcTask shown = _target;
-        return new SyntheticLink(
+        return new MagicLink(
             shown.Proc,
-            caller => ProcAccess.MayInspect(caller, shown.Task) ? Describe(shown, text) : Errno.EACCES,
-            shown.OwnerUserId,
-            shown.OwnerGroupId);
+            caller => Find(caller, shown, text).Failed(out GuestNamespace? space, out Errno error)
+                ? error
+                : NamespaceInode.PlaceOf(space),
+            caller => Find(caller, shown, text).Failed(out GuestNamespace? space, out Errno error) ? error : Describe(space, text),
+            userId: shown.OwnerUserId,
+            groupId: shown.OwnerGroupId);
     }
 
     public override Errno List(ICaller caller, List<DirectoryEntry> entries)
@@ -38,36 +38,16 @@ internal sealed class NamespaceDirectory(ProcTask target)
         return Errno.Ok;
     }
 
-    private static Result<byte[]> Describe(ProcTask target, string name)
+    private static Result<GuestNamespace> Find(ICaller caller, ProcTask target, string name)
     {
-        if (target.IsZombie)
-            return Errno.ENOENT;
-        Task task = target.Task;
-        NamespaceSet set = task.Namespaces;
-        string type = name.EndsWith("_for_children", StringComparison.Ordinal) ? name[..name.IndexOf('_', StringComparison.Ordinal)] : name;
-        ulong number = name switch
-        {
-            "ipc" => set.Ipc.Number,
-            "mnt" => task.Fs.Mounts.Number,
-            "net" => set.Network.Number,
-            "pid" => task.PidNamespace.Number,
-            "pid_for_children" => set.PidForChildren.Number,
-            "user" => UserNamespaceNumbers.Of(task.Credentials.UserNamespace),
-            "uts" => set.Uts.Number,
-            "cgroup" => CgroupNumber,
-            _ => TimeNumber,
-        };
-        return Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{type}:[{number}]"));
+        if (!ProcAccess.MayInspect(caller, target.Task))
+            return Errno.EACCES;
+        return !target.IsZombie && GuestNamespace.Of(target.Task, name) is { } space ? space : Errno.ENOENT;
     }
-}
 
-/// <summary>Numbers for user namespaces, which carry none of their own.</summary>
-internal static class UserNamespaceNumbers
-{
-    private const ulong RootNumber = 4026531837;
-
-    private static readonly System.Runtime.CompilerServices.ConditionalWeakTable<UserNamespace, object> _numbers = [];
-
-    public static ulong Of(UserNamespace space) =>
-        space == UserNamespace.Root ? RootNumber : (ulong)_numbers.GetValue(space, static _ => NamespaceNumber.Next());
+    private static byte[] Describe(GuestNamespace space, string name)
+    {
+        string type = name.EndsWith("_for_children", StringComparison.Ordinal) ? name[..name.IndexOf('_', StringComparison.Ordinal)] : name;
+        return Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{type}:[{space.Number}]"));
+    }
 }
