@@ -9,6 +9,7 @@ namespace Sandbox.Platform.Notify;
 internal sealed class CallSites
 {
     private const int CounterBits = 6, HotCount = 256;
+    private const ulong TrapFlag = 0x100;
 
     // Counts of the latest callers. Several receivers change them without a lock: a count that is off does no harm.
     private readonly ulong[] _callers = new ulong[1 << CounterBits];
@@ -107,7 +108,8 @@ internal sealed class CallSites
         ulong site = sites[offset / FastLayout.EntryBytes];
         frame.Rip = (int)(offset % FastLayout.EntryBytes) switch
         {
-            FastLayout.EntryCode => site,
+            // Single-stepped, the jump has been the step: to undo it would let the thread make it for ever.
+            FastLayout.EntryCode => (frame.Eflags & TrapFlag) == 0 ? site : frame.Rip,
             FastLayout.EntryLink or FastLayout.EntryJump or FastLayout.EntryCall => site + CallSite.SyscallOffset,
             FastLayout.EntryReturn => site + CallSite.Bytes,
             _ => frame.Rip,

@@ -290,7 +290,7 @@ internal sealed partial class GuestThread : IGuestThread
         ulong id = NotificationId;
         if (action.HostFd >= 0)
         {
-            Errno error = _syscall.A4 == FastLayout.Descriptor
+            Errno error = _fast is not null && _syscall.A4 == FastLayout.Descriptor
                 ? Errno.EBUSY
                 : HostSeccompListener.AddFd(Listener.Fd, id, action.HostFd, (int)_syscall.A4);
             if (error is not (Errno.Ok or Errno.ENOENT))

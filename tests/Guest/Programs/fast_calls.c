@@ -218,6 +218,33 @@ static void registers(void)
     }
 }
 
+static volatile int steps;
+
+static void on_step(int signal)
+{
+    (void)signal;
+    steps++;
+}
+
+/* A call that was made often is single-stepped: the steps come to an end, and it still answers. */
+static void stepping(void)
+{
+    struct sigaction action = { .sa_handler = on_step };
+    sigaction(SIGTRAP, &action, NULL);
+    for (int i = 0; i < 620; i++) {
+        unsigned long trap = i < 600 ? 0 : 0x100, answer;
+        __asm__ volatile(
+            "sub $128, %%rsp\n pushfq\n or %[trap], (%%rsp)\n popfq\n mov $110, %%eax\n syscall\n"
+            "pushfq\n andq $~0x100, (%%rsp)\n popfq\n add $128, %%rsp\n"
+            : "=&a"(answer) : [trap] "r"(trap) : "rcx", "r11", "memory", "cc");
+        if ((pid_t)answer != getppid() || (i < 600 && steps != 0)) {
+            CHECK(!"a stepped call answers");
+            return;
+        }
+    }
+    CHECK(steps > 0);
+}
+
 /* Code made at run time, changed between calls, and once with the call across two pages. */
 static void made_code(void)
 {
@@ -251,6 +278,7 @@ int main(int argc, char **argv __attribute__((unused)))
     reads(MANY);
     ids(MANY);
     registers();
+    stepping();
     made_code();
     signals();
     blocking();
