@@ -13,7 +13,8 @@ internal static class DeferredWakes
     [ThreadStatic]
     private static State? _state;
 
-    private sealed class State
+    /// <summary>What one thread holds back.</summary>
+    internal sealed class State
     {
         public readonly HostFutex[] Held = new HostFutex[MaxHeld];
         public int Count;
@@ -23,14 +24,14 @@ internal static class DeferredWakes
     /// <summary>Wakes are held back until the scope ends, which must begin before the lock is taken; nests.</summary>
     public static Scope Begin()
     {
-        (_state ??= new State()).Depth++;
-        return default;
+        State state = _state ??= new State();
+        state.Depth++;
+        return new Scope(state);
     }
 
     /// <summary>Wakes whom it held back, at the end of the outermost scope.</summary>
-    private static void End()
+    private static void End(State state)
     {
-        State state = _state!;
         if (--state.Depth != 0)
             return;
         for (int i = 0; i < state.Count; i++)
@@ -47,8 +48,9 @@ internal static class DeferredWakes
             futex.Wake();
     }
 
-    public readonly ref struct Scope
+    /// <summary>Wakes are held back until it is disposed.</summary>
+    public readonly ref struct Scope(State state)
     {
-        public void Dispose() => End();
+        public void Dispose() => End(state);
     }
 }
