@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The same work natively, under runc, crun, gVisor's runsc and ours: medians, spread and ratios to native. Run it as root.
+"""The same work natively, under runc, crun, gVisor and Sandbox: medians, spread and ratios to native. Run it as root.
 
 The runtimes take turns within each round, so that whatever else the machine does hits all alike. A runtime that is not
 installed is left out; what one cannot run says so in the table.
@@ -19,17 +19,19 @@ import runtimes
 import workloads
 from progress import Progress
 
+QUICK_RUNTIMES = ["native", "gVisor systrap", "Sandbox notify"]
 SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
 
 
 def options():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=0, help="default 5, quick 2")
-    parser.add_argument("--quick", action="store_true", help="fewer workloads and rounds; native, gVisor systrap and Sandbox only")
+    parser.add_argument("--quick", action="store_true", help="fewer workloads, rounds and runtimes")
     parser.add_argument("--only", action="append", default=[], metavar="WORKLOAD", help="(repeatable, or with commas)")
-    parser.add_argument("--runtimes", default="", help="comma-separated beginnings of names, e.g. native,gVisor,Sandbox")
+    parser.add_argument("--runtimes", default="", help="beginnings of names, e.g. native,gVisor,Sandbox")
     parser.add_argument("--cpus", help="hold everything to these cores, as taskset -c takes them")
-    parser.add_argument("--root", default=os.path.join(runtimes.ROOT, "artifacts", "rootfs", "compare"), help="root made by make-root.sh")
+    root_default = os.path.join(runtimes.ROOT, "artifacts", "rootfs", "compare")
+    parser.add_argument("--root", default=root_default, help="root made by make-root.sh")
     parser.add_argument("--json", help="file for the results (document.py makes text and charts of it)")
     parser.add_argument("--list", action="store_true", help="name workloads and runtimes")
     return parser.parse_args()
@@ -45,8 +47,8 @@ def chosen_workloads(given):
 
 
 def chosen_runtimes(given):
-    wanted = [text for text in given.runtimes.split(",") if text] or (["native", "gVisor systrap", "Sandbox notify"] if given.quick else [])
-    return [runtime for runtime in runtimes.all_runtimes() if not wanted or any(runtime.name.startswith(text) for text in wanted)]
+    wanted = [text for text in given.runtimes.split(",") if text] or (QUICK_RUNTIMES if given.quick else [""])
+    return [runtime for runtime in runtimes.all_runtimes() if any(runtime.name.startswith(text) for text in wanted)]
 
 
 def measure_all(given, works, found, results):
@@ -101,7 +103,8 @@ def main():
         sys.exit(f"{given.root} is missing: make it with make-root.sh, or run make compare")
     with_reaper()
     root.prepare(given.root)
-    settings = {"date": time.strftime("%Y-%m-%d"), "rounds": given.rounds or (2 if given.quick else 5), "cpus": given.cpus}
+    rounds = given.rounds or (2 if given.quick else 5)
+    settings = {"date": time.strftime("%Y-%m-%d"), "rounds": rounds, "cpus": given.cpus}
     results = report.Results(found, works, settings)
     measure_all(given, works, found, results)
     final = results.to_json()

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""document.py DOCUMENT RESULTS.json…: puts the tables and charts of some results into a document, and the charts beside it."""
+"""document.py DOCUMENT RESULTS.json…: puts tables of results into a document, and charts beside it."""
 import json
 import os
 import sys

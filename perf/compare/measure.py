@@ -1,4 +1,4 @@
-"""Runs one workload once under one runtime. Figures come back as a dictionary; what fails raises Failed with the reason."""
+"""Runs one workload once under one runtime: gives its figures, and why any are missing."""
 import os
 import signal
 import subprocess
@@ -19,8 +19,9 @@ def reason(text, default):
 
 
 def script(containers, runtime, workload):
-    """Figures that a script in the container prints. Those it printed before it failed count, the others say why not."""
-    process, cleanup = containers.start(runtime, ["sh", "-c", workload.script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    """Figures that a script in the container prints. Those it printed before it failed count."""
+    command = ["sh", "-c", workload.script]
+    process, cleanup = containers.start(runtime, command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     problem = ""
     try:
         output, errors = process.communicate(timeout=TIMEOUT)
@@ -58,7 +59,8 @@ def timed(command, what):
     # Files, not pipes: what a runtime leaves running may hold on to them.
     with open(os.devnull, "r+b") as null:
         try:
-            status = subprocess.run(command, stdin=null, stdout=null, stderr=null, timeout=START_TIMEOUT, start_new_session=True).returncode
+            streams = {"stdin": null, "stdout": null, "stderr": null}
+            status = subprocess.run(command, **streams, timeout=START_TIMEOUT, start_new_session=True).returncode
         except subprocess.TimeoutExpired as error:
             raise Failed(f"{what}: no end after {START_TIMEOUT} s") from error
     if status != 0:
@@ -69,8 +71,9 @@ def timed(command, what):
 def remove(containers, runtime, name):
     """Deletes a container, if it is still there."""
     try:
-        subprocess.run(containers.command(runtime, "delete", "--force", name), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                       stderr=subprocess.DEVNULL, check=False, timeout=START_TIMEOUT)
+        command = containers.command(runtime, "delete", "--force", name)
+        null = subprocess.DEVNULL
+        subprocess.run(command, stdin=null, stdout=null, stderr=null, check=False, timeout=START_TIMEOUT)
     except subprocess.TimeoutExpired:
         pass
 
@@ -122,7 +125,8 @@ def idle(containers, runtime, workload):
             while len(names) < count:
                 name = containers.bundle(["sleep", "1000"])
                 names.append(name)
-                timed(containers.command(runtime, "run", "--detach", "--bundle", os.path.join(containers.folder, name), name), "run --detach")
+                folder = os.path.join(containers.folder, name)
+                timed(containers.command(runtime, "run", "--detach", "--bundle", folder, name), "run --detach")
             time.sleep(2)  # what start-up left to do
             left = below(os.getppid()) - before
             figures[f"idle_{count}"] = sum(pss(pid) for pid in left) / 1024 / count

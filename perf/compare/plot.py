@@ -31,7 +31,8 @@ def bars(title, rows, names):
         parts.append(f'<text x="{LEFT - 8}" y="{middle:.0f}" text-anchor="end">{escape(label)}</text>')
         for name in shown:
             start, end = sorted((x(1), x(ratios[name])))
-            parts.append(f'<rect x="{start:.1f}" y="{y}" width="{max(end - start, 1):.1f}" height="{BAR - 1}" fill="{colour(name, ours)}"/>')
+            width = max(end - start, 1)
+            parts.append(f'<rect x="{start:.1f}" y="{y}" width="{width:.1f}" height="{BAR - 1}" fill="{colour(name, ours)}"/>')
             parts.append(f'<text x="{max(end, x(1)) + 4:.1f}" y="{y + BAR - 2}" class="n">{ratios[name]:.2f}</text>')
             y += BAR
         y += GAP
@@ -43,7 +44,8 @@ def bars(title, rows, names):
         legend.append(f'<rect x="{at}" y="26" width="10" height="10" fill="{colour(name, ours)}"/>'
                       f'<text x="{at + 14}" y="35" class="n">{escape(name)}</text>')
         at += 24 + 6.2 * len(name)
-    return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{y + 20}" font-family="sans-serif" font-size="12">'
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{y + 20}" '
+            'font-family="sans-serif" font-size="12">'
             '<style>.n{font-size:10px;fill:#333}</style><rect width="100%" height="100%" fill="#fff"/>'
             f'<text x="{LEFT}" y="17" font-size="14" font-weight="bold">{escape(title)}</text>'
             + "".join(legend + grid + parts) + "</svg>\n")

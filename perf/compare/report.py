@@ -41,8 +41,9 @@ class Results:
         for workload in self.workloads:
             for figure in workload.figures:
                 by_runtime = {name: summary(values) for name, values in self.values.get(figure.name, {}).items()}
-                figures[figure.name] = {"what": figure.what, "unit": figure.unit, "group": workload.group, "mark": figure.mark,
-                                        "workload": workload.name, "runtimes": by_runtime}
+                figures[figure.name] = {
+                    "what": figure.what, "unit": figure.unit, "group": workload.group, "mark": figure.mark,
+                    "workload": workload.name, "runtimes": by_runtime}
         return {"settings": self.settings, "machine": machine(), "figures": figures, "problems": self.problems,
                 "runtimes": {runtime.name: runtime.version for runtime in self.runtimes}}
 
@@ -94,13 +95,15 @@ def cell(results, figure, name):
 
 def table(results, group):
     """One section's figures: median, spread, ratio to native."""
-    names = [name for name in results["runtimes"] if any(name in figure["runtimes"] for figure in results["figures"].values())]
+    figures = results["figures"].values()
+    names = [name for name in results["runtimes"] if any(name in figure["runtimes"] for figure in figures)]
     rows = ["| | " + " | ".join(names) + " | mark |", "| --- |" + " ---: |" * (len(names) + 1)]
-    for figure in results["figures"].values():
+    for figure in figures:
         if figure["group"] != group or not figure["runtimes"]:
             continue
         mark = "" if figure["mark"] is None else ("≥ " if figure["unit"] == "/s" else "≤ ") + f"{figure['mark']}"
-        ours = next((ratio(figure, name) for name in names if name.startswith("Sandbox") and ratio(figure, name) is not None), None)
+        ratios = [ratio(figure, name) for name in names if name.startswith("Sandbox")]
+        ours = next((value for value in ratios if value is not None), None)
         if mark and ours is not None and not doubts(results):
             mark += " ✓" if meets(figure, ours) else " ✗"
         cells = [cell(results, figure, name) for name in names]
@@ -116,13 +119,13 @@ def markdown(results, title, plots=()):
     """A chapter for docs/performance.md. `plots` are (caption, path) of pictures."""
     settings, where = results["settings"], results["machine"]
     lines = [f"## {title}", "",
-             f"{settings['date']}, {where['processor']}, {where['cores']} cores, {where['memory_MB']} MB, kernel {where['kernel']}, "
-             f"load {where['load']}; {rounds_text(settings['rounds'])}"
+             f"{settings['date']}, {where['processor']}, {where['cores']} cores, {where['memory_MB']} MB, "
+             f"kernel {where['kernel']}, load {where['load']}; {rounds_text(settings['rounds'])}"
              + (f"; held to core {settings['cpus']}" if settings["cpus"] else "") + ".", "",
-             "Versions: " + "; ".join(f"{name}: {version}" for name, version in results["runtimes"].items() if version) + ".", ""]
+             "Versions: " + "; ".join(f"{n}: {version}" for n, version in results["runtimes"].items() if version) + ".", ""]
     if doubts(results):
-        lines += [f"**Not fit for verdicts: {doubts(results)}.** Single ratios are off by factors: see how far runc and crun, which cost",
-                  "these programs nothing, are from native. No mark is ticked.", ""]
+        lines += [f"**Not fit for verdicts: {doubts(results)}.** Single ratios are off by factors: see how far runc and",
+                  "crun, which cost these programs nothing, are from native. No mark is ticked.", ""]
     for caption, path in plots:
         lines += [f"![{caption}]({path})", ""]
     groups = []

@@ -1,4 +1,4 @@
-"""The ways to run a program: natively, under runc and crun, in gVisor and in Sandbox with each of its platforms and options."""
+"""The ways to run a program: natively, under runc and crun, in gVisor and in Sandbox with each platform and option."""
 import json
 import os
 import re
@@ -9,7 +9,8 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 # crun refuses a host with hybrid cgroups; it does not look further where it sees no second hierarchy.
 CRUN = ["unshare", "--mount", "sh", "-c", 'umount /sys/fs/cgroup/unified 2>/dev/null; exec crun "$@"', "crun"]
 CAPABILITIES = ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FSETID", "CAP_FOWNER", "CAP_SETGID", "CAP_SETUID", "CAP_KILL"]
-ENVIRONMENT = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/tmp", "LC_ALL=C.UTF-8", "TERM=dumb"]
+ENVIRONMENT = ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/tmp", "LC_ALL=C.UTF-8",
+               "TERM=dumb"]
 NATIVE = """set -eu
 root=$1 data=$2; shift 2
 mount -t proc proc "$root/proc"
@@ -61,10 +62,11 @@ def sandbox_variants(path):
     default = default.group(1) if default else "notify"
     names = [default] + [name for name in ("notify", "ptrace") if name != default and name in choices("platform")]
     variants = [(f"Sandbox {name}", [f"--platform={name}"]) for name in names]
-    if choices("fast-path"):
-        variants.append(("Sandbox without fast path", ["--fast-path=false"]))
-    if choices("direct-memory"):
-        variants.append(("Sandbox without direct memory", ["--direct-memory=false"]))
+    for option, what in (("fast-path", "fast path"), ("direct-memory", "direct memory")):
+        if choices(option):  # the other way than the default
+            is_on = "default true" in choices(option)
+            name = f"Sandbox {'without' if is_on else 'with'} {what}"
+            variants.append((name, [f"--{option}={'false' if is_on else 'true'}"]))
     version = first_line(path, "--version")
     return [Runtime(name, [path, "--ignore-cgroups", *flags], version) for name, flags in variants]
 
@@ -116,7 +118,7 @@ def config(root, data, arguments):
 
 
 class Containers:
-    """Starts programs in a root with each runtime. `cpus` (a list as taskset takes) holds all of them to these cores."""
+    """Starts programs in a root with each runtime. `cpus` (as taskset -c takes them) holds all of them to these cores."""
 
     def __init__(self, folder, root, cpus=None):
         self.folder = folder
@@ -145,13 +147,14 @@ class Containers:
         options.setdefault("stdin", subprocess.DEVNULL)
         if runtime.command is None:
             inner = [*ENVIRONMENT, "chroot", self.root, *arguments]
-            # On the host's network, for its loopback is up. The first process of a pid namespace of its own, so that nothing of it outlives it.
+            # On the host's network, for its loopback is up. In a pid namespace of its own, so that nothing outlives it.
             command = [*self.prefix, "unshare", "--mount", "--pid", "--ipc", "--uts", "--fork", "--kill-child",
                        "sh", "-c", NATIVE, "sh", self.root, self.data, *inner]
             return subprocess.Popen(command, start_new_session=True, **options), None
         name = self.bundle(arguments)
         command = self.command(runtime, "run", "--bundle", os.path.join(self.folder, name), name)
-        return subprocess.Popen(command, start_new_session=True, **options), self.command(runtime, "delete", "--force", name)
+        process = subprocess.Popen(command, start_new_session=True, **options)
+        return process, self.command(runtime, "delete", "--force", name)
 
     @staticmethod
     def end(process, cleanup):

@@ -2,8 +2,9 @@
 
 MICROSECONDS, SECONDS, MILLISECONDS = "µs", "s", "ms"
 PER_SECOND, MEGABYTES = "/s", "MB"
-CALLS = {"getpid": 25, "pread_4K": 6, "stat": 9, "open_close": 8, "pipe_write_read": 16, "pipe_ping_pong": 3, "unix_ping_pong": None,
-         "tcp_ping_pong": None, "mmap_touch_munmap": 1.5, "page_fault": 1.1, "fork_exit_wait": None, "fork_exec_wait": 2.5}
+CALLS = {"getpid": 25, "pread_4K": 6, "stat": 9, "open_close": 8, "pipe_write_read": 16, "pipe_ping_pong": 3,
+         "unix_ping_pong": None, "tcp_ping_pong": None, "mmap_touch_munmap": 1.5, "page_fault": 1.1, "fork_exit_wait": None,
+         "fork_exec_wait": 2.5}
 
 
 class Figure:
@@ -46,7 +47,8 @@ def calls():
 def files(place, folder, mark):
     """3,000 files of 1 to 4 KiB in 30 directories."""
     what = f"3,000 small files written, read, removed ({place})"
-    return timed(f"small_files_{place}", what, f"wall small_files_{place} work files {folder}/small", mark, "Files", quick=place == "tmp")
+    script = f"wall small_files_{place} work files {folder}/small"
+    return timed(f"small_files_{place}", what, script, mark, "Files", quick=place == "tmp")
 
 
 def fio(place, folder):
