@@ -1,4 +1,5 @@
 using Sandbox.Linux;
+using Sandbox.Sentry.Kernel.Ptrace;
 using Sandbox.Sentry.Kernel.Signals;
 using Sandbox.Sentry.Sync;
 
@@ -82,7 +83,48 @@ internal static class ChildWait
                 return change;
         }
 
+        if (LookAtTracees(task, target, id, options, ref hasCandidate) is { } traced)
+            return traced;
         return hasCandidate ? default(ChildChange) : Errno.ECHILD;
+    }
+
+    // Traced threads, whoever's children they are, and those of them that have ended. With Tree held.
+    private static ChildChange? LookAtTracees(Task task, WaitTarget target, Pid? id, WaitOptions options, ref bool hasCandidate)
+    {
+        bool consume = (options & WaitOptions.NoReap) == 0;
+        List<TraceExit> exits = task.Group.TraceExits;
+        for (int index = 0; index < exits.Count; index++)
+        {
+            TraceExit exit = exits[index];
+            if (!(target == WaitTarget.Any || (target == WaitTarget.Process && exit.Id == id)))
+                continue;
+            hasCandidate = true;
+            if ((options & WaitOptions.Exited) == 0)
+                continue;
+            if (consume)
+                exits.RemoveAt(index);
+            return new ChildChange(exit.Id.In(task.PidNamespace), exit.Status, CodeOf(exit.Status), exit.UserId, 0, 0, 0);
+        }
+
+        foreach (Task tracee in task.Group.Tracees)
+        {
+            bool matches = target switch
+            {
+                WaitTarget.Process => tracee.Id == id,
+                WaitTarget.ProcessGroup => tracee.Group.ProcessGroup.Id == id,
+                _ => true,
+            };
+            if (!matches || tracee.Trace is not { } trace)
+                continue;
+            hasCandidate = true;
+            if (!trace.HasUnreportedStop)
+                continue;
+            trace.HasUnreportedStop = !consume;
+            return new ChildChange(
+                tracee.Id.In(task.PidNamespace), trace.Status, SignalInfo.ChildTrapped, tracee.Credentials.UserId, 0, 0, 0);
+        }
+
+        return null;
     }
 
     private static bool Matches(ThreadGroup child, WaitTarget target, Pid? id, WaitOptions options)

@@ -1,6 +1,7 @@
 using Sandbox.Linux;
 using Sandbox.Platform;
 using Sandbox.Sentry.Diagnostics;
+using Sandbox.Sentry.Kernel.Ptrace;
 using Sandbox.Sentry.Kernel.Seccomp;
 using Sandbox.Sentry.Kernel.Signals;
 
@@ -11,6 +12,8 @@ internal static class RunLoop
 {
     public static GuestAction OnSyscall(Task task, IGuestThread thread)
     {
+        if (task.Trace is { } trace && TraceStops.BeforeCall(task, trace, thread, out GuestAction stop))
+            return stop;
         task.SyscallNumber = thread.Syscall.Number;
         Counters.AddSyscall(task.SyscallNumber);
         long start = Counters.MeasuresLatency ? HostClock.Now(HostClock.Monotonic) : 0;
@@ -32,6 +35,8 @@ internal static class RunLoop
 
         if (task.SavedSignalMask is not null)
             SignalMasking.Leave(task, result);
+        if (task.Trace is { } tracing && TraceStops.AfterCall(tracing))
+            task.MarkWork();
 
         // The common way out: no signal, no restart code, nothing to look at.
         if (!task.HasWork && task.SavedSignalMask is null && !IsRestart(result))
@@ -86,6 +91,13 @@ internal static class RunLoop
         task.NextAction = null;
         if (task.Group.IsExiting)
             return TaskExit.Run(task);
+        if (task.Trace is { } trace)
+        {
+            trace.IsExecPending = true;
+            TraceStops.AfterCall(trace);
+            task.MarkWork();
+        }
+
         IGuestThread started = task.Thread;
         bool hasWork = task.HasWork;
         started.Start();
@@ -97,6 +109,8 @@ internal static class RunLoop
     private static GuestAction FinishSpecial(Task task, GuestAction action)
     {
         task.SyscallNumber = -1;
+        if (task.Trace is { } trace && TraceStops.AfterCall(trace))
+            task.MarkWork();
         if (action.Kind == GuestActionKind.Exit || !task.HasWork)
             return action;
         return action.Kind switch

@@ -107,6 +107,11 @@ internal sealed class Task : ICaller, IGuestEvents
     /// <summary>prctl(PR_SET_PDEATHSIG).</summary>
     public Signal ParentDeathSignal { get; set; }
 
+    // ---- Tracing ----
+
+    /// <summary>Who traces it (ptrace(2)), or null. Guarded by Tree for writing; own thread may read it.</summary>
+    public Ptrace.TraceState? Trace { get; set; }
+
     // ---- Thread life ----
 
     /// <summary>set_tid_address(2), CLONE_CHILD_CLEARTID.</summary>

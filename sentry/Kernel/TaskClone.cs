@@ -1,5 +1,6 @@
 using Sandbox.Linux;
 using Sandbox.Platform;
+using Sandbox.Sentry.Kernel.Ptrace;
 using Sandbox.Sentry.Kernel.Signals;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Sync;
@@ -40,11 +41,35 @@ internal static class TaskClone
 
         if (arguments.Has(CloneFlags.Vfork))
             child.VforkParent = task;
+        TraceEvent traced = task.Trace is null ? TraceEvent.None : BeginTrace(task, child, arguments);
         thread.Start();
+        if (traced != TraceEvent.None)
+            TraceStops.OnEvent(task, OptionOf(traced), traced, (ulong)child.Id.In(task.Trace!.Tracer.PidNamespace));
         if (arguments.Has(CloneFlags.Vfork))
             WaitForVforkChild(task, child);
+        if (traced == TraceEvent.Vfork)
+            TraceStops.OnEvent(task, TraceOptions.VforkDone, TraceEvent.VforkDone, (ulong)number);
         return number;
     }
+
+    // What a tracer calls this kind of child; the child is traced too if the tracer wants that.
+    private static TraceEvent BeginTrace(Task task, Task child, in CloneArguments arguments)
+    {
+        if (arguments.Has(CloneFlags.Untraced))
+            return TraceEvent.None;
+        TraceEvent kind = arguments.Has(CloneFlags.Vfork) ? TraceEvent.Vfork
+            : arguments.ExitSignal != Signal.Child ? TraceEvent.Clone
+            : TraceEvent.Fork;
+        TraceLinks.OnClone(task, child, OptionOf(kind));
+        return kind;
+    }
+
+    private static TraceOptions OptionOf(TraceEvent kind) => kind switch
+    {
+        TraceEvent.Vfork => TraceOptions.Vfork,
+        TraceEvent.Clone => TraceOptions.Clone,
+        _ => TraceOptions.Fork,
+    };
 
     private static Result<IGuestThread> MakeThread(Task task, in CloneArguments arguments)
     {

@@ -10,6 +10,12 @@ internal static class TaskExit
     /// <summary>Ends the calling task; its process too if it is the last. Own thread, or after its host thread is gone.</summary>
     public static GuestAction Run(Task task)
     {
+        if (task.Trace is not null && !task.IsExited)
+        {
+            int status = task.Group.IsExiting ? task.Group.ExitStatus : task.ExitStatus;
+            Ptrace.TraceStops.OnEvent(task, Ptrace.TraceOptions.Exit, Ptrace.TraceEvent.Exit, (ulong)status);
+        }
+
         using (task.Kernel.Tree.Enter())
         {
             if (task.IsExited)
@@ -74,6 +80,7 @@ internal static class TaskExit
         bool isLast;
         using (group.Kernel.Tree.Enter())
         {
+            Ptrace.TraceLinks.OnExit(task);
             group.Tasks.Remove(task);
             task.Kernel.TaskCount--;
             task.Namespaces.Container.TaskCount--;

@@ -92,6 +92,12 @@ internal sealed class ThreadGroup(Kernel kernel, Pid id, ProcessGroup processGro
     /// <summary>The largest of its reaped children's (getrusage(2)), KiB.</summary>
     public long ChildrenPeakResident { get; set; }
 
+    /// <summary>What its threads trace (ptrace(2)).</summary>
+    public List<Task> Tracees { get; } = [];
+
+    /// <summary>Ends of traced threads that nobody has waited for yet.</summary>
+    public List<Ptrace.TraceExit> TraceExits { get; } = [];
+
     /// <summary>oom_score_adj.</summary>
     public int OomScoreAdjustment { get; set; }
 

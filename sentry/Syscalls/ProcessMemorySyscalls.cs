@@ -1,7 +1,7 @@
 using System.Buffers;
 using Sandbox.Linux;
 using Sandbox.Sentry.Kernel;
-using Sandbox.Sentry.Security;
+using Sandbox.Sentry.Kernel.Ptrace;
 
 namespace Sandbox.Sentry.Syscalls;
 
@@ -48,20 +48,10 @@ internal static class ProcessMemorySyscalls
         {
             if (pid <= 0 || task.PidNamespace.Find(pid)?.Task is not { IsExited: false } target)
                 return Errno.ESRCH;
-            if (target.GuestMemory == task.GuestMemory || MayAccess(task.Credentials, target))
+            if (target.GuestMemory == task.GuestMemory || TraceLinks.MayAttach(task, target))
                 return target;
             return Errno.EPERM;
         }
-    }
-
-    // ptrace(2), "Ptrace access mode checking": all of the target's ids must be the caller's, and it must be dumpable.
-    private static bool MayAccess(Credentials caller, Task target)
-    {
-        Credentials other = target.Credentials;
-        bool isSame = caller.UserId == other.UserId && caller.UserId == other.EffectiveUserId && caller.UserId == other.SavedUserId
-            && caller.GroupId == other.GroupId && caller.GroupId == other.EffectiveGroupId && caller.GroupId == other.SavedGroupId;
-        return (isSame && target.GuestMemory.IsDumpable && other.Permitted.IsSubsetOf(caller.Permitted))
-            || caller.Has(Capability.SysPtrace, other.UserNamespace);
     }
 
     // Both sides advance together; the first fault ends it, with what was done before as the answer.

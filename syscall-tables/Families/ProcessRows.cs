@@ -33,6 +33,9 @@ internal static unsafe class ProcessRows
         rows[Sys.setsid] = Syscall.Of("setsid", &IdSyscalls.SetSession);
         rows[Sys.setpgid] = Syscall.Of<int, int>("setpgid", &IdSyscalls.SetProcessGroup);
         rows[Sys.setns] = Syscall.Of<Fd, int>("setns", &NamespaceSyscalls.SetNamespace);
+        rows[Sys.ptrace] = Syscall.Of<long, int, ulong, ulong>("ptrace", &PtraceSyscalls.Control)
+            .Partial(
+                "no debug registers, PTRACE_SYSEMU, PTRACE_PEEKSIGINFO, PTRACE_O_TRACESECCOMP; no registers at PTRACE_EVENT_EXIT");
         rows[Sys.unshare] = Syscall.Of<ulong>("unshare", &NamespaceSyscalls.Unshare)
             .Partial("no time and cgroup namespaces");
     }

@@ -14,7 +14,6 @@ internal static class UnsupportedRows
 
     public static void AddSecurity(Syscall?[] rows)
     {
-        Add(rows, Sys.ptrace, "ptrace", Errno.ENOSYS, "guests cannot trace each other yet");
         Add(rows, Sys.seccomp, "seccomp", Errno.ENOSYS, "no filters inside the sandbox");
         Add(rows, Sys.kcmp, "kcmp", Errno.ENOSYS, "as a Linux without CONFIG_KCMP");
         Add(rows, Sys.bpf, "bpf", Errno.EPERM, "as for a process without CAP_BPF");

@@ -64,7 +64,12 @@ internal static class GroupStop
         foreach (Task task in group.Tasks)
         {
             task.IsStopped = false;
-            task.Sleeper.Parker.Wake();
+            if (task.Trace is { } trace)
+                trace.IgnoresGroupStop = false;
+            else
+                task.Sleeper.Parker.Wake();
+            if (task.Trace is { Mode: Ptrace.TraceMode.Listen, IsStopped: false })
+                task.Sleeper.Parker.Wake();
         }
 
         if (group.Parent is not { } parent)

@@ -1,5 +1,6 @@
 using Sandbox.Linux;
 using Sandbox.Platform;
+using Sandbox.Sentry.Kernel.Ptrace;
 
 namespace Sandbox.Sentry.Kernel.Signals;
 
@@ -12,6 +13,7 @@ internal static class SignalDelivery
         RunHandler,
         Stop,
         Hold,
+        AskTracer,
         Exit,
     }
 
@@ -23,12 +25,22 @@ internal static class SignalDelivery
     {
         while (true)
         {
-            switch (NextStep(task, out SignalInfo info, out SignalAction action))
+            if (task.Trace is { } trace && TraceStops.Take(task, trace, thread))
+                continue;
+            Step step = NextStep(task, out SignalInfo info, out SignalAction action);
+            if (step == Step.AskTracer)
+                step = AfterTracer(task, ref info, out action);
+            switch (step)
             {
                 case Step.Exit:
                     return TaskExit.Run(task);
+                case Step.Stop when task.Trace is { } stopped:
+                    TraceStops.OnGroupStop(task, stopped);
+                    break;
                 case Step.Stop:
                     GroupStop.Stop(task);
+                    break;
+                case Step.AskTracer:
                     break;
                 case Step.Hold:
                     ContainerPause.Hold(task);
@@ -74,25 +86,51 @@ internal static class SignalDelivery
                     return Step.Exit;
                 if (ContainerPause.MustHold(task))
                     return Step.Hold;
-                if (group.StopSignal != Signal.None)
+                if (group.StopSignal != Signal.None && task.Trace is not { IgnoresGroupStop: true })
                     return Step.Stop;
                 if (!SignalQueues.TryTake(task, ~task.SignalMask, out info))
                     return Step.Done;
 
-                Signal signal = info.Signal;
-                action = group.Handlers[signal];
-                if (action.IsIgnore)
-                    continue;
-                if (!action.IsDefault)
-                {
-                    if ((action.Flags & SignalAction.ResetHandler) != 0)
-                        group.Handlers[signal] = default;
+                if (task.Trace is not null && info.Signal != Signal.Kill)
+                    return Step.AskTracer;
+                if (Act(group, info.Signal, out action))
                     return Step.RunHandler;
-                }
-
-                TakeDefaultAction(group, signal);
             }
         }
+    }
+
+    // The tracer looks at the signal, without Tree; what it leaves of it acts. AskTracer: look again for what is next.
+    private static Step AfterTracer(Task task, ref SignalInfo info, out SignalAction action)
+    {
+        action = default;
+        if (task.Trace is { } trace)
+            info = TraceStops.OnSignal(task, trace, info);
+        if (info.Number == 0)
+            return Step.AskTracer;
+        task.MarkWork(); // There may be more signals behind this one.
+        using (task.Kernel.Tree.Enter())
+        {
+            if (task.Group.IsExiting)
+                return Step.Exit;
+            return Act(task.Group, info.Signal, out action) ? Step.RunHandler : Step.AskTracer;
+        }
+    }
+
+    // True if a handler is to run. With Tree held.
+    private static bool Act(ThreadGroup group, Signal signal, out SignalAction action)
+    {
+        action = group.Handlers[signal];
+        if (action.IsIgnore)
+            return false;
+        if (!action.IsDefault)
+        {
+            if ((action.Flags & SignalAction.ResetHandler) != 0)
+                group.Handlers[signal] = default;
+            return true;
+        }
+
+        TakeDefaultAction(group, signal);
+        return false;
     }
 
     private static void TakeDefaultAction(ThreadGroup group, Signal signal)

@@ -134,8 +134,8 @@ internal static class SignalSender
     /// <summary>True if sending has no effect. A blocked signal is never ignored: it may be handled by the time it is unblocked.</summary>
     private static bool IsIgnored(Task task, Signal signal, bool isForced)
     {
-        if (task.SignalMask.Has(signal))
-            return false;
+        if (task.SignalMask.Has(signal) || (task.Trace is not null && signal != Signal.Kill))
+            return false; // A tracer sees what is ignored, too.
         SignalAction action = task.Group.Handlers[signal];
         if (action.IsDefault && task.Group.IsProtected && !(isForced && SignalSet.Unblockable.Has(signal)))
             return true;
@@ -155,7 +155,8 @@ internal static class SignalSender
         }
 
         bool isProtected = group.IsProtected && !(isForced && SignalSet.Unblockable.Has(signal));
-        if (group.Handlers[signal].IsDefault && DefaultActions.Of(signal) == DefaultAction.Terminate && !isProtected)
+        if (group.Handlers[signal].IsDefault && DefaultActions.Of(signal) == DefaultAction.Terminate && !isProtected
+            && (taker.Trace is null || signal == Signal.Kill))
             TaskExit.BeginGroupExit(group, (int)signal);
         else
             taker.Notify();
