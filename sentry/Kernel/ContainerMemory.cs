@@ -32,7 +32,9 @@ internal readonly record struct ContainerMemory(long Total, long Used, long Anon
         long total = Math.Min(container?.Limits.Memory ?? ContainerLimits.Unlimited, kernel.Host.MemoryBytes);
         long charged = container?.Cgroup?.MemoryUsage ?? -1;
         long used = charged >= 0 ? charged + files : anonymous + files + buffers;
-        return new ContainerMemory(total, Math.Min(used, total), anonymous, mapped, files, buffers);
+        // Pages of files that several processes map are counted for each: no more can be cached than there is.
+        used = Math.Min(used, total);
+        return new ContainerMemory(total, used, anonymous, Math.Min(mapped, total - used), Math.Min(files, used), buffers);
     }
 
     /// <summary>Anonymous and file pages of all its address spaces, bytes.</summary>

@@ -50,6 +50,15 @@ public sealed class LimitTests : ContainerTests
     }
 
     [Fact]
+    public void A_tiny_container_runs_and_its_figures_make_sense()
+    {
+        Bundle bundle = Limited(true, "free -k | awk '/Mem/{print $2, ($3 <= $2) + ($4 <= $2) + ($6 <= $2)}'", """
+            {"memory":{"limit":2097152}}
+            """);
+        Assert.Equal("2048 3\n", Succeeds(Runsc.RunBundle(bundle, Minutes(1))));
+    }
+
+    [Fact]
     public void Events_tell_of_a_container_that_ran_out_of_memory()
     {
         string go = Path.Combine(Runsc.Scratch, "go");
