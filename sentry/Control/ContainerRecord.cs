@@ -14,6 +14,9 @@ internal sealed class ProcessRecord(ThreadGroup group)
     /// <summary>What connects its terminal with the host's, or null.</summary>
     public Filesystems.Pts.ConsoleBridge? Console { get; init; }
 
+    /// <summary>Its monitor is gone: nobody asks for it any more. Guarded by the containers' lock.</summary>
+    public bool IsForgotten { get; set; }
+
     /// <summary>The wait status, once it is over.</summary>
     public int? Status
     {

@@ -41,6 +41,9 @@ internal interface ISandboxControl
     /// </summary>
     string? OnExit(string container, int process, Action<int> exited);
 
+    /// <summary>Nobody will ask for a process started by Execute any more: it is forgotten at its end.</summary>
+    void Forget(string container, int process);
+
     /// <summary>The container's processes, by their ids inside.</summary>
     string? ListProcesses(string container, List<ProcessEntry> processes);
 

@@ -82,6 +82,7 @@ internal sealed class MonitorLink
 
         if (!_isOver)
             _control.Kill(_container, _process);
+        _control.Forget(_container, _process);
         _socket.Dispose();
     }
 }

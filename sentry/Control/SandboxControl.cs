@@ -173,6 +173,19 @@ internal sealed class SandboxControl : ISandboxControl
         return null;
     }
 
+    public void Forget(string container, int process)
+    {
+        lock (_containers)
+        {
+            if (process == 0 || !_containers.TryGetValue(container, out ContainerRecord? record)
+                || !record.Processes.TryGetValue(process, out ProcessRecord? target))
+                return;
+            target.IsForgotten = true;
+            if (target.Status is not null)
+                record.Processes.Remove(process);
+        }
+    }
+
     public string? ListProcesses(string container, List<ProcessEntry> processes)
     {
         Container? target = FindContainer(container);
@@ -348,17 +361,19 @@ internal sealed class SandboxControl : ISandboxControl
         {
             foreach (ContainerRecord container in _containers.Values)
             {
-                foreach (ProcessRecord process in container.Processes.Values)
+                foreach ((int number, ProcessRecord process) in container.Processes)
                 {
-                    if (process.Group == group)
-                        record = process;
+                    if (process.Group != group)
+                        continue;
+                    record = process;
+                    if (process.IsForgotten)
+                        container.Processes.Remove(number);
+                    break;
                 }
             }
         }
 
-        if (record is null)
-            return;
-        record.SetExited(status);
+        record?.SetExited(status);
     }
 
     // In `created` there is no program yet to handle the signal: what would end it ends it.

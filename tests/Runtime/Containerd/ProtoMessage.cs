@@ -10,7 +10,7 @@ namespace Sandbox.RuntimeTests.Containerd;
 public sealed class ProtoMessage
 {
     private const int Varint = 0, Fixed64 = 1, Delimited = 2, Fixed32 = 5, WireBits = 3, WireMask = 7;
-    private readonly MemoryStream _bytes = new();
+    private readonly List<byte> _bytes = [];
     private readonly List<(int Field, ulong Number, byte[] Content)> _fields = [];
 
     /// <summary>An empty message, to be filled by Set and Add.</summary>
@@ -104,7 +104,7 @@ public sealed class ProtoMessage
     {
         WriteVarint((ulong)field << WireBits | Delimited);
         WriteVarint((ulong)content.Length);
-        _bytes.Write(content);
+        _bytes.AddRange(content);
         return this;
     }
 
@@ -123,8 +123,8 @@ public sealed class ProtoMessage
     {
         const ulong more = 0x80;
         for (; value >= more; value >>= 7)
-            _bytes.WriteByte((byte)(value | more));
-        _bytes.WriteByte((byte)value);
+            _bytes.Add((byte)(value | more));
+        _bytes.Add((byte)value);
     }
 
     private static ulong ReadVarint(ref ReadOnlySpan<byte> bytes)
