@@ -1,14 +1,34 @@
 using System.Text;
 using Sandbox.Linux;
 using Sandbox.Sentry.Kernel;
+using ;
 
 namespace Sandbox.Sentry.Control;
 
 /// <summary>Describes processes for <c>runsc ps</c>.</summary>
 internal static class ProcessListing
 {
+    /// <summary>All processes of a container, as its own pid namespace sees them.</summary>
+    public static void Add(Kernel.Kernel kernel, Container container, List<ProcessEntry> processes)
+    {
+        PidNamespace pids = container.Namespaces!.PidForChildren;
+        List<ThreadGroup> groups;
+        using (kernel.Tree.Enter())
+        {
+            groups = ContainerProcesses.Of(kernel, container);
+            foreach (ThreadGroup group in groups)
+                processes.Add(Describe(group, pids));
+        }
+
+        for (int index = 0; index < groups.Count; index++)
+        {
+            processes[index].CpuTime = CpuTime.OfGroup(groups[index]).Total;
+            AddArguments(processes[index], groups[index].Leader);
+        }
+    }
+
     /// <summary>One process as its own pid namespace sees it, without its CPU time. With Tree held.</summary>
-    public static ProcessEntry Describe(ThreadGroup group, PidNamespace viewer)
+    private static ProcessEntry Describe(ThreadGroup group, PidNamespace viewer)
     {
         long sinceStart = HostClock.Now(HostClock.Boottime) - group.StartTime;
         return new ProcessEntry
@@ -25,7 +45,7 @@ internal static class ProcessListing
     /// Replaces the command's name by its arguments, from the guest's memory: whatever stands there now. Without locks; a process that
     /// has ended meanwhile keeps the name.
     /// </summary>
-    public static void AddArguments(ProcessEntry entry, Kernel.Task task)
+    private static void AddArguments(ProcessEntry entry, Kernel.Task task)
     {
         const int bytesMax = 4096;
         GuestMemory memory = task.GuestMemory;

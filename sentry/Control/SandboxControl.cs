@@ -161,15 +161,24 @@ internal sealed class SandboxControl : ISandboxControl
 
     public string? OnExit(string container, int process, Action<int> exited)
     {
+        ContainerRecord? record;
         ProcessRecord? target;
         lock (_containers)
         {
-            if (!_containers.TryGetValue(container, out ContainerRecord? record)
+            if (!_containers.TryGetValue(container, out record)
                 || !record.Processes.TryGetValue(process, out target))
                 return "no such process";
         }
 
-        target.WhenExited(exited);
+        target.WhenExited(status =>
+        {
+            exited(status);
+            lock (_containers)
+            {
+                if (process != 0)
+                    record.Processes.Remove(process); // An exec is over, and known to be: health checks must not add up.
+            }
+        });
         return null;
     }
 
@@ -191,21 +200,7 @@ internal sealed class SandboxControl : ISandboxControl
         Container? target = FindContainer(container);
         if (target is null)
             return "container does not exist";
-        PidNamespace pids = target.Namespaces!.PidForChildren;
-        List<ThreadGroup> groups;
-        using (_kernel.Tree.Enter())
-        {
-            groups = ContainerProcesses.Of(_kernel, target);
-            foreach (ThreadGroup group in groups)
-                processes.Add(ProcessListing.Describe(group, pids));
-        }
-
-        for (int index = 0; index < groups.Count; index++)
-        {
-            processes[index].CpuTime = CpuTime.OfGroup(groups[index]).Total;
-            ProcessListing.AddArguments(processes[index], groups[index].Leader);
-        }
-
+        ProcessListing.Add(_kernel, target, processes);
         return null;
     }
 

@@ -71,4 +71,18 @@ public sealed class StateTests : IDisposable
         Assert.False(HostChild.Wait(script.ProcessId).Failed(out int status, out _));
         Assert.Equal(0, status);
     }
+
+    [Fact]
+    public void Execs_that_are_over_are_forgotten_and_those_that_run_are_not()
+    {
+        string directory = Directory.CreateTempSubdirectory("state-test-").FullName;
+        ProcessIdentity own = ProcessIdentity.Of(Environment.ProcessId);
+        ContainerDirectory.RecordExecution(directory, own);
+        for (ulong startTime = 1; startTime <= 100; startTime++)
+            ContainerDirectory.RecordExecution(directory, new ProcessIdentity(own.Id, startTime));
+        Assert.InRange(Directory.GetFiles(Path.Combine(directory, "executions")).Length, 1, 34);
+        Assert.Equal([own], ContainerDirectory.Executions(directory));
+        Assert.Single(Directory.GetFiles(Path.Combine(directory, "executions")));
+        Directory.Delete(directory, recursive: true);
+    }
 }
