@@ -1,7 +1,7 @@
 using System.Text;
 using Sandbox.Linux;
 using Sandbox.Sentry.Kernel;
-using ;
+using Sandbox.Sentry.Kernel.Timers;
 
 namespace Sandbox.Sentry.Control;
 

@@ -3,7 +3,6 @@ using Sandbox.Sentry.Filesystems.Gofer;
 using Sandbox.Sentry.Kernel;
 using Sandbox.Sentry.Kernel.Seccomp;
 using Sandbox.Sentry.Kernel.Signals;
-using Sandbox.Sentry.Kernel.Timers;
 using Sandbox.Sentry.Loader;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Vfs;
