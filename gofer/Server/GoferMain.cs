@@ -45,6 +45,7 @@ public static class GoferMain
             permitted |= options.Roots[i].Flags;
         }
         long handlesMax = Math.Clamp(descriptors - SpareDescriptors - roots.Length, 64, HandleTable.Ceiling - 1);
+        HostProgramPages program = HostProgramPages.Find();
         GoferServer server = new(roots, procSelfFd, (int)handlesMax);
 
         HostPrivileges.SetCreationMask(0);
@@ -58,6 +59,7 @@ public static class GoferMain
         Thread[] workers = StartWorkers(server, options.Sockets, confined);
         if (Confine(permitted, procSelfFd.Fd) is not Errno.Ok and Errno filterError)
             return Fail("seccomp", filterError);
+        program.Forget(); // Serving needs little of what starting did.
         confined.Set();
         server.Serve(options.Sockets[0]);
         foreach (Thread worker in workers)

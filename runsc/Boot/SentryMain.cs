@@ -51,6 +51,7 @@ internal static class SentryMain
             .Failed(out int proc, out Errno unseen))
             return $"/proc of the sandbox: {ErrnoText.Of(unseen)}";
         HostSelfFds.Use(proc);
+        HostProgramPages program = HostProgramPages.Find();
         HostCgroup? cgroup = boot.CgroupFds.Length > 0 ? new HostCgroup(boot.Container.CgroupFiles, boot.CgroupFds) : null;
         Kernel kernel = MakeKernel(boot, log, proc, cgroup);
         SandboxControl control = new(kernel)
@@ -82,6 +83,9 @@ internal static class SentryMain
             return notStarted;
         BootStatus.SendReady(boot.StatusFd);
         HostFile.Close(boot.StatusFd);
+        // What only starting needed is a third of the resident memory of an idle sandbox.
+        if (!ended.Wait(TimeSpan.FromSeconds(1)))
+            program.Forget();
         ended.Wait();
         server.Drain();
         if (_summary is { } summary)

@@ -114,6 +114,61 @@ public sealed class DiagnosticsTests : ContainerTests
         Assert.False(File.Exists(path));
     }
 
+    [Fact]
+    public void An_idle_sandbox_does_nothing_and_is_small()
+    {
+        const int proportionalKilobytesMax = 12 << 10;
+        string id = StartDetached([], "sleep", "100000");
+        // Two looks between which no message came: the guest sleeps. A spinning Sentry, or a timer in it, would go on sending.
+        string before = string.Empty;
+        Until(
+            () => Notifications(id),
+            now =>
+            {
+                bool isQuiet = now == before;
+                before = now;
+                return isQuiet;
+            });
+        using JsonDocument state = JsonDocument.Parse(File.ReadAllText(Path.Combine(Runsc.Root, id, "state.json")));
+        int sentry = state.RootElement.GetProperty("sentry").GetProperty("id").GetInt32();
+        int gofer = state.RootElement.GetProperty("gofer").GetProperty("id").GetInt32();
+        long ticks = Ticks(sentry) + Ticks(gofer);
+        Thread.Sleep(TimeSpan.FromSeconds(4));
+        Assert.InRange(Ticks(sentry) + Ticks(gofer) - ticks, 0, 40); // Of 400 a single spinning thread would take.
+        Assert.Equal(before, Notifications(id));
+        // The Sentry gives back what only its start needed.
+        Until(
+            () => (Proportional(sentry) + Proportional(gofer)).ToString(CultureInfo.InvariantCulture),
+            kilobytes => int.Parse(kilobytes, CultureInfo.InvariantCulture) < proportionalKilobytesMax);
+    }
+
+    private string Notifications(string id)
+    {
+        foreach (string line in Succeeds(Runsc.Run("metrics", id)).Split('\n'))
+        {
+            if (line.StartsWith("sandbox_notifications_total", StringComparison.Ordinal))
+                return line;
+        }
+        throw new InvalidOperationException("no notifications among the metrics");
+    }
+
+    private static long Ticks(int process)
+    {
+        string text = File.ReadAllText($"/proc/{process}/stat");
+        string[] fields = text[(text.LastIndexOf(')') + 2)..].Split(' ');
+        return long.Parse(fields[11], CultureInfo.InvariantCulture) + long.Parse(fields[12], CultureInfo.InvariantCulture);
+    }
+
+    private static int Proportional(int process)
+    {
+        foreach (string line in File.ReadLines($"/proc/{process}/smaps_rollup"))
+        {
+            if (line.StartsWith("Pss:", StringComparison.Ordinal))
+                return int.Parse(line[4..^2].Trim(), CultureInfo.InvariantCulture);
+        }
+        return 0;
+    }
+
     private static void CheckOpenMetrics(string text, string id)
     {
         Assert.EndsWith("\n# EOF\n", text);
