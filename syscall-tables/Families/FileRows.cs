@@ -50,23 +50,26 @@ internal static unsafe class FileRows
         rows[Sys.dup3] = Syscall.Of<Fd, Fd, OpenFlags>("dup3", &FdSyscalls.Duplicate3);
         rows[Sys.fcntl] = Syscall.Of<Fd, int, ulong>("fcntl", &FcntlSyscalls.Control)
             .Partial("no signal-driven I/O, leases or directory notification");
-        rows[Sys.ioctl] = Syscall.Of<Fd, uint, ulong>("ioctl", &FdSyscalls.Control);
+        rows[Sys.ioctl] = Syscall.Of<Fd, uint, ulong>("ioctl", &FdSyscalls.Control)
+            .Partial("terminals, sockets, pipes and descriptors; no FS_IOC_*, FICLONE or devices of the host");
         rows[Sys.flock] = Syscall.Of<Fd, int>("flock", &LockSyscalls.Lock);
         rows[Sys.inotify_init] = Syscall.Of("inotify_init", &InotifySyscalls.Init);
         rows[Sys.inotify_init1] = Syscall.Of<OpenFlags>("inotify_init1", &InotifySyscalls.Init1);
-        rows[Sys.inotify_add_watch] = Syscall.Of<Fd, UserString, InotifyEvents>("inotify_add_watch", &InotifySyscalls.AddWatch);
+        rows[Sys.inotify_add_watch] = Syscall.Of<Fd, UserString, InotifyEvents>("inotify_add_watch", &InotifySyscalls.AddWatch)
+            .Partial("what others change in a directory of the host is not seen");
         rows[Sys.inotify_rm_watch] = Syscall.Of<Fd, int>("inotify_rm_watch", &InotifySyscalls.RemoveWatch);
     }
 
     private static void AddSynchronization(Syscall?[] rows)
     {
+        const string hint = "checked and dropped: the page cache is the host's";
         rows[Sys.fsync] = Syscall.Of<Fd>("fsync", &SyncSyscalls.SynchronizeFile);
         rows[Sys.fdatasync] = Syscall.Of<Fd>("fdatasync", &SyncSyscalls.SynchronizeData);
         rows[Sys.sync] = Syscall.Of("sync", &SyncSyscalls.SynchronizeAll);
         rows[Sys.syncfs] = Syscall.Of<Fd>("syncfs", &SyncSyscalls.SynchronizeFileSystem);
         rows[Sys.sync_file_range] = Syscall.Of<Fd, long, long, uint>("sync_file_range", &SyncSyscalls.SynchronizeRange);
-        rows[Sys.readahead] = Syscall.Of<Fd, long, ulong>("readahead", &SyncSyscalls.ReadAhead);
-        rows[Sys.fadvise64] = Syscall.Of<Fd, long, long, int>("fadvise64", &SyncSyscalls.Advise);
+        rows[Sys.readahead] = Syscall.Of<Fd, long, ulong>("readahead", &SyncSyscalls.ReadAhead).Partial(hint);
+        rows[Sys.fadvise64] = Syscall.Of<Fd, long, long, int>("fadvise64", &SyncSyscalls.Advise).Partial(hint);
     }
 
     private static void AddCopies(Syscall?[] rows)
