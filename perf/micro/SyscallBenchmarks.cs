@@ -2,7 +2,6 @@ using BenchmarkDotNet.Attributes;
 using Sandbox.Linux;
 using Sandbox.Platform;
 using Sandbox.Sentry.Filesystems.Tmp;
-using Sandbox.Sentry.Kernel;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Vfs;
 using Sandbox.SyscallTables;
@@ -16,7 +15,7 @@ namespace Sandbox.Perf;
 /// costs, without the platform.
 /// </summary>
 [MemoryDiagnoser]
-public class SyscallBenchmarks
+public class SyscallBenchmarks : IDisposable
 {
     private const ulong Path = FakeAddressSpace.Base, Buffer = Path + 0x1000, Result = Path + 0x10000, Word = Path + 0x20000;
     private const int CurrentDirectory = -100, PageBytes = 4096;
@@ -53,6 +52,13 @@ public class SyscallBenchmarks
         _epoll = Call(Sys.epoll_create1, 0);
         space.SetWord(Result, 4); // EPOLLOUT
         Call(Sys.epoll_ctl, _epoll, 1, _pipeWrite, Result);
+    }
+
+    [GlobalCleanup]
+    public void Dispose()
+    {
+        _kernel.Dispose();
+        GC.SuppressFinalize(this);
     }
 
     [Benchmark]

@@ -2,7 +2,7 @@ using Sandbox.Harness;
 
 namespace Sandbox.HostileTests;
 
-/// <summary>A guest that means harm (Programs/NAME.c), compiled by the host's gcc into one static binary, once a run of the tests.</summary>
+/// <summary>A guest that means harm (Programs/NAME.c), compiled by the host's gcc into one static binary, once a run.</summary>
 internal static class HostileProgram
 {
     private static readonly Lock _lock = new();
