@@ -160,7 +160,8 @@ public sealed class ConcurrencyTests : ContainerTests
         {
             HostResult result = program.Wait(Minutes(2));
             program.Dispose();
-            bool isExpected = result.Status is 0 or killed || Array.Exists(words, word => result.Error.Contains(word, StringComparison.Ordinal));
+            bool isExpected = result.Status is 0 or killed
+                || Array.Exists(words, word => result.Error.Contains(word, StringComparison.Ordinal));
             Assert.True(isExpected && !result.IsTimedOut, result.ToString());
         }
 
