@@ -111,15 +111,18 @@ public sealed class CtrTests(ContainerdFixture fixture) : IClassFixture<Containe
     [Fact]
     public void More_memory_than_allowed_ends_the_task_and_tells_containerd_why()
     {
-        string id = ContainerdDaemon.NewId();
+        // Only once it is started: the shim looks at the cgroup from then on.
+        string id = Start(["--memory-limit", "33554432"], "sh", "-c", "until [ -e /go ]; do sleep 0.05; done; exec tail /dev/zero");
         using HostProgram events = Daemon.StartCtr("events");
         do
             Succeeds(Daemon.Ctr("image", "label", Image, $"probe={id}"));
         while (!events.WaitForOutput("/images/update", TimeSpan.FromSeconds(1))); // Now it listens.
-        HostResult result = Run("--rm", "--memory-limit=33554432", id, "tail", "/dev/zero");
-        Assert.Equal(137, result.Status);
+        Succeeds(Daemon.Ctr("task", "exec", "--exec-id", "e1", id, "touch", "/go"));
         Assert.True(events.WaitForOutput("/tasks/oom", Minutes(1)), events.OutputSoFar);
         events.Kill();
+        WaitForState(id, "STOPPED");
+        Assert.Contains("exit code 137", Daemon.Ctr("task", "rm", id).Error);
+        Succeeds(Daemon.Ctr("container", "rm", id));
     }
 
     [Fact]
