@@ -62,8 +62,10 @@ public sealed class GuestRunner : IXunitSerializable
     {
         using ScratchFolder folder = new("linux");
         string copy = folder["program"];
-        File.Copy(program, copy);
-        File.SetUnixFileMode(copy, (UnixFileMode)0x1ED); // 0755
+
+        // By another process: a descriptor of ours, open for writing, would be inherited by what other tests start meanwhile,
+        // and the program be busy.
+        HostProgram.Run(["install", "-m", "755", program, copy], _limit);
         string current = folder["cwd"];
         Directory.CreateDirectory(current);
         return HostProgram.Run([copy, .. arguments], _limit, current);
