@@ -70,6 +70,8 @@ internal static class PtraceSyscalls
             TraceLinks.Link(task, target, options, isSeized);
             if (!isSeized)
                 SignalSender.SendToTask(target, new SignalInfo { Number = (int)Signal.Stop, Code = SignalInfo.CodeUser }, task);
+            if (target.IsStopped)
+                target.Sleeper.Parker.Wake();
             return 0;
         }
     }
@@ -86,7 +88,7 @@ internal static class PtraceSyscalls
             if (!trace.IsSeized)
                 return Errno.EIO;
             trace.IsInterruptRequested = true;
-            if (trace is { IsStopped: true, Mode: TraceMode.Listen })
+            if (target.IsStopped)
                 target.Sleeper.Parker.Wake();
             else
                 target.Notify();

@@ -116,6 +116,14 @@ public sealed class DebianTests : ContainerTests
             """));
 
     [Fact]
+    public void Strace_follows_children_from_call_to_call() =>
+        Assert.Equal("execve\nexit_group\n2\n", Bash("""
+            strace -f -o /tmp/calls sh -c 'echo one | cat; /bin/true' >/dev/null
+            grep -oE '^[0-9]+ +[a-z_0-9]+' /tmp/calls | awk 'NR==1 {print $2} END {print $2}'
+            grep -c '+++ exited with 0 +++' /tmp/calls | awk '{print ($1 > 1) + 1}'
+            """));
+
+    [Fact]
     public void Perl_runs_with_its_modules() =>
         Assert.Equal("3:b,c,a\n", Bash("""perl -MList::Util=reduce -MPOSIX -e '%h=(c=>2,a=>3,b=>1); print scalar(keys %h),":",join(",",sort { $h{$a} <=> $h{$b} } keys %h),"\n"'"""));
 

@@ -13,7 +13,7 @@ if [ "$(id -u)" != 0 ]; then
     exit 1
 fi
 echo "downloading a Debian root into $root (a few minutes, once)"
-include=python3,perl,gcc,libc6-dev,git,sqlite3,procps,nodejs,bash,make,nginx-light,redis-server,curl
+include=python3,perl,gcc,libc6-dev,git,sqlite3,procps,nodejs,bash,make,nginx-light,redis-server,curl,strace
 rm -rf --one-file-system "$root.new"
 mkdir -p "$(dirname "$root")"
 for attempt in 1 2 3; do

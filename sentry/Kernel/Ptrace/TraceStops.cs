@@ -225,13 +225,15 @@ internal static class TraceStops
         if (trace.Has(TraceOptions.Exec))
         {
             OnEvent(task, TraceOptions.Exec, TraceEvent.Exec, (ulong)task.Id.In(trace.Tracer.PidNamespace));
-            return;
+        }
+        else if (!trace.IsSeized)
+        {
+            using (task.Kernel.Tree.Enter())
+                SignalSender.SendToTask(task, new SignalInfo { Number = (int)Signal.Trap, Code = SignalInfo.CodeUser });
         }
 
-        if (trace.IsSeized)
-            return;
-        using (task.Kernel.Tree.Enter())
-            SignalSender.SendToTask(task, new SignalInfo { Number = (int)Signal.Trap, Code = SignalInfo.CodeUser });
+        // execve(2) returns, too, if the tracer still wants to see calls.
+        trace.Phase = trace.Mode == TraceMode.SystemCall ? TracePhase.Leaving : TracePhase.None;
     }
 
     /// <summary>Brings in what the host would execute by itself. With full state.</summary>

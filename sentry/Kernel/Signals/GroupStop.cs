@@ -1,4 +1,5 @@
 using Sandbox.Linux;
+using Sandbox.Sentry.Kernel.Ptrace;
 using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Kernel.Signals;
@@ -66,10 +67,7 @@ internal static class GroupStop
             task.IsStopped = false;
             if (task.Trace is { } trace)
                 trace.IgnoresGroupStop = false;
-            else
-                task.Sleeper.Parker.Wake();
-            if (task.Trace is { Mode: Ptrace.TraceMode.Listen, IsStopped: false })
-                task.Sleeper.Parker.Wake();
+            task.Sleeper.Parker.Wake(); // Whoever sleeps in a stop of its tracer's looks, and sleeps on.
         }
 
         if (group.Parent is not { } parent)
@@ -80,11 +78,13 @@ internal static class GroupStop
             : ParentNotice.OfStop(group, parent, stopSignal));
     }
 
+    /// <summary>A tracer that comes to a stopped process takes the stop over (ptrace(2), PTRACE_SEIZE): it becomes its own.</summary>
     private static bool IsStillStopped(Task task)
     {
         using (task.Kernel.Tree.Enter())
         {
-            if (task.IsStopped && !task.Group.IsExiting && task.Group.ExecutingTask is null)
+            bool isTracers = task.Trace is { } trace && (trace.Mode != TraceMode.Listen || trace.IsInterruptRequested);
+            if (task.IsStopped && !isTracers && !task.Group.IsExiting && task.Group.ExecutingTask is null)
                 return true;
             task.IsStopped = false;
             return false;
