@@ -92,7 +92,8 @@ internal sealed class ContainerDirectory : IDisposable
         string folder = Path.Combine(directory, ExecutionsFolder);
         try
         {
-            Directory.CreateDirectory(folder);
+            // Not with its parents: that would bring back the directory of a container that is being deleted.
+            HostDirectory.MakeDirectory(-100, Encoding.UTF8.GetBytes(folder + '\0'), 0x1C0);
             File.WriteAllBytes(Path.Combine(folder, $"{monitor.Id}.{monitor.StartTime}"), []);
             if (Directory.GetFiles(folder).Length > unsweptMax)
                 Executions(directory);
@@ -146,13 +147,22 @@ internal sealed class ContainerDirectory : IDisposable
     /// <summary>Removes the directory with all that is in it.</summary>
     public void Remove()
     {
-        try
+        const int attemptsMax = 100;
+        for (int attempt = 1; ; attempt++)
         {
-            Directory.Delete(DirectoryPath, recursive: true);
-        }
-        catch (DirectoryNotFoundException)
-        {
-            // Somebody removed it by hand.
+            try
+            {
+                Directory.Delete(DirectoryPath, recursive: true);
+                return;
+            }
+            catch (DirectoryNotFoundException)
+            {
+                return; // Somebody removed it by hand.
+            }
+            catch (IOException) when (attempt < attemptsMax)
+            {
+                Thread.Sleep(1); // An exec that was under way has just left its record there.
+            }
         }
     }
 
