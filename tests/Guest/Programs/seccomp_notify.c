@@ -1,6 +1,7 @@
 /* seccomp_unotify(2): one process answers the calls of another. */
 #include "seccomp.h"
 #include <poll.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -72,6 +73,8 @@ int main(void)
     int listener = receive_fd();
     struct seccomp_notif_resp answer = { .id = receive_call(listener, child, 1), .val = 1234 };
     RETURNS(0, ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer));
+    while (ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer) == -1 && errno == EINPROGRESS)
+        sched_yield(); /* until the child has taken the answer */
     FAILS(ENOENT, ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer));
     FAILS(ENOENT, ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &answer.id));
     answer = (struct seccomp_notif_resp) { .id = receive_call(listener, child, 1), .error = -EDOM };
