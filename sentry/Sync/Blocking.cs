@@ -3,7 +3,7 @@ using Sandbox.Linux;
 namespace Sandbox.Sentry.Sync;
 
 /// <summary>A task's own place to wait: its parker and a wait node that is used again and again.</summary>
-internal sealed class Sleeper : IWaitTarget, IDisposable
+internal sealed class Sleeper : IWaitTarget
 {
     private readonly WaitNode _node = new();
 
@@ -13,8 +13,6 @@ internal sealed class Sleeper : IWaitTarget, IDisposable
     internal WaitNode Node => _node;
 
     public void OnEvent(WaitNode node, PollEvents events) => Parker.Wake();
-
-    public void Dispose() => Parker.Dispose();
 }
 
 /// <summary>The one place where a task sleeps for I/O: a blocking call is a non-blocking attempt given to it.</summary>

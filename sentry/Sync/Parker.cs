@@ -6,7 +6,7 @@ namespace Sandbox.Sentry.Sync;
 /// Where one task's handler sleeps. Its own thread parks; anyone may wake it or interrupt it, before or while it sleeps:
 /// neither is lost.
 /// </summary>
-internal sealed class Parker : IDisposable
+internal sealed class Parker
 {
     private const int Woken = 1, Interrupted = 2, Sleeping = 4;
     private readonly HostFutex _futex = new();
@@ -34,8 +34,6 @@ internal sealed class Parker : IDisposable
 
     /// <summary>Called where the interruption is dealt with: before signals are looked at on the way back to the guest.</summary>
     public void ClearInterrupt() => Interlocked.And(ref _futex.Word, ~Interrupted);
-
-    public void Dispose() => _futex.Dispose();
 
     private void Set(int bit)
     {

@@ -8,7 +8,7 @@ namespace Sandbox.Platform.Notify;
 /// <summary>Files below the procfs of the Sentry's own pid namespace, read through a directory descriptor.</summary>
 internal sealed class ProcFiles(int directoryFd)
 {
-    private const int ChunkBytes = 64 << 10, MaxBytes = 64 << 20;
+    private const int ChunkBytes = 4 << 10, MaxBytes = 64 << 20; // Most are small, and read at each exit.
 
     /// <summary>The content of <c>PID/name</c>. ENOENT, ESRCH; EFBIG above 64 MiB.</summary>
     public Result<byte[]> Read(int pid, ReadOnlySpan<byte> name)

@@ -1,16 +1,19 @@
 namespace Sandbox.Linux;
 
-/// <summary>A 32-bit word in unmanaged memory that one thread of this process sleeps on (futex(2), private).</summary>
-public sealed unsafe class HostFutex : IDisposable
+/// <summary>
+/// A 32-bit word that one thread of this process sleeps on (futex(2), private). It lies in an array that the collector does
+/// not move and takes away with the last who might wake the sleeper.
+/// </summary>
+public sealed unsafe class HostFutex
 {
     private const int WaitPrivate = 128, WakePrivate = 129, WaitBitsetPrivate = 9 | 128;
-    private const int MatchAny = -1;
-    private int* _word = (int*)System.Runtime.InteropServices.NativeMemory.AlignedAlloc(64, 64);
-
-    public HostFutex() => *_word = 0;
+    private const int MatchAny = -1, CacheLineWords = 16;
+    private readonly int[] _words = GC.AllocateArray<int>(CacheLineWords, pinned: true);
 
     /// <summary>The word itself, for Interlocked and Volatile.</summary>
-    public ref int Word => ref *_word;
+    public ref int Word => ref _words[0];
+
+    private long Address => (long)System.Runtime.CompilerServices.Unsafe.AsPointer(ref _words[0]);
 
     /// <summary>
     /// Sleeps while the word is <paramref name="expected"/>, until <see cref="Wake"/> or the absolute CLOCK_MONOTONIC time in
@@ -21,24 +24,22 @@ public sealed unsafe class HostFutex : IDisposable
         long result;
         if (deadlineNanoseconds == long.MaxValue)
         {
-            result = HostSyscall.Call(Sys.futex, (long)_word, WaitPrivate, expected);
+            result = HostSyscall.Call(Sys.futex, Address, WaitPrivate, expected);
         }
         else
         {
             Timespec deadline = Timespec.FromNanoseconds(Math.Max(deadlineNanoseconds, 0));
-            result = HostSyscall.Call(Sys.futex, (long)_word, WaitBitsetPrivate, expected, (long)&deadline, 0, MatchAny);
+            result = HostSyscall.Call(Sys.futex, Address, WaitBitsetPrivate, expected, (long)&deadline, 0, MatchAny);
         }
 
+        GC.KeepAlive(_words);
         return HostSyscall.ErrorOf(result) != Errno.ETIMEDOUT;
     }
 
     /// <summary>Wakes the sleeper, if there is one.</summary>
-    public void Wake() => HostSyscall.Call(Sys.futex, (long)_word, WakePrivate, 1);
-
-    public void Dispose()
+    public void Wake()
     {
-        int* word = _word;
-        _word = null;
-        System.Runtime.InteropServices.NativeMemory.AlignedFree(word);
+        HostSyscall.Call(Sys.futex, Address, WakePrivate, 1);
+        GC.KeepAlive(_words);
     }
 }

@@ -7,7 +7,7 @@ using Xunit;
 namespace Sandbox.UnitTests.Filesystems;
 
 /// <summary>epoll(7): level, edge and one-shot reporting, nesting, files that go away.</summary>
-public sealed class EpollTests : IDisposable
+public sealed class EpollTests
 {
     private readonly TestCaller _caller = new();
     private readonly EpollFile _epoll;
@@ -20,8 +20,6 @@ public sealed class EpollTests : IDisposable
         _epoll = new EpollFile(_caller.Credentials);
         (_reader, _writer) = PipeBuffer.Create(OpenFlags.NonBlock, _caller);
     }
-
-    public void Dispose() => _caller.Dispose();
 
     [Fact]
     public void Level_triggered_reports_until_the_file_is_drained()

@@ -7,15 +7,13 @@ using Xunit;
 namespace Sandbox.UnitTests.Filesystems;
 
 /// <summary>pipe(7), fifo(7).</summary>
-public sealed class PipeTests : IDisposable
+public sealed class PipeTests
 {
     private readonly TestCaller _caller = new();
     private readonly PipeFile _reader;
     private readonly PipeFile _writer;
 
     public PipeTests() => (_reader, _writer) = PipeBuffer.Create(OpenFlags.ReadOnly, _caller);
-
-    public void Dispose() => _caller.Dispose();
 
     [Fact]
     public void Empty_pipe_is_EAGAIN_while_a_writer_is_open_and_end_of_file_after()
@@ -85,7 +83,7 @@ public sealed class PipeTests : IDisposable
     [Fact]
     public void A_reader_that_sleeps_is_woken_by_a_write_from_another_thread()
     {
-        using TestCaller sleeper = new();
+        TestCaller sleeper = new();
         Thread writer = new(() =>
         {
             Thread.Sleep(20);
@@ -121,7 +119,7 @@ public sealed class PipeTests : IDisposable
         Errno writerError = Errno.EIO;
         Thread other = new(() =>
         {
-            using TestCaller caller = new();
+            TestCaller caller = new();
             Thread.Sleep(20);
             writerError = PipeBuffer.OpenFifo(inode, default, OpenFlags.WriteOnly, caller).Error;
         });

@@ -6,7 +6,7 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.UnitTests.Filesystems;
 
 /// <summary>Root without an address space or a mount tree: enough for files that need neither.</summary>
-internal sealed class TestCaller : ICaller, IDisposable
+internal sealed class TestCaller : ICaller
 {
     public Credentials Credentials { get; init; } =
         new() { UserNamespace = UserNamespace.Root, Effective = CapabilitySet.Full, Permitted = CapabilitySet.Full };
@@ -16,6 +16,4 @@ internal sealed class TestCaller : ICaller, IDisposable
     public FsContext Fs => throw new NotSupportedException();
 
     public Sleeper Sleeper { get; } = new();
-
-    public void Dispose() => Sleeper.Dispose();
 }

@@ -18,7 +18,6 @@ public sealed class TimerFileTests : IDisposable
     public void Dispose()
     {
         _timers.Dispose();
-        _caller.Dispose();
     }
 
     [Fact]

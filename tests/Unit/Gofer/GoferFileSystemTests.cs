@@ -18,7 +18,6 @@ public sealed class GoferFileSystemTests : IDisposable
 
     public void Dispose()
     {
-        _caller.Dispose();
         _gofer.Dispose();
     }
 

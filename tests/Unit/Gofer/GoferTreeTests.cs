@@ -22,7 +22,7 @@ public sealed class GoferTreeTests
     [InlineData(true, true)]
     public void Every_file_of_a_tree_is_seen_with_its_attributes(bool isExclusive, bool isOverlaid)
     {
-        using TestCaller caller = new();
+        TestCaller caller = new();
         Assert.False(ProcSelfFd.Open(-1, becomesWorkingDirectory: false).Failed(out ProcSelfFd? self, out _));
         OpenFlags how = OpenFlags.Path | OpenFlags.Directory;
         Assert.False(HostFile.OpenAt(-100, GoferFixture.Bytes(_tree), how).Failed(out int fd, out _));

@@ -23,7 +23,6 @@ public sealed class LeasedTreeTests : IDisposable
 
     public void Dispose()
     {
-        _caller.Dispose();
         _gofer.Dispose();
     }
 

@@ -7,14 +7,12 @@ using Xunit;
 namespace Sandbox.UnitTests.Sockets;
 
 /// <summary>tcp(7), udp(7) and ip(7) over the sandbox's own loopback.</summary>
-public sealed class LoopbackTests : IDisposable
+public sealed class LoopbackTests
 {
     private const uint Loopback = 0x7F000001, Elsewhere = 0x08080808;
 
     private readonly TestCaller _caller = new();
     private readonly NetworkStack _stack = new();
-
-    public void Dispose() => _caller.Dispose();
 
     [Fact]
     public void A_tcp_connection_carries_bytes_and_knows_both_ends()

@@ -8,12 +8,10 @@ using Xunit;
 namespace Sandbox.UnitTests.Sockets;
 
 /// <summary>unix(7): stream, packet and datagram sockets without a filesystem.</summary>
-public sealed class UnixSocketTests : IDisposable
+public sealed class UnixSocketTests
 {
     private readonly TestCaller _caller = new();
     private readonly NetworkStack _stack = new();
-
-    public void Dispose() => _caller.Dispose();
 
     [Fact]
     public void A_stream_pair_carries_bytes_both_ways_and_ends()
