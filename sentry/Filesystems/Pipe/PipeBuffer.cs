@@ -287,12 +287,12 @@ internal sealed class PipeBuffer : IReopen
         return true;
     }
 
-    /// <summary>Counts the ends in. Tells how often each side had been opened before, and whether a writer was there.</summary>
-    private (int ReaderOpens, int WriterOpens, bool HadWriters) OpenEnds(bool reads, bool writes)
+    /// <summary>Counts the ends in. Tells how often each side had been opened before, and who was there.</summary>
+    private (int ReaderOpens, int WriterOpens, bool HadReaders, bool HadWriters) OpenEnds(bool reads, bool writes)
     {
         using (_lock.Enter())
         {
-            (int, int, bool) before = (_readerOpens, _writerOpens, _writers > 0);
+            (int, int, bool, bool) before = (_readerOpens, _writerOpens, _readers > 0, _writers > 0);
             if (reads)
                 (_readers, _readerOpens) = (_readers + 1, _readerOpens + 1);
             if (writes)
@@ -309,13 +309,16 @@ internal sealed class PipeBuffer : IReopen
         if (writes && !reads && isNonBlocking && !HasReaders)
             return Errno.ENXIO;
 
-        (int readerOpens, int writerOpens, bool hadWriters) = OpenEnds(reads, writes);
+        (int readerOpens, int writerOpens, bool hadReaders, bool hadWriters) = OpenEnds(reads, writes);
         PipeFile file = new(this, inode, path, flags, caller.Credentials)
         {
             WriterOpensBefore = isNonBlocking && !writes && !hadWriters ? writerOpens : PipeFile.HangsUpAtOnce,
         };
         Waiters.Notify(OtherSideCame);
-        if ((reads && writes) || isNonBlocking)
+
+        // Whoever was there is let go by the notice, and may be gone again by the time we look.
+        bool hadOtherSide = reads ? hadWriters : hadReaders;
+        if ((reads && writes) || isNonBlocking || hadOtherSide)
             return file;
 
         Result<int> wait = Blocking.Until(
