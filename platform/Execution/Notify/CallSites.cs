@@ -1,3 +1,4 @@
+using Sandbox.Linux;
 using Sandbox.Platform.Stub;
 
 namespace Sandbox.Platform.Notify;
@@ -78,7 +79,7 @@ internal sealed class CallSites
     /// A thread came in with its registers: makes them those it would have in the original code. Nothing more is promised
     /// to a guest that jumps into the table by itself.
     /// </summary>
-    public void MapIn(ref SignalFrame frame, FastPage? page)
+    public void MapIn(ref SignalContext frame, FastPage? page)
     {
         if (!FastLayout.IsInTable(frame.Rip) || !HasTable)
             return;
@@ -100,7 +101,7 @@ internal sealed class CallSites
             ? FastLayout.EntryOf(index) + FastLayout.EntryCall
             : instructionPointer;
 
-    private void MapEntry(ref SignalFrame frame, ulong offset)
+    private void MapEntry(ref SignalContext frame, ulong offset)
     {
         ulong[] sites = _state.Sites;
         if (offset / FastLayout.EntryBytes >= (ulong)sites.Length)
@@ -116,14 +117,14 @@ internal sealed class CallSites
         };
     }
 
-    private void MapBefore(ref SignalFrame frame, ulong entry)
+    private void MapBefore(ref SignalContext frame, ulong entry)
     {
         if (TryFind(entry, out ulong site))
             frame.Rip = site + CallSite.SyscallOffset;
     }
 
     /// <summary>The request is answered, or nobody has taken it and nobody can: its thread is owned.</summary>
-    private void MapWaiting(ref SignalFrame frame, FastPage page)
+    private void MapWaiting(ref SignalContext frame, FastPage page)
     {
         if (!TryFind(page.Entry, out ulong site))
             return;

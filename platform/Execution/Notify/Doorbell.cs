@@ -28,8 +28,8 @@ internal sealed class Doorbell(GuestThread thread, CommandRunner runner, GuestCo
             Finish(Interrupted());
             return;
         }
-        ref readonly SignalFrame frame = ref context.Frame;
-        FaultSignal fault = frame.Signal;
+        ref readonly SignalContext frame = ref context.Frame.Context;
+        FaultSignal fault = context.Frame.Signal;
         if (signal == (int)Signal.IllegalInstruction && thread.Space.Sites.MapOut(frame.Rip) != frame.Rip)
         {
             Finish(GuestAction.Resume); // It stood between the two instructions of a call when that was rewritten.

@@ -58,10 +58,10 @@ internal sealed class GuestContext(GuestThread thread)
         _extendedBytes = 0;
         if (!thread.Space.TryRead(FrameAddress, out _frame))
             return false;
-        _extendedAddress = _frame.ExtendedState;
-        if (FastLayout.IsInTable(_frame.Rip))
+        _extendedAddress = _frame.Context.ExtendedState;
+        if (FastLayout.IsInTable(_frame.Context.Rip))
         {
-            thread.Space.Sites.MapIn(ref _frame, thread.Channel?.Page);
+            thread.Space.Sites.MapIn(ref _frame.Context, thread.Channel?.Page);
             Load();
         }
         return true;
@@ -89,8 +89,8 @@ internal sealed class GuestContext(GuestThread thread)
             return error;
         SignalFrame copy = _frame;
         copy.SetRegisters(_registers);
-        copy.Rip = thread.Space.Sites.MapOut(copy.Rip);
-        copy.ExtendedState = slot + stateOffset;
+        copy.Context.Rip = thread.Space.Sites.MapOut(copy.Context.Rip);
+        copy.Context.ExtendedState = slot + stateOffset;
         (copy.StackPointer, copy.StackFlags, copy.StackBytes) = (slot + StubLayout.SlotStack, 0, StubLayout.SlotStackBytes);
         ulong frame = slot + StubLayout.SlotStack;
         bool isWritten = thread.Space.TryWrite(slot + stateOffset, state)
@@ -103,14 +103,14 @@ internal sealed class GuestContext(GuestThread thread)
     /// <summary>Writes what was changed back to the frame, so that rt_sigreturn makes it real. False: the frame is gone.</summary>
     public bool TryWriteBack()
     {
-        ulong rip = thread.Space.Sites.MapOut(_isLoaded ? _registers.Rip : _frame.Rip);
-        if (!_isLoaded && _frame.ExtendedState == _extendedAddress && rip == _frame.Rip)
+        ulong rip = thread.Space.Sites.MapOut(_isLoaded ? _registers.Rip : _frame.Context.Rip);
+        if (!_isLoaded && _frame.Context.ExtendedState == _extendedAddress && rip == _frame.Context.Rip)
             return true;
         if (_isLoaded)
             _frame.SetRegisters(_registers);
-        _frame.Rip = rip;
+        _frame.Context.Rip = rip;
         int start = SignalFrame.ContextOffset;
-        int bytes = (int)Unsafe.ByteOffset(ref Unsafe.As<SignalFrame, ulong>(ref _frame), ref _frame.ExtendedState)
+        int bytes = (int)Unsafe.ByteOffset(ref Unsafe.As<SignalFrame, ulong>(ref _frame), ref _frame.Context.ExtendedState)
             + sizeof(ulong) - start;
         ReadOnlySpan<byte> frame = MemoryMarshal.AsBytes(new ReadOnlySpan<SignalFrame>(in _frame));
         return thread.Space.TryWrite(FrameAddress + (ulong)start, frame.Slice(start, bytes));
@@ -149,14 +149,15 @@ internal sealed class GuestContext(GuestThread thread)
         int bytes = ExtendedBytes();
         if (destination.Length < bytes)
             return Errno.EINVAL;
-        if (_frame.ExtendedState == 0)
+        if (_frame.Context.ExtendedState == 0)
         {
             ReadOnlySpan<byte> initial = thread.Listener.Platform.InitialExtendedState;
             destination[..bytes].Clear();
             initial[..Math.Min(bytes, initial.Length)].CopyTo(destination);
             return bytes;
         }
-        return thread.Space.Read(new UserAddress(_frame.ExtendedState), destination[..bytes]).Failed(out int count, out Errno error)
+        UserAddress address = new(_frame.Context.ExtendedState);
+        return thread.Space.Read(address, destination[..bytes]).Failed(out int count, out Errno error)
             || count != bytes ? (error is Errno.Ok ? Errno.EFAULT : error) : bytes;
     }
 
@@ -164,14 +165,14 @@ internal sealed class GuestContext(GuestThread thread)
     {
         if (source.IsEmpty)
         {
-            _frame.ExtendedState = 0; // The kernel takes a null pointer for "initial state".
+            _frame.Context.ExtendedState = 0; // The kernel takes a null pointer for "initial state".
             return Errno.Ok;
         }
         if (source.Length < LegacyBytes || source.Length > ExtendedBytes())
             return Errno.EINVAL;
         if (!thread.Space.TryWrite(_extendedAddress, source))
             return Errno.EFAULT;
-        _frame.ExtendedState = _extendedAddress;
+        _frame.Context.ExtendedState = _extendedAddress;
         return Errno.Ok;
     }
 

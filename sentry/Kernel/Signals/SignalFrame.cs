@@ -4,48 +4,6 @@ using Sandbox.Linux;
 
 namespace Sandbox.Sentry.Kernel.Signals;
 
-/// <summary>struct sigcontext, x86-64 (arch/x86/include/uapi/asm/sigcontext.h).</summary>
-[StructLayout(LayoutKind.Sequential)]
-internal struct SignalContext
-{
-    public ulong R8;
-    public ulong R9;
-    public ulong R10;
-    public ulong R11;
-    public ulong R12;
-    public ulong R13;
-    public ulong R14;
-    public ulong R15;
-    public ulong Rdi;
-    public ulong Rsi;
-    public ulong Rbp;
-    public ulong Rbx;
-    public ulong Rdx;
-    public ulong Rax;
-    public ulong Rcx;
-    public ulong Rsp;
-    public ulong Rip;
-    public ulong Eflags;
-    public ushort Cs;
-    public ushort Gs;
-    public ushort Fs;
-    public ushort Ss;
-    public ulong ErrorCode;
-    public ulong TrapNumber;
-    public ulong OldMask;
-    public ulong FaultAddress;
-
-    /// <summary>Guest address of the XSAVE area, or 0.</summary>
-    public ulong ExtendedState;
-    private readonly ReservedWords _reserved;
-
-    [InlineArray(8)]
-    private struct ReservedWords
-    {
-        private ulong _first;
-    }
-}
-
 /// <summary>stack_t (sigaltstack(2)).</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal readonly record struct UserSignalStack(UserAddress Base, int Flags, int Padding, ulong Size)

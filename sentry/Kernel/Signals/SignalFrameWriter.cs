@@ -8,7 +8,6 @@ namespace Sandbox.Sentry.Kernel.Signals;
 internal static class SignalFrameWriter
 {
     private const int RedZoneBytes = 128, ExtendedStateAlignment = 64, LargestOnStack = 16384;
-    private const ulong UserCodeSegment = 0x33, UserDataSegment = 0x2B;
     private const ulong TrapFlag = 0x100, DirectionFlag = 0x400, ResumeFlag = 0x10000;
 
     /// <summary>AC, OF, DF, TF, SF, ZF, AF, PF, CF, RF: what a handler may change through its frame (FIX_EFLAGS).</summary>
@@ -59,8 +58,8 @@ internal static class SignalFrameWriter
         registers.Rax = 0;
         registers.Rsp = frameStart;
         registers.Rip = action.Handler;
-        registers.Cs = UserCodeSegment;
-        registers.Ss = UserDataSegment;
+        registers.Cs = SignalContext.UserCodeSegment;
+        registers.Ss = SignalContext.UserStackSegment;
         registers.Eflags &= ~(DirectionFlag | ResumeFlag | TrapFlag);
         return Errno.Ok;
     }
@@ -112,57 +111,29 @@ internal static class SignalFrameWriter
         return !isOnAlternate || AlternateStacks.Contains(stack, frameStart);
     }
 
-    private static SignalContext Save(Task task, in UserRegisters registers, ulong stateStart) => new()
+    private static SignalContext Save(Task task, in UserRegisters registers, ulong stateStart)
     {
-        R8 = registers.R8,
-        R9 = registers.R9,
-        R10 = registers.R10,
-        R11 = registers.R11,
-        R12 = registers.R12,
-        R13 = registers.R13,
-        R14 = registers.R14,
-        R15 = registers.R15,
-        Rdi = registers.Rdi,
-        Rsi = registers.Rsi,
-        Rbp = registers.Rbp,
-        Rbx = registers.Rbx,
-        Rdx = registers.Rdx,
-        Rax = registers.Rax,
-        Rcx = registers.Rcx,
-        Rsp = registers.Rsp,
-        Rip = registers.Rip,
-        Eflags = registers.Eflags,
-        Cs = (ushort)UserCodeSegment,
-        Ss = (ushort)UserDataSegment,
-        ErrorCode = task.LastFault.ErrorCode,
-        TrapNumber = task.LastFault.TrapNumber,
-        OldMask = (task.SavedSignalMask ?? task.SignalMask).Mask,
-        FaultAddress = task.LastFault.Address,
-        ExtendedState = stateStart,
-    };
+        SignalContext context = new()
+        {
+            Cs = SignalContext.UserCodeSegment,
+            Ss = SignalContext.UserStackSegment,
+            ErrorCode = task.LastFault.ErrorCode,
+            TrapNumber = task.LastFault.TrapNumber,
+            OldMask = (task.SavedSignalMask ?? task.SignalMask).Mask,
+            FaultAddress = task.LastFault.Address,
+            ExtendedState = stateStart,
+        };
+        context.SetGeneral(in registers);
+        return context;
+    }
 
     private static void Restore(ref UserRegisters registers, in SignalContext context)
     {
-        registers.R8 = context.R8;
-        registers.R9 = context.R9;
-        registers.R10 = context.R10;
-        registers.R11 = context.R11;
-        registers.R12 = context.R12;
-        registers.R13 = context.R13;
-        registers.R14 = context.R14;
-        registers.R15 = context.R15;
-        registers.Rdi = context.Rdi;
-        registers.Rsi = context.Rsi;
-        registers.Rbp = context.Rbp;
-        registers.Rbx = context.Rbx;
-        registers.Rdx = context.Rdx;
-        registers.Rax = context.Rax;
-        registers.Rcx = context.Rcx;
-        registers.Rsp = context.Rsp;
-        registers.Rip = context.Rip;
-        registers.Eflags = (registers.Eflags & ~RestorableFlags) | (context.Eflags & RestorableFlags);
-        registers.Cs = UserCodeSegment;
-        registers.Ss = UserDataSegment;
+        ulong flags = (registers.Eflags & ~RestorableFlags) | (context.Eflags & RestorableFlags);
+        context.CopyGeneralTo(ref registers);
+        registers.Eflags = flags;
+        registers.Cs = SignalContext.UserCodeSegment;
+        registers.Ss = SignalContext.UserStackSegment;
     }
 
     private static Errno RestoreExtendedState(Task task, IGuestThread thread, ulong address)
