@@ -147,6 +147,17 @@ internal sealed class AddressSpace : IAddressSpace
         }
     }
 
+    /// <summary>
+    /// Where a thread that goes on at <paramref name="instructionPointer"/> really has to go on: in the table if it would come
+    /// into the middle of a rewritten call. Other code may lie there by now.
+    /// </summary>
+    public ulong MapOut(ulong instructionPointer)
+    {
+        if (!Sites.TryMapOut(instructionPointer, out RewrittenCall call, out ulong mapped))
+            return instructionPointer;
+        return TryRead(call.Address, out uint code) && CallSite.IsJump(code) ? mapped : instructionPointer;
+    }
+
     public Result<HostMapping> FindMapping(UserAddress address) =>
         _platform.Proc.FindMapping(Volatile.Read(ref _accessThreadId), address.Value);
 

@@ -19,7 +19,10 @@ internal sealed class CallSites
     // Replaced as a whole, by a thread that holds all others of the space still.
     private volatile State _state;
 
-    private sealed record State(bool HasTable, ulong[] Sites, Dictionary<ulong, int> Indices);
+    private sealed record State(bool HasTable, RewrittenCall[] Calls, Dictionary<ulong, Inner> Inners);
+
+    /// <summary>An address within a jump that once was an instruction's: its call, and where that is repeated.</summary>
+    private readonly record struct Inner(int Index, int EntryOffset);
 
     public CallSites() => _state = new State(false, [], []);
 
@@ -28,7 +31,7 @@ internal sealed class CallSites
     /// <summary>The code table is mapped.</summary>
     public bool HasTable => _state.HasTable;
 
-    public int Count => _state.Sites.Length;
+    public int Count => _state.Calls.Length;
 
     /// <summary>A forked child has the same code.</summary>
     public CallSites Fork() => new(_state);
@@ -48,31 +51,39 @@ internal sealed class CallSites
         return true;
     }
 
-    public bool Contains(ulong site) => _state.Indices.ContainsKey(site);
+    /// <summary>The call whose syscall stood at this address was rewritten.</summary>
+    public bool Contains(ulong syscall) => _state.Inners.ContainsKey(syscall);
+
+    /// <summary>How many calls look like <paramref name="site"/>.</summary>
+    public int CountLike(CallSite site) => Array.FindAll(_state.Calls, call => call.Site == site).Length;
 
     public void SetTable() => _state = _state with { HasTable = true };
 
-    public void Add(ulong site)
+    public void Add(ulong address, in CallSite site)
     {
         State old = _state;
-        Dictionary<ulong, int> indices = new(old.Indices) { [site] = old.Sites.Length };
-        _state = new State(true, [.. old.Sites, site], indices);
+        int index = old.Calls.Length;
+        RewrittenCall call = new(address, site);
+        Dictionary<ulong, Inner> inners = new(old.Inners) { [call.Syscall] = new Inner(index, FastEntry.Call) };
+        if (site.HasCompare)
+            inners[call.Return] = new Inner(index, FastEntry.Return);
+        _state = new State(true, [.. old.Calls, call], inners);
     }
 
-    /// <summary>The place whose entry has its real system call at <paramref name="address"/>.</summary>
-    public bool TryFind(ulong address, out ulong site)
+    /// <summary>The call whose entry has its real system call at <paramref name="address"/>.</summary>
+    public bool TryFind(ulong address, out RewrittenCall call)
     {
-        ulong[] sites = _state.Sites;
-        ulong offset = address - FastLayout.EntryOf(0) - FastLayout.EntryCall;
-        bool isFound = offset % FastLayout.EntryBytes == 0 && offset / FastLayout.EntryBytes < (ulong)sites.Length;
-        site = isFound ? sites[offset / FastLayout.EntryBytes] : 0;
+        RewrittenCall[] calls = _state.Calls;
+        ulong offset = address - FastLayout.EntryOf(0) - FastEntry.Call;
+        bool isFound = offset % FastEntry.Bytes == 0 && offset / FastEntry.Bytes < (ulong)calls.Length;
+        call = isFound ? calls[offset / FastEntry.Bytes] : default;
         return isFound;
     }
 
     /// <summary>What seccomp reports for a call from an entry is behind the original call instead.</summary>
     public ulong Original(ulong instructionPointer) =>
-        TryFind(instructionPointer - (FastLayout.EntryReturn - FastLayout.EntryCall), out ulong site)
-            ? site + CallSite.Bytes
+        TryFind(instructionPointer - (FastEntry.Return - FastEntry.Call), out RewrittenCall call)
+            ? call.Return
             : instructionPointer;
 
     /// <summary>
@@ -93,47 +104,64 @@ internal sealed class CallSites
     }
 
     /// <summary>
-    /// Where a thread that goes on at <paramref name="instructionPointer"/> has to go on in rewritten code: the system call
-    /// itself, when it stood between the two instructions.
+    /// Where a thread that goes on at <paramref name="instructionPointer"/> has to go on, if its code was rewritten with
+    /// <paramref name="call"/> and still is: in the entry, at the system call itself or behind it.
     /// </summary>
-    public ulong MapOut(ulong instructionPointer) =>
-        _state.Indices.TryGetValue(instructionPointer - CallSite.SyscallOffset, out int index)
-            ? FastLayout.EntryOf(index) + FastLayout.EntryCall
-            : instructionPointer;
+    public bool TryMapOut(ulong instructionPointer, out RewrittenCall call, out ulong mapped)
+    {
+        State state = _state;
+        bool isInner = state.Inners.TryGetValue(instructionPointer, out Inner inner);
+        (call, mapped) = isInner
+            ? (state.Calls[inner.Index], FastLayout.EntryOf(inner.Index) + (ulong)inner.EntryOffset)
+            : (default, instructionPointer);
+        return isInner;
+    }
 
     private void MapEntry(ref SignalContext frame, ulong offset)
     {
-        ulong[] sites = _state.Sites;
-        if (offset / FastLayout.EntryBytes >= (ulong)sites.Length)
+        RewrittenCall[] calls = _state.Calls;
+        if (offset / FastEntry.Bytes >= (ulong)calls.Length)
             return;
-        ulong site = sites[offset / FastLayout.EntryBytes];
-        frame.Rip = (int)(offset % FastLayout.EntryBytes) switch
+        RewrittenCall call = calls[offset / FastEntry.Bytes];
+        frame.Rip = (int)(offset % FastEntry.Bytes) switch
         {
             // Single-stepped, the jump has been the step: to undo it would let the thread make it for ever.
-            FastLayout.EntryCode => (frame.Eflags & TrapFlag) == 0 ? site : frame.Rip,
-            FastLayout.EntryLink or FastLayout.EntryJump or FastLayout.EntryCall => site + CallSite.SyscallOffset,
-            FastLayout.EntryReturn => site + CallSite.Bytes,
+            FastEntry.Code => (frame.Eflags & TrapFlag) == 0 ? call.Address : frame.Rip,
+            > FastEntry.Code and <= FastEntry.Call => call.Syscall,
+            FastEntry.Return => call.Return,
+            FastEntry.Leave => call.End,
             _ => frame.Rip,
         };
     }
 
     private void MapBefore(ref SignalContext frame, ulong entry)
     {
-        if (TryFind(entry, out ulong site))
-            frame.Rip = site + CallSite.SyscallOffset;
+        if (TryFind(entry, out RewrittenCall call))
+            frame.Rip = call.Syscall;
     }
 
     /// <summary>The request is answered, or nobody has taken it and nobody can: its thread is owned.</summary>
     private void MapWaiting(ref SignalContext frame, FastPage page)
     {
-        if (!TryFind(page.Entry, out ulong site))
+        if (!TryFind(page.Entry, out RewrittenCall call))
             return;
         (long value, bool isRedo) = page.Answer;
         bool isPosted = page.HasRequest;
         if (isPosted)
             page.SetState(FastLayout.StateClosed);
         bool isCall = isPosted || isRedo;
-        frame.Rip = site + (ulong)(isCall ? CallSite.SyscallOffset : CallSite.Bytes);
+        frame.Rip = isCall ? call.Syscall : call.Return;
         frame.Rax = isCall ? page.Number : (ulong)value;
     }
+}
+
+/// <summary>A system call that was rewritten: where it lies, and the addresses of its original instructions.</summary>
+internal readonly record struct RewrittenCall(ulong Address, CallSite Site)
+{
+    public ulong Syscall => Address + (ulong)Site.SyscallOffset;
+
+    public ulong Return => Address + (ulong)Site.ReturnOffset;
+
+    /// <summary>Behind all that the entry executes.</summary>
+    public ulong End => Address + (ulong)Site.EndOffset;
 }

@@ -30,9 +30,9 @@ internal sealed class Doorbell(GuestThread thread, CommandRunner runner, GuestCo
         }
         ref readonly SignalContext frame = ref context.Frame.Context;
         FaultSignal fault = context.Frame.Signal;
-        if (signal == (int)Signal.IllegalInstruction && thread.Space.Sites.MapOut(frame.Rip) != frame.Rip)
+        if (signal == (int)Signal.IllegalInstruction && thread.Space.MapOut(frame.Rip) != frame.Rip)
         {
-            Finish(GuestAction.Resume); // It stood between the two instructions of a call when that was rewritten.
+            Finish(GuestAction.Resume); // It stood within a call, or between its instructions, when that was rewritten.
             return;
         }
         if (signal != (int)Signal.BadSystemCall)

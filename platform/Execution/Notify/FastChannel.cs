@@ -131,8 +131,8 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
     private void Run(int state)
     {
         page.Read(out SyscallArguments call);
-        bool isFast = thread.Space.Sites.TryFind(page.Entry, out ulong site) && FastCalls.Contains(call.Number);
-        call.InstructionPointer = site + CallSite.Bytes;
+        bool isFast = thread.Space.Sites.TryFind(page.Entry, out RewrittenCall site) && FastCalls.Contains(call.Number);
+        call.InstructionPointer = site.Return;
         long value = 0;
         bool isAlive = isFast ? thread.RunFast(call, out value) : thread.Leave(false);
         ulong sleeper;

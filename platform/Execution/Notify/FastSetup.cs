@@ -20,30 +20,20 @@ internal sealed class FastSetup(GuestThread thread, CommandRunner runner)
     /// True if the call that ends at <paramref name="instructionPointer"/> may be rewritten: ordinary program text, which is
     /// a private mapping of a file and not writable. Code that a program makes or changes itself is left alone.
     /// </summary>
-    public bool CanRewrite(ulong instructionPointer)
-    {
-        ulong site = instructionPointer - CallSite.Bytes;
-        Span<byte> code = stackalloc byte[CallSite.Bytes];
-        return instructionPointer >= CallSite.Bytes && ((site ^ (instructionPointer - 1)) & ~PageMask) == 0
-            && Space.Sites.Count < FastLayout.MaxEntries && TryRead(site, code) && CallSite.IsKnown(code)
-            && !Space.FindMapping(new UserAddress(site)).Failed(out HostMapping mapping, out _)
-            && mapping.Protection == (MemoryProtection.Read | MemoryProtection.Execute)
-            && !mapping.IsShared && mapping.Inode != 0 && mapping.End >= instructionPointer;
-    }
+    public bool CanRewrite(ulong instructionPointer) => TryRecognize(instructionPointer, out _);
 
     /// <summary>
     /// Rewrites the call. All threads of the space stand still meanwhile, so none of them sees half of it; one that stood
-    /// between its two instructions goes on in the table (<see cref="CallSites.MapOut"/>).
+    /// between its instructions goes on in the table (<see cref="CallSites.TryMapOut"/>), and so does one that is in the call.
     /// </summary>
     public void Rewrite(ulong instructionPointer)
     {
-        ulong site = instructionPointer - CallSite.Bytes;
         lock (thread.Listener.CloneLock) // A fork must not copy what is half done.
         {
             Space.TryWhileFrozen(FreezeMilliseconds, () =>
             {
-                if (!Space.Sites.Contains(site) && CanRewrite(instructionPointer) && PrepareTable())
-                    RewriteFrozen(site);
+                if (TryRecognize(instructionPointer, out CallSite site) && PrepareTable())
+                    RewriteFrozen(instructionPointer - (ulong)site.ReturnOffset, site);
             });
         }
     }
@@ -95,20 +85,56 @@ internal sealed class FastSetup(GuestThread thread, CommandRunner runner)
         return isMapped;
     }
 
-    private void RewriteFrozen(ulong site)
+    private bool TryRecognize(ulong instructionPointer, out CallSite site)
     {
-        int index = Space.Sites.Count;
-        Span<byte> code = stackalloc byte[CallSite.Bytes];
-        Span<byte> entry = stackalloc byte[FastLayout.EntryBytes];
-        if (!TryRead(site, code))
+        Span<byte> code = stackalloc byte[CallSite.CallBytes + CallSite.CompareBytes];
+        site = default;
+        if (instructionPointer < PageBytes
+            || Space.Read(new UserAddress(instructionPointer - CallSite.CallBytes), code).Failed(out int count, out _)
+            || count < CallSite.CallBytes
+            || !CallSite.TryRecognize(code[..CallSite.CallBytes], code[CallSite.CallBytes..count], out site))
+        {
+            return false;
+        }
+        ulong start = instructionPointer - (ulong)site.ReturnOffset;
+        bool isInOnePage = ((start ^ (start + CallSite.JumpBytes - 1)) & ~PageMask) == 0;
+        return isInOnePage && Space.Sites.Count < FastLayout.MaxEntries && PointerOf(site) != 0
+            && !Space.Sites.Contains(start + (ulong)site.SyscallOffset)
+            && !Space.FindMapping(new UserAddress(start)).Failed(out HostMapping mapping, out _)
+            && mapping.Protection == (MemoryProtection.Read | MemoryProtection.Execute)
+            && !mapping.IsShared && mapping.Inode != 0 && mapping.End >= start + (ulong)site.EndOffset
+            && !(site.MustNotBeEntered && MayBeEntered(start + (ulong)site.SyscallOffset, mapping));
+    }
+
+    /// <summary>There is, or seems to be, a branch to the address close to it.</summary>
+    private bool MayBeEntered(ulong address, in HostMapping mapping)
+    {
+        Span<byte> code = stackalloc byte[CallSite.ShortBranchBytes * 2];
+        ulong start = Math.Max(mapping.Start, address - CallSite.ShortBranchBytes);
+        code = code[..(int)(Math.Min(mapping.End, address + CallSite.ShortBranchBytes) - start)];
+        return !TryRead(start, code) || CallSite.HasBranchTo(code, (int)(address - start));
+    }
+
+    private ulong PointerOf(in CallSite site) => FastLayout.PointerOf(site, Space.Sites.Count, Space.Sites.CountLike(site));
+
+    private void RewriteFrozen(ulong address, in CallSite site)
+    {
+        ulong start = FastLayout.EntryOf(Space.Sites.Count), pointer = PointerOf(site);
+        Span<byte> code = stackalloc byte[CallSite.CallBytes + CallSite.CompareBytes];
+        Span<byte> entry = stackalloc byte[FastEntry.Bytes];
+        code = code[..Math.Max(site.EndOffset, CallSite.JumpBytes)];
+        if (!TryRead(address, code))
             return;
-        FastCode.WriteEntry(entry, index, site, code[..CallSite.SyscallOffset]);
-        CallSite.WriteJump(code, index);
+        FastEntry.Write(entry, start, address, site, code);
+        CallSite.WriteJump(code, pointer);
         HostCommand table = Protect(FastLayout.TableStart, FastLayout.TableBytes, Read | Write);
-        HostCommand text = Protect(site & ~PageMask, PageBytes, Read | Write);
-        if (TryRun(table, text) && Space.TryWrite(FastLayout.EntryOf(index), entry) && Space.TryWrite(site, code))
-            Space.Sites.Add(site);
-        text = Protect(site & ~PageMask, PageBytes, Read | Execute);
+        HostCommand text = Protect(address & ~PageMask, PageBytes, Read | Write);
+        if (TryRun(table, text) && Space.TryWrite(start, entry) && Space.TryWrite(pointer, entry[..sizeof(ulong)])
+            && Space.TryWrite(address, code[..CallSite.JumpBytes]))
+        {
+            Space.Sites.Add(address, site);
+        }
+        text = Protect(address & ~PageMask, PageBytes, Read | Execute);
         table = Protect(FastLayout.TableStart, FastLayout.TableBytes, Read | Execute);
         if (!TryRun(text, table))
             thread.Violation("keeps its code from being executable");

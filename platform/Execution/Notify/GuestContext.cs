@@ -89,7 +89,7 @@ internal sealed class GuestContext(GuestThread thread)
             return error;
         SignalFrame copy = _frame;
         copy.SetRegisters(_registers);
-        copy.Context.Rip = thread.Space.Sites.MapOut(copy.Context.Rip);
+        copy.Context.Rip = thread.Space.MapOut(copy.Context.Rip);
         copy.Context.ExtendedState = slot + stateOffset;
         (copy.StackPointer, copy.StackFlags, copy.StackBytes) = (slot + StubLayout.SlotStack, 0, StubLayout.SlotStackBytes);
         ulong frame = slot + StubLayout.SlotStack;
@@ -103,7 +103,7 @@ internal sealed class GuestContext(GuestThread thread)
     /// <summary>Writes what was changed back to the frame, so that rt_sigreturn makes it real. False: the frame is gone.</summary>
     public bool TryWriteBack()
     {
-        ulong rip = thread.Space.Sites.MapOut(_isLoaded ? _registers.Rip : _frame.Context.Rip);
+        ulong rip = thread.Space.MapOut(_isLoaded ? _registers.Rip : _frame.Context.Rip);
         if (!_isLoaded && _frame.Context.ExtendedState == _extendedAddress && rip == _frame.Context.Rip)
             return true;
         if (_isLoaded)

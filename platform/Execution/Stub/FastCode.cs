@@ -1,12 +1,10 @@
-using System.Buffers.Binary;
-
 namespace Sandbox.Platform.Stub;
 
 /// <summary>
-/// The machine code of the fast path: what all rewritten calls of an address space share, and the entry of each. It uses
-/// no stack, and of the registers only rcx and r11, which a system call destroys anyway, and rax; flags stay as they are.
-/// Until the request is posted, r11 holds the
-/// address of the entry's real system call. No segment prefix is used: a hypervisor that emulates an access may not know it.
+/// The machine code of the fast path: what all rewritten calls of an address space share. It uses no stack, and of the
+/// registers only rcx and r11, which a system call destroys anyway, and rax; flags stay as they are. Until the request is
+/// posted, r11 holds the address of the entry's real system call. No segment prefix is used: a hypervisor that emulates an
+/// access may not know it.
 /// </summary>
 /// <remarks>A unit test assembles the listing again and compares.</remarks>
 internal static class FastCode
@@ -67,21 +65,4 @@ internal static class FastCode
         0x49, 0xC7, 0x83, 0x80, 0x00, 0x00, 0x00, 0x01, 0x00, 0x00, 0x00, // a9: mov QWORD PTR [r11+0x80],0x1
         0xEB, 0xA7,                                                  // b4: jmp 5d
     ];
-
-    /// <summary>Writes the entry of the call at <paramref name="site"/>, whose first instruction is copied.</summary>
-    public static void WriteEntry(Span<byte> entry, int index, ulong site, ReadOnlySpan<byte> instruction)
-    {
-        ulong start = FastLayout.EntryOf(index);
-        BinaryPrimitives.WriteUInt64LittleEndian(entry, start + FastLayout.EntryCode);
-        instruction.CopyTo(entry[FastLayout.EntryCode..]);
-        ReadOnlySpan<byte> link = [0x41, 0xBB]; // mov r11d, the real call
-        link.CopyTo(entry[FastLayout.EntryLink..]);
-        BinaryPrimitives.WriteUInt32LittleEndian(entry[(FastLayout.EntryLink + 2)..], (uint)start + FastLayout.EntryCall);
-        entry[FastLayout.EntryJump] = 0xE9; // jmp to the shared code
-        long distance = (long)(FastLayout.TableStart + FastLayout.CodeOffset) - (long)(start + FastLayout.EntryCall);
-        BinaryPrimitives.WriteInt32LittleEndian(entry[(FastLayout.EntryJump + 1)..], (int)distance);
-        ReadOnlySpan<byte> call = [0x0F, 0x05, 0xFF, 0x25, 0, 0, 0, 0]; // syscall; jmp through the next word
-        call.CopyTo(entry[FastLayout.EntryCall..]);
-        BinaryPrimitives.WriteUInt64LittleEndian(entry[FastLayout.EntryTarget..], site + CallSite.Bytes);
-    }
 }

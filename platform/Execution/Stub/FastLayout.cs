@@ -14,15 +14,9 @@ internal static class FastLayout
     /// <summary>An instruction byte that does not exist in 64-bit mode: it stands where the rewritten syscall began.</summary>
     public const byte InvalidOpcode = 0x06;
 
-    /// <summary>The shared code, then one entry for each rewritten call.</summary>
-    public const int CodeOffset = 0, EntriesOffset = 0x100, EntryBytes = 40;
-    public const int MaxEntries = (TableBytes - EntriesOffset) / EntryBytes;
-
-    /// <summary>
-    /// Offsets in an entry: the pointer that the rewritten call jumps through, the copied first instruction, what follows it,
-    /// the real system call, the jump behind the call, and that jump's target.
-    /// </summary>
-    public const int EntryCode = 8, EntryLink = 13, EntryJump = 19, EntryCall = 24, EntryReturn = 26, EntryTarget = 32;
+    /// <summary>The shared code, then pointers that must lie where they do, then one entry for each rewritten call.</summary>
+    public const int CodeOffset = 0, EntriesOffset = 0x800;
+    public const int MaxEntries = (TableBytes - EntriesOffset) / FastEntry.Bytes;
 
     /// <summary>The threads' pages, by slot. The upper word is the window's, which the code tests.</summary>
     public const ulong PagesStart = StubLayout.WindowStart + 0x8000_0000;
@@ -56,5 +50,22 @@ internal static class FastLayout
 
     public static bool IsInTable(ulong address) => address - TableStart < TableBytes;
 
-    public static ulong EntryOf(int index) => TableStart + EntriesOffset + ((ulong)index * EntryBytes);
+    public static ulong EntryOf(int index) => TableStart + EntriesOffset + ((ulong)index * FastEntry.Bytes);
+
+    /// <summary>
+    /// The address of a pointer for a call like <paramref name="site"/>, so that the jump through it has invalid bytes where it
+    /// must. <paramref name="used"/>: how many calls like this there are already. 0 if there can be no more.
+    /// </summary>
+    public static ulong PointerOf(in CallSite site, int index, int used)
+    {
+        const ulong secondByte = TableStart + ((ulong)InvalidOpcode << 8);
+        const int secondByteCount = 0x100 / sizeof(ulong);
+        ReadOnlySpan<ulong> firstByte = [TableStart + 0x406, TableStart + 0x506, TableStart + 0x706];
+        return site.SyscallOffset switch
+        {
+            2 => used < secondByteCount ? secondByte + ((ulong)used * sizeof(ulong)) : 0,
+            3 => used < firstByte.Length ? firstByte[used] : 0,
+            _ => EntryOf(index),
+        };
+    }
 }

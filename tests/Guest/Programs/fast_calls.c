@@ -116,6 +116,86 @@ static void blocking(void)
     pthread_join(thread, NULL);
 }
 
+/* read(2) itself, whose place may be rewritten while threads are blocked in it, some of them interrupted. */
+#define SLEEPERS 4
+static int pipes[SLEEPERS][2], restarted[SLEEPERS];
+static volatile int interruptions;
+
+static void on_interrupt(int signal, siginfo_t *info, void *context)
+{
+    (void)signal, (void)info;
+    if (((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP] < 0x100000)
+        CHECK(!"a read is interrupted in the program's own code");
+    interruptions++;
+}
+
+static void *sleeper(void *which)
+{
+    int i = (int)(long)which;
+    for (int round = 0; round < 3; round++) {
+        char byte = 0;
+        ssize_t count = read(pipes[i][0], &byte, 1);
+        if (count == -1 && errno == EINTR && i % 2 == 0) {
+            round--;
+            restarted[i]++;
+            continue;
+        }
+        if (count != 1 || byte != 'a' + round) {
+            CHECK(!"a blocked read gets what is written");
+            break;
+        }
+    }
+    return NULL;
+}
+
+static void blocked_reads(void)
+{
+    pthread_t all[SLEEPERS];
+    struct sigaction action = { .sa_sigaction = on_interrupt, .sa_flags = SA_SIGINFO };
+    sigaction(SIGUSR1, &action, NULL);
+    action.sa_flags |= SA_RESTART;
+    sigaction(SIGUSR2, &action, NULL);
+    for (long i = 0; i < SLEEPERS; i++) {
+        CHECK(pipe(pipes[i]) == 0);
+        pthread_create(&all[i], NULL, sleeper, (void *)i);
+    }
+    sleep_ms(20);
+    int zero = open("/dev/zero", O_RDONLY);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < MANY; i++) {
+            char got[3] = { 1, 1, 1 };
+            if (read(zero, got, 2) != 2 || got[0] != 0 || got[1] != 0 || got[2] != 1 || (i % 16 == 0 && read(-1, got, 1) != -1)) {
+                CHECK(!"read gives zeros");
+                break;
+            }
+            if (i % 1000 == 500)
+                pthread_kill(all[i / 1000 % SLEEPERS], i / 1000 % 2 ? SIGUSR2 : SIGUSR1);
+        }
+        char byte = 'a' + round;
+        for (int i = 0; i < SLEEPERS; i++)
+            CHECK(write(pipes[i][1], &byte, 1) == 1);
+    }
+    for (int i = 0; i < SLEEPERS; i++)
+        pthread_join(all[i], NULL);
+    CHECK(interruptions > 0 && restarted[1] == 0 && restarted[3] == 0);
+}
+
+/* Go's shape: the argument is moved, then the call and a comparison. */
+static void go_calls(void)
+{
+    for (int i = 0; i < MANY; i++) {
+        register long number __asm__("rax") = i % 3 ? SYS_getppid : SYS_close;
+        long is_error;
+        __asm__ volatile(
+            "mov $-1, %%rbx\n .balign 16\n mov %%rbx, %%rdi\n syscall\n cmp $-4095, %%rax\n sbb %%rcx, %%rcx\n"
+            : "+r"(number), "=c"(is_error) : : "rbx", "rdi", "r11", "memory", "cc");
+        if (number != (i % 3 ? getppid() : -EBADF) || (is_error == 0) != (i % 3 == 0)) {
+            CHECK(!"the comparison behind a call sees its result");
+            return;
+        }
+    }
+}
+
 static void *worker(void *unused)
 {
     pid_t self = syscall(SYS_gettid);
@@ -273,6 +353,7 @@ int main(int argc, char **argv __attribute__((unused)))
     if (argc > 1) { /* the child of vfork */
         reads(600);
         ids(300);
+        blocked_reads();
         return done();
     }
     reads(MANY);
@@ -282,6 +363,8 @@ int main(int argc, char **argv __attribute__((unused)))
     made_code();
     signals();
     blocking();
+    go_calls();
+    blocked_reads();
     threads();
     children();
     ends_of_life();

@@ -5,11 +5,9 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace Sandbox.UnitTests.Platform;
 
-/// <summary>The fast path's embedded machine code is what its listing says, and a rewritten call leads through it.</summary>
+/// <summary>The fast path's embedded machine code is what its listing says.</summary>
 public sealed class FastCodeTests
 {
-    private const ulong Site = 0x40_1000;
-
     [Fact]
     public void The_embedded_bytes_are_the_assembled_listing() =>
         MachineCode.AssertSame("fast path", Assemble(), FastCode.Bytes);
@@ -24,61 +22,6 @@ public sealed class FastCodeTests
         // mov dword ptr [rcx], 2
         byte[] post = [0xC7, 0x01, FastLayout.StateRequest, 0, 0, 0];
         Assert.Equal(post, FastCode.Bytes.Slice(FastCode.WaitOffset - post.Length, post.Length).ToArray());
-    }
-
-    [Theory]
-    [InlineData(new byte[] { 0xB8, 0x27, 0, 0, 0, 0x0F, 0x05 }, true)]
-    [InlineData(new byte[] { 0x4C, 0x8B, 0x4C, 0x24, 0x08, 0x0F, 0x05 }, true)]
-    [InlineData(new byte[] { 0xB8, 0x27, 0, 0, 0x80, 0x0F, 0x05 }, false)]
-    [InlineData(new byte[] { 0x74, 0x13, 0x90, 0x31, 0xC0, 0x0F, 0x05 }, false)]
-    [InlineData(new byte[] { 0xB8, 0x27, 0, 0, 0, 0x0F, 0x34 }, false)]
-    public void Only_known_pairs_of_instructions_are_rewritten(byte[] code, bool isKnown) =>
-        Assert.Equal(isKnown, CallSite.IsKnown(code));
-
-    [Theory]
-    [InlineData(0)]
-    [InlineData(1)]
-    [InlineData(FastLayout.MaxEntries - 1)]
-    public void A_rewritten_call_faults_where_the_syscall_was(int index)
-    {
-        byte[] code = new byte[CallSite.Bytes];
-        CallSite.WriteJump(code, index);
-        Assert.Equal(FastLayout.InvalidOpcode, code[CallSite.SyscallOffset]);
-        Instruction jump = Decode(code, Site);
-        Assert.Equal(Mnemonic.Jmp, jump.Mnemonic);
-        Assert.Equal(CallSite.Bytes, jump.Length);
-        Assert.Equal(FastLayout.EntryOf(index), jump.MemoryDisplacement64);
-        Assert.Equal(Mnemonic.INVALID, Decode(code[CallSite.SyscallOffset..], Site).Mnemonic);
-    }
-
-    [Theory]
-    [InlineData(0)]
-    [InlineData(FastLayout.MaxEntries - 1)]
-    public void An_entry_repeats_the_call_and_returns_behind_it(int index)
-    {
-        byte[] entry = new byte[FastLayout.EntryBytes];
-        byte[] first = [0xB8, 0x27, 0, 0, 0];
-        FastCode.WriteEntry(entry, index, Site, first);
-        ulong start = FastLayout.EntryOf(index);
-        Assert.Equal(start + FastLayout.EntryCode, BitConverter.ToUInt64(entry));
-        Assert.Equal(first, entry[FastLayout.EntryCode..FastLayout.EntryLink]);
-        Instruction link = Decode(entry[FastLayout.EntryLink..], start + FastLayout.EntryLink);
-        Assert.Equal((Mnemonic.Mov, Register.R11D), (link.Mnemonic, link.Op0Register));
-        Assert.Equal(start + FastLayout.EntryCall, link.Immediate32);
-        Instruction jump = Decode(entry[FastLayout.EntryJump..], start + FastLayout.EntryJump);
-        Assert.Equal(FastLayout.TableStart, jump.NearBranchTarget);
-        Assert.Equal(FastLayout.EntryCall, FastLayout.EntryJump + jump.Length);
-        Assert.Equal([0x0F, 0x05], entry[FastLayout.EntryCall..FastLayout.EntryReturn]);
-        Instruction back = Decode(entry[FastLayout.EntryReturn..], start + FastLayout.EntryReturn);
-        Assert.Equal(start + FastLayout.EntryTarget, back.IPRelativeMemoryAddress);
-        Assert.Equal(Site + CallSite.Bytes, BitConverter.ToUInt64(entry, FastLayout.EntryTarget));
-    }
-
-    private static Instruction Decode(byte[] code, ulong address)
-    {
-        Decoder decoder = Decoder.Create(64, code);
-        decoder.IP = address;
-        return decoder.Decode();
     }
 
     private static byte[] Assemble()
