@@ -12,6 +12,9 @@ internal static class MessageSyscalls
     /// <summary>Messages of one sendmmsg or recvmmsg (UIO_MAXIOV).</summary>
     private const uint MaxMessages = 1024;
 
+    /// <summary>So many buffers fit on the stack (UIO_FASTIOV).</summary>
+    private const int SmallVectors = 8;
+
     /// <summary>struct mmsghdr.</summary>
     [StructLayout(LayoutKind.Sequential)]
     internal struct CountedHeader
@@ -33,9 +36,12 @@ internal static class MessageSyscalls
             return error;
         }
 
-        GuestBuffers buffers = new(data, length);
-        Result<int> result = CheckSend(flags) is not Errno.Ok and Errno refused
-            ? refused
+        IoVector vector = Cut(data, length);
+        error = IoRanges.Single(task.Memory, in vector, out IoRanges buffers);
+        if (error == Errno.Ok)
+            error = CheckSend(flags);
+        Result<int> result = error != Errno.Ok
+            ? error
             : SocketTransfer.Send(task, socket, ref buffers, destination, null, flags);
         socket.Release();
         return result;
@@ -46,9 +52,11 @@ internal static class MessageSyscalls
     {
         if (SocketArguments.GetSocket(task, fd).Failed(out Socket? socket, out Errno error))
             return error;
-        GuestBuffers buffers = new(data, length);
         MessageInfo info = default;
-        Result<int> result = Receive(task, socket, ref buffers, flags, ref info);
+        IoVector vector = Cut(data, length);
+        Result<int> result = IoRanges.Single(task.Memory, in vector, out IoRanges buffers) is not Errno.Ok and Errno invalid
+            ? invalid
+            : Receive(task, socket, ref buffers, flags, ref info);
         info.Control?.Release();
         if (result.Error == Errno.Ok
             && SocketArguments.WriteAddress(task, info.Sender, address, addressBytes) is not Errno.Ok and Errno fault)
@@ -137,6 +145,18 @@ internal static class MessageSyscalls
         return done > 0 ? done : error;
     }
 
+    /// <summary>send(2) cuts what is too long before it looks at the address; read(2) does not.</summary>
+    private static IoVector Cut(UserAddress data, ulong length) => new(data, Math.Min(length, (ulong)IoRanges.MaxTransfer));
+
+    /// <summary>The buffers of a message. EMSGSIZE (as sendmsg(2) has it) for too many, EINVAL, EFAULT.</summary>
+    private static Errno Ranges(Task task, in MessageHeader header, Span<IoVector> room, out IoRanges buffers)
+    {
+        buffers = default;
+        return header.VectorCount > IoRanges.MaxVectors
+            ? Errno.EMSGSIZE
+            : IoRanges.Many(task.Memory, header.Vectors, header.VectorCount, room, out buffers);
+    }
+
     private static Errno CheckSend(SocketFlags flags) => (flags & SocketFlags.OutOfBand) != 0 ? Errno.EOPNOTSUPP : Errno.Ok;
 
     private static Result<int> Send(Task task, Socket socket, in MessageHeader header, SocketFlags flags)
@@ -150,7 +170,8 @@ internal static class MessageSyscalls
             return error;
         }
 
-        if (GuestBuffers.Read(task, header.Vectors, header.VectorCount, out GuestBuffers buffers) is not Errno.Ok and Errno wrong)
+        Span<IoVector> room = stackalloc IoVector[SmallVectors];
+        if (Ranges(task, header, room, out IoRanges buffers) is not Errno.Ok and Errno wrong)
             return wrong;
         Result<ControlData?> read = ControlMessages.Read(task, socket, header.Control, header.ControlBytes);
         Result<int> result = read.Failed(out ControlData? control, out error)
@@ -164,7 +185,8 @@ internal static class MessageSyscalls
     {
         if (header.NameBytes < 0 && !header.Name.IsNull)
             return Errno.EINVAL;
-        if (GuestBuffers.Read(task, header.Vectors, header.VectorCount, out GuestBuffers buffers) is not Errno.Ok and Errno wrong)
+        Span<IoVector> room = stackalloc IoVector[SmallVectors];
+        if (Ranges(task, header, room, out IoRanges buffers) is not Errno.Ok and Errno wrong)
             return wrong;
         MessageInfo info = default;
         Result<int> result = Receive(task, socket, ref buffers, flags, ref info);
@@ -189,7 +211,7 @@ internal static class MessageSyscalls
     }
 
     private static Result<int> Receive(
-        Task task, Socket socket, ref GuestBuffers buffers, SocketFlags flags, ref MessageInfo info)
+        Task task, Socket socket, ref IoRanges buffers, SocketFlags flags, ref MessageInfo info)
     {
         if ((flags & SocketFlags.OutOfBand) != 0)
             return Errno.EINVAL; // Nothing is ever out of band here.

@@ -21,30 +21,28 @@ internal static class SocketTransfer
     /// <paramref name="control"/>. EPIPE comes with SIGPIPE for streams unless MSG_NOSIGNAL.
     /// </summary>
     public static Result<int> Send(
-        Task task, Socket socket, ref GuestBuffers buffers, SocketAddress? destination, ControlData? control, SocketFlags flags)
+        Task task, Socket socket, ref IoRanges buffers, SocketAddress? destination, ControlData? control, SocketFlags flags)
     {
-        if (!socket.IsStream && buffers.TotalBytes > socket.MaxMessageBytes)
+        if (!socket.IsStream && buffers.Remaining > socket.MaxMessageBytes)
         {
             control?.Release();
             return Errno.EMSGSIZE;
         }
 
-        long left = buffers.TotalBytes;
         int total = 0;
-        byte[] piece = ArrayPool<byte>.Shared.Rent((int)Math.Clamp(left, 1, socket.IsStream ? PieceBytes : MaxMessageBytes));
+        byte[] piece = Rent(socket, buffers.Remaining);
         Deadline deadline = IsNonBlocking(socket, flags) ? Deadline.Now : socket.TransferDeadline(isWrite: true);
         Errno error = Errno.Ok;
         do
         {
-            int length = (int)Math.Min(left, socket.IsStream ? PieceBytes : left);
-            error = buffers.CopyIn(task, piece.AsSpan(0, length));
+            int length = (int)Math.Min(buffers.Remaining, piece.Length);
+            error = buffers.Take(piece.AsSpan(0, length));
             if (error != Errno.Ok)
                 break;
             Result<int> sent = SendPiece(task, socket, piece.AsSpan(0, length), destination, ref control, flags, deadline, out error);
             total += sent.Failed(out int count, out _) ? 0 : count;
-            left -= length;
         }
-        while (left > 0 && error == Errno.Ok);
+        while (buffers.Remaining > 0 && error == Errno.Ok);
 
         ArrayPool<byte>.Shared.Return(piece);
         control?.Release();
@@ -53,33 +51,6 @@ internal static class SocketTransfer
         if (error == Errno.EPIPE && socket.IsStream && (flags & SocketFlags.NoSignal) == 0)
             RaiseBrokenPipe(task);
         return error;
-    }
-
-    /// <summary>
-    /// write(2) where the socket must see the whole message, or who writes it. EMSGSIZE beyond what it takes.
-    /// </summary>
-    public static Result<int> SendWhole(Task task, Socket socket, ref IoRanges buffers, bool noWait)
-    {
-        if (!socket.IsStream && buffers.Remaining > socket.MaxMessageBytes)
-            return Errno.EMSGSIZE;
-        int length = (int)Math.Min(buffers.Remaining, MaxMessageBytes);
-        byte[] message = ArrayPool<byte>.Shared.Rent(Math.Max(1, length));
-        Result<int> result = buffers.CopyIn(message.AsSpan(0, length));
-        if (!result.Failed(out int count, out Errno error))
-        {
-            ControlData? control = null;
-            Deadline deadline = noWait || socket.IsNonBlocking ? Deadline.Now : socket.TransferDeadline(isWrite: true);
-            result = SendPiece(
-                task, socket, message.AsSpan(0, count), null, ref control, SocketFlags.None, deadline, out error);
-            bool isNothingSent = result.Failed(out int sent, out _) || sent == 0;
-            if (isNothingSent && error != Errno.Ok)
-                result = error;
-            if (error == Errno.EPIPE && socket.IsStream)
-                RaiseBrokenPipe(task);
-        }
-
-        ArrayPool<byte>.Shared.Return(message);
-        return result;
     }
 
     /// <summary>SIGPIPE, to the thread that wrote.</summary>
@@ -119,17 +90,16 @@ internal static class SocketTransfer
     }
 
     /// <summary>Receives into the buffers. A stream stops at the first bytes there are, unless MSG_WAITALL.</summary>
-    public static Result<int> Receive(Task task, Socket socket, ref GuestBuffers buffers, SocketFlags flags, ref MessageInfo info)
+    public static Result<int> Receive(Task task, Socket socket, ref IoRanges buffers, SocketFlags flags, ref MessageInfo info)
     {
-        long left = socket.IsStream ? buffers.TotalBytes : Math.Min(buffers.TotalBytes, MaxMessageBytes);
-        byte[] piece = ArrayPool<byte>.Shared.Rent((int)Math.Clamp(left, 1, socket.IsStream ? PieceBytes : MaxMessageBytes));
+        byte[] piece = Rent(socket, buffers.Remaining);
         Deadline deadline = IsNonBlocking(socket, flags) ? Deadline.Now : socket.TransferDeadline(isWrite: false);
         bool waitsForAll = (flags & (SocketFlags.WaitAll | SocketFlags.Peek)) == SocketFlags.WaitAll && socket.IsStream;
         int total = 0;
         Errno error;
         while (true)
         {
-            int length = (int)Math.Min(left, socket.IsStream ? PieceBytes : left);
+            int length = (int)Math.Min(buffers.Remaining, piece.Length);
 
             // What came already ends the wait, unless all is wanted.
             Deadline until = total > 0 && !waitsForAll ? Deadline.Now : deadline;
@@ -140,12 +110,12 @@ internal static class SocketTransfer
                 break;
             }
 
-            error = buffers.CopyOut(task, piece.AsSpan(0, count));
+            error = buffers.Put(piece.AsSpan(0, count));
             if (error != Errno.Ok)
                 break;
             total += count;
-            left -= count;
-            bool isMoreWanted = left > 0 && socket.IsStream && count > 0 && info.Control is null && (flags & SocketFlags.Peek) == 0;
+            bool isMoreWanted = buffers.Remaining > 0 && socket.IsStream && count > 0 && info.Control is null
+                && (flags & SocketFlags.Peek) == 0;
             if (!isMoreWanted || (!waitsForAll && count < length))
                 break;
         }
@@ -162,6 +132,10 @@ internal static class SocketTransfer
             ? attempt.Try()
             : Blocking.Until(task.Sleeper, socket.Waiters, PollEvents.Readable, deadline, attempt, static state => state.Try());
     }
+
+    /// <summary>Room for a piece of so many bytes of a stream, or for the whole of a message.</summary>
+    private static byte[] Rent(Socket socket, long bytes) =>
+        ArrayPool<byte>.Shared.Rent((int)Math.Clamp(bytes, 1, socket.IsStream ? PieceBytes : MaxMessageBytes));
 
     private static bool IsNonBlocking(Socket socket, SocketFlags flags) =>
         socket.IsNonBlocking || (flags & SocketFlags.DontWait) != 0;

@@ -8,7 +8,8 @@ namespace Sandbox.Sentry.Kernel.SystemV;
 /// id of a removed object does not name the next one. Guarded by the namespace's lock.
 /// </summary>
 /// <param name="limit">The most objects there may be; ENOSPC beyond.</param>
-internal sealed class IpcTable<T>(int limit)
+/// <param name="owner">The user namespace in which a capability stands above permissions.</param>
+internal sealed class IpcTable<T>(int limit, UserNamespace owner)
     where T : IpcObject
 {
     private const int SlotBits = 15, SlotMask = (1 << SlotBits) - 1, SequenceMask = 0xFFFF;
@@ -39,7 +40,7 @@ internal sealed class IpcTable<T>(int limit)
     /// What shmget and its like do with a key: null if an object is to be made, else the object that was found.
     /// EEXIST, ENOENT, EACCES, ENOSPC.
     /// </summary>
-    public Result<T?> Find(int key, int flags, Credentials caller, UserNamespace owner)
+    public Result<T?> Find(int key, int flags, Credentials caller)
     {
         if (key != IpcObject.PrivateKey && _byKey.TryGetValue(key, out T? found))
         {
@@ -80,8 +81,20 @@ internal sealed class IpcTable<T>(int limit)
         return item.Id == id ? item : Errno.EIDRM;
     }
 
-    /// <summary>The object in a slot (the STAT commands), or null.</summary>
-    public T? AtSlot(int slot) => (uint)slot < (uint)_slots.Count ? _slots[slot] : null;
+    /// <summary>The object of an id for a use (4 read, 2 write, 1 execute). EINVAL, EIDRM, EACCES.</summary>
+    public Result<T> Get(int id, uint wanted, Credentials caller) => Checked(Get(id), wanted, caller);
+
+    /// <summary>The object in a slot for a use, as the STAT commands that go through all slots name it. EINVAL, EACCES.</summary>
+    public Result<T> GetSlot(int slot, uint wanted, Credentials caller) =>
+        Checked(AtSlot(slot) is { } item ? item : Errno.EINVAL, wanted, caller);
+
+    /// <summary>The object of an id for someone who may change and remove it. EINVAL, EIDRM, EPERM.</summary>
+    public Result<T> GetOwned(int id, Credentials caller)
+    {
+        if (Get(id).Failed(out T? item, out Errno error))
+            return error;
+        return item.CheckOwner(caller, owner) is not Errno.Ok and Errno denied ? denied : item;
+    }
 
     /// <summary>Nobody finds the object any more.</summary>
     public void Remove(T item)
@@ -99,4 +112,13 @@ internal sealed class IpcTable<T>(int limit)
             _byKey.Remove(item.Key);
         item.Key = IpcObject.PrivateKey;
     }
+
+    private Result<T> Checked(Result<T> found, uint wanted, Credentials caller)
+    {
+        if (found.Failed(out T? item, out Errno error))
+            return error;
+        return item.Check(wanted, caller, owner) is not Errno.Ok and Errno denied ? denied : item;
+    }
+
+    private T? AtSlot(int slot) => (uint)slot < (uint)_slots.Count ? _slots[slot] : null;
 }

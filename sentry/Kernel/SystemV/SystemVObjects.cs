@@ -21,17 +21,21 @@ internal sealed class SystemVObjects
     public static int SemaphoreCount;
     public static long MessageBytes;
 
-    public SystemVObjects(Security.UserNamespace owner) => Owner = owner;
+    public SystemVObjects(Security.UserNamespace owner)
+    {
+        Owner = owner;
+        (Segments, Sets, Queues) = (new(MaxSegments, owner), new(MaxSets, owner), new(MaxQueues, owner));
+    }
 
     public Security.UserNamespace Owner { get; }
 
     public RankedLock Lock { get; } = new(LockRank.Leaf);
 
-    public IpcTable<SharedSegment> Segments { get; } = new(MaxSegments);
+    public IpcTable<SharedSegment> Segments { get; }
 
-    public IpcTable<SemaphoreSet> Sets { get; } = new(MaxSets);
+    public IpcTable<SemaphoreSet> Sets { get; }
 
-    public IpcTable<MessageQueue> Queues { get; } = new(MaxQueues);
+    public IpcTable<MessageQueue> Queues { get; }
 
     /// <summary>Those of a namespace, made at first use.</summary>
     public static SystemVObjects Of(IpcNamespace ipc)

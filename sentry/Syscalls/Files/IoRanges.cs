@@ -1,3 +1,4 @@
+using System.Buffers;
 using Sandbox.Linux;
 using Sandbox.Sentry.Memory;
 
@@ -5,7 +6,7 @@ namespace Sandbox.Sentry.Syscalls;
 
 /// <summary>
 /// The guest memory that a read or write is about: one range or an array of them (readv(2)), with a position that moves as
-/// bytes are done.
+/// bytes are done. Who made it of an array disposes of it, once; copies of it are only looked at.
 /// </summary>
 internal ref struct IoRanges
 {
@@ -18,11 +19,13 @@ internal ref struct IoRanges
     private const ulong AddressLimit = 0x7FFF_FFFF_F000;
 
     private readonly UserMemory _memory;
+    private readonly IoVector[]? _rented;
     private ReadOnlySpan<IoVector> _vectors;
     private ulong _skipped; // Bytes of the first vector that are done.
 
-    private IoRanges(UserMemory memory, ReadOnlySpan<IoVector> vectors, long length)
+    private IoRanges(UserMemory memory, ReadOnlySpan<IoVector> vectors, long length, IoVector[]? rented = null)
     {
+        _rented = rented;
         _memory = memory;
         _vectors = vectors;
         Remaining = length;
@@ -44,11 +47,11 @@ internal ref struct IoRanges
         return Errno.Ok;
     }
 
-    /// <summary>Copies an array of ranges in. EINVAL for too many or a sum beyond SSIZE_MAX, EFAULT.</summary>
+    /// <summary>Copies an array of ranges in. EINVAL for too many or a length beyond SSIZE_MAX, EFAULT.</summary>
     /// <param name="memory">The guest's.</param>
     /// <param name="address">Where the array lies.</param>
     /// <param name="count">How many, as the guest said.</param>
-    /// <param name="room">Where to copy the array if it fits; else it is allocated.</param>
+    /// <param name="room">Where to copy the array if it fits; else an array is rented.</param>
     /// <param name="buffers">The result.</param>
     public static Errno Many(
         UserMemory memory, UserPtr<IoVector> address, ulong count, Span<IoVector> room, out IoRanges buffers)
@@ -56,20 +59,23 @@ internal ref struct IoRanges
         buffers = default;
         if (count > MaxVectors)
             return Errno.EINVAL;
-        Span<IoVector> vectors = (int)count <= room.Length ? room[..(int)count] : new IoVector[count];
-        if (memory.ReadArray(address, vectors) is not Errno.Ok and Errno error)
-            return error;
-        ulong sum = 0;
-        foreach (IoVector vector in vectors)
-        {
-            if (vector.Length > long.MaxValue || (sum += vector.Length) > long.MaxValue)
-                return Errno.EINVAL;
-            if (vector.Length != 0 && (vector.Length > AddressLimit || vector.Base.Value > AddressLimit - vector.Length))
-                return Errno.EFAULT;
-        }
+        IoVector[]? rented = (int)count <= room.Length ? null : ArrayPool<IoVector>.Shared.Rent((int)count);
+        Span<IoVector> vectors = (rented is null ? room : rented)[..(int)count];
+        Errno error = memory.ReadArray(address, vectors);
+        long total = 0;
+        if (error == Errno.Ok)
+            error = Sum(vectors, out total);
+        if (error == Errno.Ok)
+            buffers = new IoRanges(memory, vectors, total, rented);
+        else if (rented is not null)
+            ArrayPool<IoVector>.Shared.Return(rented);
+        return error;
+    }
 
-        buffers = new IoRanges(memory, vectors, (long)Math.Min(sum, (ulong)MaxTransfer));
-        return Errno.Ok;
+    public readonly void Dispose()
+    {
+        if (_rented is not null)
+            ArrayPool<IoVector>.Shared.Return(_rented);
     }
 
     /// <summary>Copies from the guest at the position, as many as are wanted and readable; EFAULT if none.</summary>
@@ -90,6 +96,40 @@ internal ref struct IoRanges
         }
 
         _skipped = left;
+    }
+
+    /// <summary>Fills <paramref name="destination"/>, which is no longer than what remains, and moves on. EFAULT if not all is readable.</summary>
+    public Errno Take(Span<byte> destination)
+    {
+        if (CopyIn(destination).Failed(out int count, out Errno error))
+            return error;
+        Advance(count);
+        return count == destination.Length ? Errno.Ok : Errno.EFAULT;
+    }
+
+    /// <summary>Puts all of <paramref name="source"/>, no longer than what remains, and moves on. EFAULT if not all is writable.</summary>
+    public Errno Put(ReadOnlySpan<byte> source)
+    {
+        if (CopyOut(source).Failed(out int count, out Errno error))
+            return error;
+        Advance(count);
+        return count == source.Length ? Errno.Ok : Errno.EFAULT;
+    }
+
+    /// <summary>What one call moves of these, bytes. A wrong length anywhere counts before a wrong address (lib/iov_iter.c).</summary>
+    private static Errno Sum(ReadOnlySpan<IoVector> vectors, out long total)
+    {
+        total = 0;
+        bool isOutside = false;
+        foreach (IoVector vector in vectors)
+        {
+            if (vector.Length > long.MaxValue)
+                return Errno.EINVAL;
+            isOutside |= vector.Length != 0 && (vector.Length > AddressLimit || vector.Base.Value > AddressLimit - vector.Length);
+            total = Math.Min(MaxTransfer, total + (long)Math.Min(vector.Length, (ulong)MaxTransfer));
+        }
+
+        return isOutside ? Errno.EFAULT : Errno.Ok;
     }
 
     private static Errno Empty(UserMemory memory, out IoRanges buffers)

@@ -86,6 +86,7 @@ internal static class ReadWriteSyscalls
             if (IoRanges.Many(task.Memory, vectors, count, room, out IoRanges buffers) is not Errno.Ok and Errno bad)
                 return bad;
             SyscallResult result = Transfer(task, file, ref buffers, offset, isWrite, (flags & NoWait) != 0);
+            buffers.Dispose();
             if (isWrite && (flags & (DataSync | Sync)) != 0 && result.Register > 0
                 && file.Synchronize((flags & Sync) == 0) is not Errno.Ok and not Errno.EINVAL and Errno failed)
                 return failed;
@@ -104,7 +105,7 @@ internal static class ReadWriteSyscalls
             return Errno.ESPIPE;
         if (isWrite && file is Socket socket
             && (socket.StampsSender || (!socket.IsStream && buffers.Remaining > ScratchBuffers.Bytes)))
-            return SocketTransfer.SendWhole(task, socket, ref buffers, noWait);
+            return SocketTransfer.Send(task, socket, ref buffers, null, null, noWait ? SocketFlags.DontWait : SocketFlags.None);
         return isWrite
             ? FileTransfer.Write(task, file, ref buffers, offset, noWait)
             : FileTransfer.Read(task, file, ref buffers, offset, noWait);

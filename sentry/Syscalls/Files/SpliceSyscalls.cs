@@ -108,9 +108,11 @@ internal static class SpliceSyscalls
             if (IoRanges.Many(task.Memory, vectors, count, room, out IoRanges ranges) is not Errno.Ok and Errno bad)
                 return bad;
             bool noWait = (flags & NonBlocking) != 0;
-            return file.IsWritable
+            SyscallResult result = file.IsWritable
                 ? FileTransfer.Write(task, file, ref ranges, -1, noWait)
                 : FileTransfer.Read(task, file, ref ranges, -1, noWait);
+            ranges.Dispose();
+            return result;
         }
         finally
         {

@@ -41,7 +41,7 @@ internal static class MessageQueueSyscalls
         SystemVObjects objects = SystemVObjects.Of(task.Namespaces.Ipc);
         using (objects.Lock.Enter())
         {
-            if (objects.Queues.Find(key, flags, task.Credentials, objects.Owner).Failed(out MessageQueue? found, out Errno error))
+            if (objects.Queues.Find(key, flags, task.Credentials).Failed(out MessageQueue? found, out Errno error))
                 return error;
             if (found is not null)
                 return found.Id;
@@ -125,9 +125,7 @@ internal static class MessageQueueSyscalls
         SystemVObjects objects = SystemVObjects.Of(task.Namespaces.Ipc);
         using (objects.Lock.Enter())
         {
-            if (objects.Queues.Get(id).Failed(out MessageQueue? queue, out Errno error))
-                return error;
-            return queue.Check(wanted, task.Credentials, objects.Owner) is not Errno.Ok and Errno denied ? denied : queue;
+            return objects.Queues.Get(id, wanted, task.Credentials);
         }
     }
 
@@ -165,10 +163,8 @@ internal static class MessageQueueSyscalls
         MessageQueue? queue;
         using (objects.Lock.Enter())
         {
-            if (objects.Queues.Get(id).Failed(out queue, out Errno error))
+            if (objects.Queues.GetOwned(id, task.Credentials).Failed(out queue, out Errno error))
                 return error;
-            if (queue.CheckOwner(task.Credentials, objects.Owner) is not Errno.Ok and Errno denied)
-                return denied;
             objects.Queues.Remove(queue);
             queue.Clear();
         }
@@ -184,10 +180,8 @@ internal static class MessageQueueSyscalls
         MessageQueue? queue;
         using (objects.Lock.Enter())
         {
-            if (objects.Queues.Get(id).Failed(out queue, out Errno error))
+            if (objects.Queues.GetOwned(id, task.Credentials).Failed(out queue, out Errno error))
                 return error;
-            if (queue.CheckOwner(task.Credentials, objects.Owner) is not Errno.Ok and Errno denied)
-                return denied;
             // msgctl(2): above the default only with CAP_SYS_RESOURCE; and no more than the sandbox holds.
             if (wanted.MaxBytes > SystemVObjects.MaxQueueBytes && !task.Credentials.Has(Capability.SysResource, objects.Owner))
                 return Errno.EPERM;
@@ -207,12 +201,12 @@ internal static class MessageQueueSyscalls
         int answer;
         using (objects.Lock.Enter())
         {
-            Result<MessageQueue> found = !isSlot ? objects.Queues.Get(id)
-                : objects.Queues.AtSlot(id) is { } inSlot ? inSlot : Errno.EINVAL;
+            uint wanted = isAny ? 0 : Read;
+            Result<MessageQueue> found = isSlot
+                ? objects.Queues.GetSlot(id, wanted, task.Credentials)
+                : objects.Queues.Get(id, wanted, task.Credentials);
             if (found.Failed(out MessageQueue? queue, out Errno error))
                 return error;
-            if (!isAny && queue.Check(Read, task.Credentials, objects.Owner) is not Errno.Ok and Errno denied)
-                return denied;
             record = new QueueRecord
             {
                 Permissions = queue.Describe(task.Credentials.UserNamespace),

@@ -73,10 +73,8 @@ internal static class SemaphoreControl
         SemaphoreSet? set;
         using (objects.Lock.Enter())
         {
-            if (objects.Sets.Get(id).Failed(out set, out Errno error))
+            if (objects.Sets.GetOwned(id, task.Credentials).Failed(out set, out Errno error))
                 return error;
-            if (set.CheckOwner(task.Credentials, objects.Owner) is not Errno.Ok and Errno denied)
-                return denied;
             objects.Sets.Remove(set);
             Interlocked.Add(ref SystemVObjects.SemaphoreCount, -set.Values.Length);
         }
@@ -91,10 +89,8 @@ internal static class SemaphoreControl
             return fault;
         using (objects.Lock.Enter())
         {
-            if (objects.Sets.Get(id).Failed(out SemaphoreSet? set, out Errno error))
+            if (objects.Sets.GetOwned(id, task.Credentials).Failed(out SemaphoreSet? set, out Errno error))
                 return error;
-            if (set.CheckOwner(task.Credentials, objects.Owner) is not Errno.Ok and Errno denied)
-                return denied;
             return set.Set(wanted.Permissions, task.Credentials.UserNamespace);
         }
     }
@@ -105,12 +101,12 @@ internal static class SemaphoreControl
         int answer = 0;
         using (objects.Lock.Enter())
         {
-            Result<SemaphoreSet> found = command == Command.Stat ? objects.Sets.Get(id)
-                : objects.Sets.AtSlot(id) is { } inSlot ? inSlot : Errno.EINVAL;
+            uint wanted = command == Command.StatAny ? 0 : Read;
+            Result<SemaphoreSet> found = command == Command.Stat
+                ? objects.Sets.Get(id, wanted, task.Credentials)
+                : objects.Sets.GetSlot(id, wanted, task.Credentials);
             if (found.Failed(out SemaphoreSet? set, out Errno error))
                 return error;
-            if (command != Command.StatAny && set.Check(Read, task.Credentials, objects.Owner) is not Errno.Ok and Errno denied)
-                return denied;
             record = new SetRecord
             {
                 Permissions = set.Describe(task.Credentials.UserNamespace),
@@ -148,7 +144,7 @@ internal static class SemaphoreControl
     {
         using (objects.Lock.Enter())
         {
-            if (Find(task, objects, id, Read).Failed(out SemaphoreSet? set, out Errno error))
+            if (objects.Sets.Get(id, Read, task.Credentials).Failed(out SemaphoreSet? set, out Errno error))
                 return error;
             if ((uint)number >= (uint)set.Values.Length)
                 return Errno.EINVAL;
@@ -167,7 +163,7 @@ internal static class SemaphoreControl
         SemaphoreSet? set;
         using (objects.Lock.Enter())
         {
-            if (Find(task, objects, id, Alter).Failed(out set, out Errno error))
+            if (objects.Sets.Get(id, Alter, task.Credentials).Failed(out set, out Errno error))
                 return error;
             if ((uint)number >= (uint)set.Values.Length)
                 return Errno.EINVAL;
@@ -185,7 +181,7 @@ internal static class SemaphoreControl
         ushort[] values;
         using (objects.Lock.Enter())
         {
-            if (Find(task, objects, id, Read).Failed(out SemaphoreSet? set, out Errno error))
+            if (objects.Sets.Get(id, Read, task.Credentials).Failed(out SemaphoreSet? set, out Errno error))
                 return error;
             values = (ushort[])set.Values.Clone();
         }
@@ -198,7 +194,7 @@ internal static class SemaphoreControl
         SemaphoreSet? set;
         using (objects.Lock.Enter())
         {
-            if (Find(task, objects, id, Alter).Failed(out set, out Errno error))
+            if (objects.Sets.Get(id, Alter, task.Credentials).Failed(out set, out Errno error))
                 return error;
         }
 
@@ -217,12 +213,5 @@ internal static class SemaphoreControl
 
         set.Waiters.Notify(PollEvents.In);
         return 0;
-    }
-
-    private static Result<SemaphoreSet> Find(Task task, SystemVObjects objects, int id, uint wanted)
-    {
-        if (objects.Sets.Get(id).Failed(out SemaphoreSet? set, out Errno error))
-            return error;
-        return set.Check(wanted, task.Credentials, objects.Owner) is not Errno.Ok and Errno denied ? denied : set;
     }
 }

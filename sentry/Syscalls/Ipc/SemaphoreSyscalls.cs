@@ -18,7 +18,7 @@ internal static class SemaphoreSyscalls
         SystemVObjects objects = SystemVObjects.Of(task.Namespaces.Ipc);
         using (objects.Lock.Enter())
         {
-            if (objects.Sets.Find(key, flags, task.Credentials, objects.Owner).Failed(out SemaphoreSet? found, out Errno error))
+            if (objects.Sets.Find(key, flags, task.Credentials).Failed(out SemaphoreSet? found, out Errno error))
                 return error;
             if (found is not null)
                 return count > found.Values.Length ? Errno.EINVAL : found.Id;

@@ -49,7 +49,7 @@ internal static class SharedMemorySyscalls
         SystemVObjects objects = SystemVObjects.Of(task.Namespaces.Ipc);
         using (objects.Lock.Enter())
         {
-            if (objects.Segments.Find(key, flags, task.Credentials, objects.Owner).Failed(out SharedSegment? found, out Errno error))
+            if (objects.Segments.Find(key, flags, task.Credentials).Failed(out SharedSegment? found, out Errno error))
                 return error;
             if (found is not null)
                 return bytes > found.Bytes ? Errno.EINVAL : found.Id;
@@ -74,11 +74,9 @@ internal static class SharedMemorySyscalls
         SharedSegment? segment;
         using (objects.Lock.Enter())
         {
-            if (objects.Segments.Get(id).Failed(out segment, out Errno error))
-                return error;
             uint access = Read | ((flags & ReadOnly) != 0 ? 0 : Write) | ((flags & Executable) != 0 ? Execute : 0);
-            if (segment.Check(access, task.Credentials, objects.Owner) is not Errno.Ok and Errno denied)
-                return denied;
+            if (objects.Segments.Get(id, access, task.Credentials).Failed(out segment, out Errno error))
+                return error;
             segment.Attach(task.Group.Id);
         }
 
@@ -129,7 +127,7 @@ internal static class SharedMemorySyscalls
         using (objects.Lock.Enter())
         {
             // Somebody else may have made it meanwhile.
-            if (objects.Segments.Find(key, flags, task.Credentials, objects.Owner).Failed(out SharedSegment? found, out Errno error))
+            if (objects.Segments.Find(key, flags, task.Credentials).Failed(out SharedSegment? found, out Errno error))
             {
                 result = error;
             }
@@ -176,10 +174,8 @@ internal static class SharedMemorySyscalls
         bool isGone;
         using (objects.Lock.Enter())
         {
-            if (objects.Segments.Get(id).Failed(out segment, out Errno error))
+            if (objects.Segments.GetOwned(id, task.Credentials).Failed(out segment, out Errno error))
                 return error;
-            if (segment.CheckOwner(task.Credentials, objects.Owner) is not Errno.Ok and Errno denied)
-                return denied;
             isGone = segment.Destroy();
         }
 
@@ -194,10 +190,8 @@ internal static class SharedMemorySyscalls
             return fault;
         using (objects.Lock.Enter())
         {
-            if (objects.Segments.Get(id).Failed(out SharedSegment? segment, out Errno error))
+            if (objects.Segments.GetOwned(id, task.Credentials).Failed(out SharedSegment? segment, out Errno error))
                 return error;
-            if (segment.CheckOwner(task.Credentials, objects.Owner) is not Errno.Ok and Errno denied)
-                return denied;
             return segment.Set(wanted.Permissions, task.Credentials.UserNamespace);
         }
     }
@@ -209,12 +203,12 @@ internal static class SharedMemorySyscalls
         int answer;
         using (objects.Lock.Enter())
         {
-            Result<SharedSegment> found = !isSlot ? objects.Segments.Get(id)
-                : objects.Segments.AtSlot(id) is { } inSlot ? inSlot : Errno.EINVAL;
+            uint wanted = isAny ? 0 : Read;
+            Result<SharedSegment> found = isSlot
+                ? objects.Segments.GetSlot(id, wanted, task.Credentials)
+                : objects.Segments.Get(id, wanted, task.Credentials);
             if (found.Failed(out SharedSegment? segment, out Errno error))
                 return error;
-            if (!isAny && segment.Check(Read, task.Credentials, objects.Owner) is not Errno.Ok and Errno denied)
-                return denied;
             record = Describe(segment, task);
             answer = isSlot ? segment.Id : 0;
         }
