@@ -189,6 +189,18 @@ public interface IGuestThread
     void Interrupt();
 
     /// <summary>
+    /// True if the call being handled may be answered with <see cref="GuestAction.Defer"/> or <see cref="GuestAction.Redo"/>,
+    /// and had better be where its handler would sleep.
+    /// </summary>
+    bool MayDefer { get; }
+
+    /// <summary>A call that was or is about to be deferred can go on: OnSyscall comes again. Once for each; any thread.</summary>
+    void Continue();
+
+    /// <summary>The handler is about to sleep for who knows how long, on the calling thread.</summary>
+    void BeforeSleep();
+
+    /// <summary>
     /// Ends a thread that stands still (in a handler, or before Start) or runs, without ending its address space unless it
     /// is the last. Any thread may call it; OnExit follows.
     /// </summary>
@@ -266,6 +278,12 @@ public enum GuestActionKind
 
     /// <summary>The thread ends; OnExit follows.</summary>
     Exit,
+
+    /// <summary>The call waits, without a host thread, for <see cref="IGuestThread.Continue"/>. Only where MayDefer says so.</summary>
+    Defer,
+
+    /// <summary>The call has done nothing and is to come again in a way in which its handler may sleep. Only with MayDefer.</summary>
+    Redo,
 }
 
 /// <summary>A handler's answer.</summary>
@@ -273,6 +291,9 @@ public readonly record struct GuestAction(GuestActionKind Kind, long Value = 0, 
 {
     public static GuestAction Resume => new(GuestActionKind.Resume);
     public static GuestAction Exit => new(GuestActionKind.Exit);
+
+    public static GuestAction Defer => new(GuestActionKind.Defer);
+    public static GuestAction Redo => new(GuestActionKind.Redo);
 
     public static GuestAction Return(long value) => new(GuestActionKind.Return, value);
     public static GuestAction ReturnThenInterrupt(long value) => new(GuestActionKind.ReturnThenInterrupt, value);

@@ -24,7 +24,7 @@ internal sealed class GlobalOptions
             Default: "none for create, else root:memory"),
         new("network", FlagKind.Value, "auto (what is configured in its namespace), host, or none: loopback only", Default: "auto"),
         new("direct-memory", FlagKind.Value, "let the host execute verified anonymous memory calls", Default: "true"),
-        new("fast-path", FlagKind.Value, "rewrite frequent system calls to go by shared memory: true or false", Default: "false"),
+        new("fast-path", FlagKind.Value, "rewrite frequent system calls to go by shared memory: true or false", Default: "true"),
         new("ignore-cgroups", FlagKind.Switch, "make no cgroups"),
         new("systemd-cgroup", FlagKind.Switch, "read cgroupsPath as slice:prefix:name"),
         new("rootless", FlagKind.Value, "accepted for runc's sake: true, false or auto", Default: "auto"),
@@ -88,7 +88,7 @@ internal sealed class GlobalOptions
                 ? "auto"
                 : arguments.Get("network")!,
             DirectMemory = arguments.Get("direct-memory") is null || arguments.Has("direct-memory"),
-            FastPath = arguments.Has("fast-path"),
+            FastPath = arguments.Get("fast-path") is null || arguments.Has("fast-path"),
             IgnoreCgroups = arguments.Has("ignore-cgroups"),
             SystemdCgroup = arguments.Has("systemd-cgroup"),
             FileAccess = OneOf(arguments, "file-access", "", ["", "exclusive", "shared"]) is { Length: > 0 } access ? access : null,

@@ -230,10 +230,11 @@ internal sealed class ContainerLaunch : IDisposable
             Strace = _options.Strace,
             StraceSyscalls = _options.StraceSyscalls,
             StraceSummary = _options.StraceSummary,
-            // What the host does by itself cannot be shown: with a trace, memory calls come to the Sentry first.
+            // What the host does by itself cannot be shown: with a trace, memory calls come to the Sentry first. And each call
+            // comes once, when the guest makes it.
             DirectMemory = _options.DirectMemory && !_options.Strace && !_options.StraceSummary,
             Diagnostics = _options.Diagnostics,
-            FastPath = _options.FastPath,
+            FastPath = _options.FastPath && !_options.Strace && !_options.StraceSummary,
             StartsAtOnce = _request.StartsAtOnce,
             ControlFd = descriptors.Add(fds.Listener.Number),
             StatusFd = descriptors.Add(fds.Status.Number),

@@ -4,6 +4,7 @@ using Sandbox.Sentry.Diagnostics;
 using Sandbox.Sentry.Kernel.Ptrace;
 using Sandbox.Sentry.Kernel.Seccomp;
 using Sandbox.Sentry.Kernel.Signals;
+using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Kernel;
 
@@ -12,9 +13,13 @@ internal static class RunLoop
 {
     public static GuestAction OnSyscall(Task task, IGuestThread thread)
     {
+        Sleeper sleeper = task.Sleeper;
+        if (sleeper.IsDeferred)
+            return OnContinue(task, thread);
         if (task.Trace is { } trace && TraceStops.BeforeCall(task, trace, thread, out GuestAction stop))
             return stop;
         task.SyscallNumber = thread.Syscall.Number;
+        sleeper.MayDefer = thread.MayDefer && task.Trace is null && task.Seccomp is null;
         Counters.AddSyscall(task.SyscallNumber);
         long start = Counters.MeasuresLatency ? HostClock.Now(HostClock.Monotonic) : 0;
         // Before anything else may answer: nothing a guest's own filter could deny may go around this (a fast path, too,
@@ -23,6 +28,36 @@ internal static class RunLoop
         if (task.Seccomp is not { } seccomp || seccomp.AlwaysAllows(thread.Syscall.Number)
             || SeccompGate.Passes(task, seccomp, in thread.Syscall, out result))
             result = task.Kernel.Syscalls.Invoke(task, in thread.Syscall);
+        if (result.Register == Deferred)
+            return Defer(task, start);
+        return Finish(task, thread, result, start);
+    }
+
+    /// <summary>The call was deferred, and is made again: there may be something for it now.</summary>
+    private static GuestAction OnContinue(Task task, IGuestThread thread)
+    {
+        SyscallResult result = task.Kernel.Syscalls.Invoke(task, in thread.Syscall);
+        if (result.Register == Deferred)
+            return Defer(task, task.CallStarted);
+        if (task.Sleeper.IsDeferred)
+            task.Sleeper.EndDeferral();
+        return Finish(task, thread, result, task.CallStarted);
+    }
+
+    /// <summary>A call that can be made again waits without a thread; one that cannot is made by the guest, the other way.</summary>
+    private static GuestAction Defer(Task task, long start)
+    {
+        if (!task.Sleeper.IsDeferred)
+            return GuestAction.Redo;
+        task.CallStarted = start;
+        Deadline deadline = task.Sleeper.DeferredUntil;
+        if (!deadline.IsNever)
+            (task.CallTimer ??= new CallTimer(task)).EndAt(deadline);
+        return GuestAction.Defer;
+    }
+
+    private static GuestAction Finish(Task task, IGuestThread thread, SyscallResult result, long start)
+    {
         if (start != 0)
             Measure(task, start);
         if (task.Thread != thread)
@@ -121,6 +156,8 @@ internal static class RunLoop
             _ => action,
         };
     }
+
+    private const long Deferred = -(long)Errno.EIOCBQUEUED;
 
     private static bool IsRestart(SyscallResult result) =>
         result.Register is <= -(long)Errno.ERESTARTSYS and >= -(long)Errno.ERESTART_RESTARTBLOCK;

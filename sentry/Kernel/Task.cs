@@ -14,7 +14,7 @@ namespace Sandbox.Sentry.Kernel;
 /// One guest thread (Linux's task_struct). Fields without a remark belong to the task's own handler thread; another thread may
 /// only read them where a stale value is harmless (/proc).
 /// </summary>
-internal sealed class Task : ICaller, IGuestEvents
+internal sealed class Task : ICaller, IGuestEvents, IParkOwner
 {
     /// <summary>Behind <see cref="VforkParent"/>, which its parent waits on.</summary>
     internal Task? VforkParentField;
@@ -27,6 +27,7 @@ internal sealed class Task : ICaller, IGuestEvents
         (Kernel, Group, Id, Thread) = (kernel, group, id, thread);
         (GuestMemory, Fs, Files, Credentials, Namespaces) =
             (resources.Memory, resources.Fs, resources.Files, resources.Credentials, resources.Namespaces);
+        Sleeper = new Sleeper(this);
         thread.Events = this;
     }
 
@@ -62,7 +63,7 @@ internal sealed class Task : ICaller, IGuestEvents
         set => _seccomp = value;
     }
 
-    public Sleeper Sleeper { get; } = new();
+    public Sleeper Sleeper { get; }
 
     /// <summary>comm: at most 15 bytes (prctl(2), PR_SET_NAME).</summary>
     public byte[] Name { get; set; } = [];
@@ -80,6 +81,12 @@ internal sealed class Task : ICaller, IGuestEvents
 
     /// <summary>Set by a handler that does not simply return a value (exit, execve, rt_sigreturn, mmap of a file).</summary>
     public GuestAction? NextAction { get; set; }
+
+    /// <summary>When the call began that was deferred, if that is measured (CLOCK_MONOTONIC, nanoseconds).</summary>
+    public long CallStarted { get; set; }
+
+    /// <summary>Ends a deferred call in time; made when it is first needed.</summary>
+    public CallTimer? CallTimer { get; set; }
 
     /// <summary>What restart_syscall(2) continues: deadline of an interrupted sleep, nanoseconds on its clock.</summary>
     public RestartBlock? Restart { get; set; }
@@ -203,6 +210,10 @@ internal sealed class Task : ICaller, IGuestEvents
     GuestAction IGuestEvents.OnFault(IGuestThread thread, in FaultInfo info) => RunLoop.OnFault(this, thread, info);
 
     GuestAction IGuestEvents.OnInterrupt(IGuestThread thread) => RunLoop.OnInterrupt(this, thread);
+
+    void IParkOwner.Resume() => Thread.Continue();
+
+    void IParkOwner.BeforeSleep() => Thread.BeforeSleep();
 
     void IGuestEvents.OnExit(IGuestThread thread, int hostSignal) => RunLoop.OnExit(this, thread, hostSignal);
 }

@@ -1,9 +1,7 @@
-using Sandbox.Linux;
-
 namespace Sandbox.Sentry.Sync;
 
 /// <summary>
-/// Futex wakes of one thread, held back until it has released its wait queue's lock. The woken thread's first step is to
+/// Wakes by one thread, held back until it has released its wait queue's lock. The woken thread's first step is to
 /// take that lock: woken under it, it would go straight back to sleep.
 /// </summary>
 internal static class DeferredWakes
@@ -16,7 +14,7 @@ internal static class DeferredWakes
     /// <summary>What one thread holds back.</summary>
     internal sealed class State
     {
-        public readonly HostFutex[] Held = new HostFutex[MaxHeld];
+        public readonly Parker[] Held = new Parker[MaxHeld];
         public int Count;
         public int Depth;
     }
@@ -35,17 +33,17 @@ internal static class DeferredWakes
         if (--state.Depth != 0)
             return;
         for (int i = 0; i < state.Count; i++)
-            state.Held[i].Wake();
+            state.Held[i].WakeNow();
         state.Count = 0;
     }
 
     /// <summary>Wakes the sleeper, now or at the end of the scope.</summary>
-    public static void Wake(HostFutex futex)
+    public static void Wake(Parker parker)
     {
         if (_state is { Depth: > 0, Count: < MaxHeld } state)
-            state.Held[state.Count++] = futex;
+            state.Held[state.Count++] = parker;
         else
-            futex.Wake();
+            parker.WakeNow();
     }
 
     /// <summary>Wakes are held back until it is disposed.</summary>

@@ -40,7 +40,7 @@ internal sealed class WaitQueue
     public void Add(WaitNode node, IWaitTarget target, PollEvents mask)
     {
         node.Target = target;
-        node.Mask = mask | PollEvents.Error | PollEvents.HangUp;
+        node.Mask = MaskOf(mask);
         node.Queue = this;
         using (_lock.EnterNested())
         {
@@ -55,6 +55,9 @@ internal sealed class WaitQueue
 
         Interlocked.MemoryBarrier(); // The registration is visible before the caller looks at the state again.
     }
+
+    /// <summary>What a registration for <paramref name="events"/> hears.</summary>
+    public static PollEvents MaskOf(PollEvents events) => events | PollEvents.Error | PollEvents.HangUp;
 
     /// <summary>Ends a registration. After it returns, the target hears nothing more of it.</summary>
     public void Remove(WaitNode node)

@@ -44,6 +44,8 @@ internal sealed class PollWait
         int count = Scan(descriptors);
         if (count > 0 || deadline.Nanoseconds == 0)
             return count;
+        if (sleeper.MayDefer)
+            return Errno.EIOCBQUEUED; // Its nodes are this thread's, so it sleeps where it has one to itself.
 
         sleeper.Parker.Reset();
         Register(sleeper, descriptors);

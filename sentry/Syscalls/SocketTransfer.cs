@@ -102,6 +102,7 @@ internal static class SocketTransfer
             int length = (int)Math.Min(buffers.Remaining, piece.Length);
 
             // What came already ends the wait, unless all is wanted.
+            task.Sleeper.MayDefer &= total == 0;
             Deadline until = total > 0 && !waitsForAll ? Deadline.Now : deadline;
             Result<int> result = ReceivePiece(task, socket, piece.AsSpan(0, length), flags, until, ref info);
             if (result.Failed(out int count, out error))

@@ -7,7 +7,7 @@ namespace Sandbox.GuestTests;
 /// </summary>
 public sealed class FastProgramTests : CProgramTests
 {
-    public static TheoryData<GuestRunner> Rows => new(GuestRunner.Linux, GuestRunner.Sandbox, GuestRunner.FastPath);
+    public static TheoryData<GuestRunner> Rows => new(GuestRunner.Linux, GuestRunner.Sandbox, GuestRunner.Notified);
 
     [Theory, MemberData(nameof(Rows))]
     public void Program_sees_what_Linux_shows(GuestRunner kernel) => Run("fast_calls", kernel);

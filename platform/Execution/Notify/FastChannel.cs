@@ -10,6 +10,7 @@ namespace Sandbox.Platform.Notify;
 /// <remarks>
 /// A thread that has waited long makes the *sleep* call. Its notification is answered when the request is; and where nobody
 /// has taken the request, the receiver of the sleep call does. So a request cannot be lost, whoever looks at pages or not.
+/// A call that waits for something is deferred: it stays under way, on no host thread, until it is continued by a poller.
 /// </remarks>
 internal sealed class FastChannel(GuestThread thread, FastPage page)
 {
@@ -17,6 +18,8 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
 
     // Guarded by _lock.
     private bool _isRunning;
+    private bool _isDeferred;
+    private bool _isContinued;
     private ulong _sleepId;
     private int _waiting;
     private bool _isPolled;
@@ -28,6 +31,8 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
 
     /// <summary>When the poller took a request last (Stopwatch ticks). Only the poller's.</summary>
     public long LastServed { get; set; }
+
+    private FastPollers Pollers => thread.Listener.Platform.Pollers!;
 
     /// <summary>The thread calls often. False: there is nobody to look at its page, or there is already.</summary>
     public bool TryOffer(FastPollers pollers)
@@ -53,9 +58,12 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
     {
         lock (_lock)
         {
+            if (_isPolled == isPolled)
+                return;
             _isPolled = isPolled;
             page.Open(isPolled);
         }
+        thread.Listener.CountPolled(isPolled);
     }
 
     /// <summary>Handles the request that is in the page, if one is. The calling poller then has run the handler.</summary>
@@ -69,7 +77,7 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
                 return false;
             _isRunning = true;
         }
-        Run(FastLayout.StateOpen);
+        Run();
         return true;
     }
 
@@ -102,6 +110,40 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
         return false;
     }
 
+    /// <summary>The deferred call can go on. It may be that its handler has not quite ended: then that goes on.</summary>
+    public void Continue()
+    {
+        lock (_lock)
+        {
+            _isContinued = !_isDeferred;
+            if (!_isDeferred)
+                return;
+            _isDeferred = false;
+        }
+        Pollers.Continue(this);
+    }
+
+    /// <summary>The thread is gone or about to end: a deferred call has nothing to wait for.</summary>
+    public void Abandon()
+    {
+        lock (_lock)
+        {
+            if (!_isDeferred)
+                return;
+            _isDeferred = false;
+        }
+        Pollers.Continue(this);
+    }
+
+    /// <summary>On a poller: runs the handler of a call that was deferred.</summary>
+    public void RunContinued()
+    {
+        if ((thread.State & (ThreadStates.Gone | ThreadStates.Dying)) == 0)
+            Run(thread.RunFast(out long value), value);
+        else
+            Run(thread.EndDeferred(), -(long)Errno.EINTR);
+    }
+
     private void OnSleep(ulong id)
     {
         bool isMine;
@@ -118,8 +160,7 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
         }
         if (isMine)
         {
-            thread.Listener.Platform.Pollers?.OnSession(false); // Whoever was to look at the page did not.
-            Run(FastLayout.StateClosed);
+            Run();
         }
         else
         {
@@ -128,21 +169,44 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
     }
 
     /// <summary>The thread is owned, and its request stands in the page, to be copied once.</summary>
-    private void Run(int state)
+    private void Run()
     {
         page.Read(out SyscallArguments call);
-        bool isFast = thread.Space.Sites.TryFind(page.Entry, out RewrittenCall site) && FastCalls.Contains(call.Number);
-        call.InstructionPointer = site.Return;
         long value = 0;
-        bool isAlive = isFast ? thread.RunFast(call, out value) : thread.Leave(false);
+        FastOutcome outcome;
+        if (thread.Space.Sites.TryFind(page.Entry, out RewrittenCall site) && FastCalls.Contains(call.Number))
+        {
+            call.InstructionPointer = site.Return;
+            thread.SetSyscall(call);
+            outcome = thread.RunFast(out value);
+        }
+        else
+        {
+            outcome = thread.Leave(false) ? FastOutcome.Redo : FastOutcome.Gone;
+        }
+        Run(outcome, value);
+    }
+
+    private void Run(FastOutcome outcome, long value)
+    {
+        while (outcome == FastOutcome.Deferred)
+        {
+            lock (_lock)
+            {
+                if (!_isContinued)
+                {
+                    _isDeferred = true;
+                    return;
+                }
+                _isContinued = false;
+            }
+            outcome = thread.RunFast(out value);
+        }
         ulong sleeper;
         lock (_lock)
         {
-            if (isAlive)
-            {
-                bool isOpen = state == FastLayout.StateOpen && _isPolled;
-                page.Publish(value, !isFast, isOpen ? FastLayout.StateOpen : FastLayout.StateClosed);
-            }
+            if (outcome != FastOutcome.Gone)
+                page.Publish(value, outcome == FastOutcome.Redo, _isPolled ? FastLayout.StateOpen : FastLayout.StateClosed);
             (sleeper, _sleepId) = (_sleepId, 0);
             _isRunning = false;
             if (_waiting > 0)

@@ -1,31 +1,50 @@
 using System.Diagnostics;
 using System.Runtime.Intrinsics.X86;
+using Sandbox.Linux;
 
 namespace Sandbox.Platform.Notify;
 
 /// <summary>
-/// A host thread that looks at the pages of guest threads which call often, and runs their handlers. It sleeps as soon as
-/// none of them has called for some microseconds, and when it finds that it has no processor for itself.
+/// A host thread that looks at the pages of guest threads which call often, and runs their handlers, and those of deferred
+/// calls. It sleeps as soon as none of them has called for some microseconds, and when it finds that it has no processor for
+/// itself.
 /// </summary>
 internal sealed class FastPoller
 {
-    private const int StackBytes = 256 << 10, MaxChannels = 8;
+    private const int StackBytes = 256 << 10;
 
     /// <summary>As many requests make up for waking this thread.</summary>
     private const int MinServed = 16;
 
-    private static readonly long _idleTicks = Stopwatch.Frequency * 30 / 1_000_000;
+    private static readonly long _idleTicks = Stopwatch.Frequency * 50 / 1_000_000;
     private static readonly long _graceTicks = Stopwatch.Frequency * 150 / 1_000_000;
     private static readonly long _paidTicks = Stopwatch.Frequency * 5 / 1_000_000;
     private static readonly long _gapTicks = Stopwatch.Frequency * 100 / 1_000_000;
-    private static readonly long _stuckTicks = Stopwatch.Frequency / 1_000;
+    private static readonly long _stuckTicks = Stopwatch.Frequency * 50 / 1_000_000;
+
+    private const int HasWork = 1, IsAsleep = 2; // Bits of the alarm's word.
+
+    [ThreadStatic]
+    private static FastPoller? _mine;
 
     private readonly FastPollers _pollers;
     private readonly object _lock = new();
-    private readonly List<FastChannel> _offered = []; // Guarded by _lock.
-    private readonly List<FastChannel> _channels = [];
-    private bool _hasOffers; // Changed with _lock held.
+    private readonly HostFutex _alarm = new();
+
+    // Guarded by _lock.
+    private readonly List<FastChannel> _offered = [];
+    private readonly Queue<FastChannel> _continued = [];
+    private bool _isBlocked;
+
+    private readonly List<FastChannel> _channels = []; // Only its own thread's.
     private long _turnStarted;
+    private int _threadId;
+
+    /// <summary>Where it ran when it went to sleep.</summary>
+    private int _processor = -1;
+
+    /// <summary>Where the guest thread runs that was offered last: its receiver's synchronous answers keep both on one.</summary>
+    private int _guestProcessor = -1;
 
     public FastPoller(FastPollers pollers)
     {
@@ -34,83 +53,133 @@ internal sealed class FastPoller
         thread.Start();
     }
 
-    /// <summary>It has been in one handler for long, which perhaps blocks: others cannot wait for it.</summary>
-    public bool IsStuck =>
-        Volatile.Read(ref _turnStarted) is long started && started != 0 && Stopwatch.GetTimestamp() - started > _stuckTicks;
+    /// <summary>It sleeps in a handler, or has been in one for long: others cannot wait for it.</summary>
+    public bool IsStuck => Volatile.Read(ref _isBlocked)
+        || (Volatile.Read(ref _turnStarted) is long started && started != 0 && Stopwatch.GetTimestamp() - started > _stuckTicks);
 
-    /// <summary>From now on the channel's listener stays open until it is dropped here.</summary>
-    public void Offer(FastChannel channel)
+    /// <summary>From now on the channel's listener stays open until it is dropped here. False: it sleeps in a handler.</summary>
+    public bool TryOffer(FastChannel channel)
     {
         lock (_lock)
         {
+            if (_isBlocked)
+                return false;
             _offered.Add(channel);
-            Volatile.Write(ref _hasOffers, true);
-            Monitor.Pulse(_lock);
         }
+        Volatile.Write(ref _guestProcessor, HostProcessors.Current());
+        Wake();
+        return true;
+    }
+
+    /// <summary>A deferred call is to go on. False: it sleeps in a handler.</summary>
+    public bool TryContinue(FastChannel channel)
+    {
+        lock (_lock)
+        {
+            if (_isBlocked)
+                return false;
+            _continued.Enqueue(channel);
+        }
+        Wake();
+        return true;
+    }
+
+    /// <summary>A handler is about to sleep: if the calling thread is a poller, others do the rest of its work.</summary>
+    public static void BeforeSleep() => _mine?.HandOver();
+
+    /// <summary>The host would often wake this thread where the guest runs, and each would keep the other from running.</summary>
+    private void Wake()
+    {
+        if ((Interlocked.Or(ref _alarm.Word, HasWork) & IsAsleep) == 0)
+            return;
+        int processor = HostProcessors.Current();
+        if (processor == Volatile.Read(ref _processor) && processor >= 0)
+            HostProcessors.Avoid(_threadId, processor);
+        _alarm.Wake();
     }
 
     private void Run()
     {
+        _mine = this;
+        _threadId = (int)HostSyscall.Call(Sys.gettid);
         while (true)
         {
-            lock (_lock)
+            while (Interlocked.CompareExchange(ref _alarm.Word, IsAsleep, 0) == 0)
             {
-                while (!_hasOffers)
-                    Monitor.Wait(_lock);
+                _alarm.Wait(IsAsleep, long.MaxValue);
+                Interlocked.And(ref _alarm.Word, ~IsAsleep);
             }
-            long start = Stopwatch.GetTimestamp();
-            long served = Poll();
-            long ticks = Stopwatch.GetTimestamp() - start;
-            _pollers.OnSession(served >= MinServed && ticks - _idleTicks < served * _paidTicks);
+            Poll();
+            Volatile.Write(ref _processor, HostProcessors.Current());
             Volatile.Write(ref _turnStarted, 0);
         }
     }
 
-    /// <summary>Until nobody calls any more. Gives the number of requests that were served.</summary>
-    private long Poll()
+    /// <summary>Until nobody calls any more.</summary>
+    private void Poll()
     {
+        long start = Stopwatch.GetTimestamp(), last = start;
         long served = 0;
-        long last = Stopwatch.GetTimestamp();
+        bool hasPolled = false, isPreempted = false;
         do
         {
-            if (Volatile.Read(ref _hasOffers))
-                Accept(last);
             Volatile.Write(ref _turnStarted, last);
             bool hasServed = false;
-            foreach (FastChannel channel in _channels)
+            if ((Volatile.Read(ref _alarm.Word) & HasWork) != 0)
+                hasServed = Accept(last);
+            for (int i = 0; i < _channels.Count; i++)
             {
+                FastChannel channel = _channels[i];
                 if (!channel.TryServe())
                     continue;
                 (hasServed, channel.LastServed) = (true, Stopwatch.GetTimestamp());
                 served++;
             }
+            if (_isBlocked)
+                EndBlock();
+            hasPolled |= _channels.Count > 0;
             long now = Stopwatch.GetTimestamp();
             if (!hasServed)
             {
-                bool isPreempted = now - last > _gapTicks;
+                isPreempted = now - last > _gapTicks;
                 Drop(isPreempted ? long.MaxValue : now - _idleTicks);
-                if (isPreempted)
-                    return 0;
                 X86Base.Pause();
             }
             last = now;
         }
-        while (_channels.Count > 0);
-        return served;
+        while (_channels.Count > 0 || (Volatile.Read(ref _alarm.Word) & HasWork) != 0);
+        if (hasPolled)
+            _pollers.OnSession(!isPreempted && served >= MinServed && last - start - _idleTicks < served * _paidTicks);
     }
 
-    private void Accept(long now)
+    /// <summary>What others have left here. True if handlers ran.</summary>
+    private bool Accept(long now)
     {
-        lock (_lock)
+        Interlocked.And(ref _alarm.Word, ~HasWork);
+        bool hasRun = false;
+        while (true)
         {
-            _hasOffers = false;
-            foreach (FastChannel channel in _offered)
+            FastChannel? continued;
+            lock (_lock)
             {
-                channel.LastServed = now + _graceTicks;
-                channel.SetPolled(true);
-                _channels.Add(channel);
+                if (_offered.Count > 0 && HostProcessors.Current() == Volatile.Read(ref _guestProcessor))
+                    HostProcessors.Avoid(_threadId, _guestProcessor);
+                foreach (FastChannel channel in _offered)
+                {
+                    channel.LastServed = now + _graceTicks;
+                    channel.SetPolled(true);
+                    _channels.Add(channel);
+                }
+                _offered.Clear();
+                if (!_continued.TryDequeue(out continued))
+                    return hasRun;
             }
-            _offered.Clear();
+            hasRun = true;
+            continued.RunContinued();
+            if (_isBlocked)
+                EndBlock();
+            if (_pollers.IsReady)
+                continued.TryOffer(_pollers);
         }
     }
 
@@ -124,8 +193,43 @@ internal sealed class FastPoller
                 continue;
             channel.SetPolled(false);
             channel.TryServe(); // A request that came before it was told.
+            if (_channels.Count == 0)
+                return; // That one slept, and all were handed over.
             _channels.RemoveAt(i);
             channel.EndOffer();
         }
+    }
+
+    /// <summary>
+    /// The handler that this thread runs is going to sleep. Requests that have come or come now are taken by whoever receives
+    /// the notification of the sleeping guest.
+    /// </summary>
+    private void HandOver()
+    {
+        FastChannel[] continued;
+        lock (_lock)
+        {
+            if (_isBlocked)
+                return;
+            _isBlocked = true;
+            continued = [.. _continued];
+            _continued.Clear();
+            _channels.AddRange(_offered);
+            _offered.Clear();
+        }
+        foreach (FastChannel channel in _channels)
+        {
+            channel.SetPolled(false);
+            channel.EndOffer();
+        }
+        _channels.Clear();
+        foreach (FastChannel channel in continued)
+            _pollers.Continue(channel);
+    }
+
+    private void EndBlock()
+    {
+        lock (_lock)
+            _isBlocked = false;
     }
 }

@@ -3,7 +3,7 @@ using System.Diagnostics;
 namespace Sandbox.Platform.Notify;
 
 /// <summary>
-/// The pollers of a platform: one, and others only while it is stuck in a handler that blocks. Where polling does not
+/// The pollers of a platform: one, and others only while it is stuck in a handler that sleeps. Where polling does not
 /// pay, because the machine is busy, it pauses for longer and longer.
 /// </summary>
 internal sealed class FastPollers
@@ -23,17 +23,36 @@ internal sealed class FastPollers
     {
         lock (_lock)
         {
-            FastPoller? free = _pollers.Find(poller => !poller.IsStuck);
-            if (free is null)
+            foreach (FastPoller poller in _pollers)
             {
-                if (_pollers.Count == MaxPollers)
-                    return false;
-                free = new FastPoller(this);
-                _pollers.Add(free);
+                if (!poller.IsStuck && poller.TryOffer(channel))
+                    return true;
             }
-            free.Offer(channel);
-            return true;
+            return _pollers.Count < MaxPollers && Add().TryOffer(channel);
         }
+    }
+
+    /// <summary>
+    /// Has a deferred call continued. There is no limit here: those who sleep in their handlers may wait for just this call.
+    /// </summary>
+    public void Continue(FastChannel channel)
+    {
+        lock (_lock)
+        {
+            foreach (FastPoller poller in _pollers)
+            {
+                if (!poller.IsStuck && poller.TryContinue(channel))
+                    return;
+            }
+            Add().TryContinue(channel);
+        }
+    }
+
+    private FastPoller Add()
+    {
+        FastPoller poller = new(this);
+        _pollers.Add(poller);
+        return poller;
     }
 
     /// <summary>A poller goes to sleep.</summary>

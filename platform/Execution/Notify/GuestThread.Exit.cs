@@ -15,6 +15,8 @@ internal sealed partial class GuestThread
             Monitor.PulseAll(this);
         if ((old & ThreadStates.Busy) == 0 || (old & ThreadStates.Unstarted) != 0)
             ReportExit(signal);
+        else
+            Channel?.Abandon();
     }
 
     /// <summary>A thread that was told to exit has done so, or its stub is gone.</summary>

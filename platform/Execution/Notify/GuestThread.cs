@@ -53,6 +53,8 @@ internal sealed partial class GuestThread : IGuestThread
 
     public bool HasFullState => _hasFullState;
 
+    public bool MayDefer { get; private set; }
+
     public ref UserRegisters Registers => ref _context.Registers;
 
     public int ExtendedStateBytes => _context.ExtendedBytes();
@@ -144,6 +146,7 @@ internal sealed partial class GuestThread : IGuestThread
             return;
         }
         ThreadStates old = Set(ThreadStates.Dying);
+        Channel?.Abandon();
         if ((old & ThreadStates.Unstarted) != 0)
             Start();
         else if ((old & (ThreadStates.Busy | ThreadStates.Dying)) == 0)
@@ -220,13 +223,13 @@ internal sealed partial class GuestThread : IGuestThread
     }
 
     /// <summary>
-    /// Handles a call that came by the shared page, and gives the thread up. False if the thread does not go on:
-    /// its stub is gone, or about to be.
+    /// Handles a call that came by the shared page, for the first time or again after it was deferred. Unless it is deferred
+    /// now, the thread is given up.
     /// </summary>
-    public bool RunFast(in SyscallArguments call, out long value)
+    public FastOutcome RunFast(out long value)
     {
         value = 0;
-        (_hasFullState, _syscall) = (false, call);
+        (_hasFullState, MayDefer) = (false, true);
         try
         {
             GuestAction action = Events!.OnSyscall(this);
@@ -235,9 +238,13 @@ internal sealed partial class GuestThread : IGuestThread
             {
                 case GuestActionKind.Return:
                 case GuestActionKind.ReturnThenInterrupt:
-                    return Leave(action.Kind == GuestActionKind.ReturnThenInterrupt);
+                    return Leave(action.Kind == GuestActionKind.ReturnThenInterrupt) ? FastOutcome.Answered : FastOutcome.Gone;
                 case GuestActionKind.Exit:
-                    return EndByKick();
+                    return EndByKick() ? FastOutcome.Answered : FastOutcome.Gone;
+                case GuestActionKind.Redo:
+                    return Leave(false) ? FastOutcome.Redo : FastOutcome.Gone;
+                case GuestActionKind.Defer:
+                    return FastOutcome.Deferred;
                 default:
                     throw new InvalidOperationException("a fast call ends with a value");
             }
@@ -245,9 +252,20 @@ internal sealed partial class GuestThread : IGuestThread
         catch (Exception exception)
         {
             OnHandlerFailure(exception);
-            return false;
+            return FastOutcome.Gone;
+        }
+        finally
+        {
+            MayDefer = false;
         }
     }
+
+    /// <summary>A deferred call is over, without its handler: the stub is gone, or the thread about to end.</summary>
+    public FastOutcome EndDeferred() => EndByKick() ? FastOutcome.Answered : FastOutcome.Gone;
+
+    public void Continue() => Channel!.Continue();
+
+    public void BeforeSleep() => FastPoller.BeforeSleep();
 
     /// <summary>The thread came in by a kick: what the fast path waits for is done now.</summary>
     public void PrepareFast(GuestContext context) => _fast?.Prepare(context);

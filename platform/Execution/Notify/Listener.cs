@@ -18,6 +18,7 @@ internal sealed class Listener(NotifyPlatform platform, int fd)
     private int _threads;
     private int _executing;
     private int _holders;
+    private int _polled;
     private bool _isClosed;
     private PendingClone? _pendingClone;
 
@@ -120,6 +121,20 @@ internal sealed class Listener(NotifyPlatform platform, int fd)
         {
             _holders--;
             CloseIfUnused();
+        }
+    }
+
+    /// <summary>
+    /// A poller begins to look at the page of a thread of this listener, or ends it; the caller holds the listener. Meanwhile an
+    /// answer must not wake a guest on the processor of whoever gives it: a poller does not leave its own.
+    /// </summary>
+    public void CountPolled(bool isPolled)
+    {
+        lock (_lock)
+        {
+            _polled += isPolled ? 1 : -1;
+            if (_polled == (isPolled ? 1 : 0))
+                HostSeccompListener.SetSynchronousWakeUp(fd, !isPolled);
         }
     }
 

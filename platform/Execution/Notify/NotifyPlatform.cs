@@ -48,7 +48,7 @@ public sealed class NotifyPlatform : IPlatform
         Proc = new ProcFiles(procDirectory);
         _watcher = new ExitWatcher(this);
         Zygote = new Zygote(this, GuestFilter.Build(options.DirectMemory), options.ReadyStubs, options.Cgroup);
-        if (options.FastPath && Environment.ProcessorCount > 1 && Zygote.HasFsGsBase)
+        if (options.FastPath && HostProcessors.Count > 1 && Zygote.HasFsGsBase)
             Pollers = new FastPollers();
     }
 

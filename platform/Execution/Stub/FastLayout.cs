@@ -40,7 +40,7 @@ internal static class FastLayout
     public const int StateClosed = 0, StateOpen = 1, StateRequest = 2;
 
     /// <summary>Turns of the waiting loop (a pause instruction each, some 10 to 45 ns) before the thread sleeps.</summary>
-    public const int Turns = 0x100;
+    public const int Turns = 0x400;
 
     /// <summary>The call number of a thread that goes to sleep until its request is answered.</summary>
     public const int SleepNumber = 0x5F60;

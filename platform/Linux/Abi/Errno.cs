@@ -410,4 +410,7 @@ public enum Errno
 
     /// <summary>Kernel internal: restart through restart_syscall(2) with what is left of a timeout.</summary>
     ERESTART_RESTARTBLOCK = 516,
+
+    /// <summary>Kernel internal: the call goes on later, without the thread that ran it so far.</summary>
+    EIOCBQUEUED = 529,
 }

@@ -114,6 +114,14 @@ internal sealed class FakeGuestThread(IAddressSpace space) : IGuestThread
         return Errno.Ok;
     }
 
+    public bool MayDefer => false;
+
+    public void Continue() => throw new InvalidOperationException("no call was deferred");
+
+    public void BeforeSleep()
+    {
+    }
+
     public Errno Execute(Span<HostCommand> commands, bool stopAtError) => Errno.ESRCH;
 
     public Errno TrapCalls(ReadOnlySpan<int> numbers, bool onAllThreads) => Errno.Ok;

@@ -1,0 +1,56 @@
+namespace Sandbox.Linux;
+
+/// <summary>Where threads run (sched_setaffinity(2), getcpu(2)).</summary>
+public static unsafe class HostProcessors
+{
+    private const int MaskWords = 16;
+
+    /// <summary>The processors this process may use, as it was first asked for them.</summary>
+    private static readonly ulong[] _allowed = ReadAllowed();
+
+    /// <summary>How many processors this process may use.</summary>
+    public static int Count
+    {
+        get
+        {
+            int count = 0;
+            foreach (ulong word in _allowed)
+                count += System.Numerics.BitOperations.PopCount(word);
+            return count;
+        }
+    }
+
+    /// <summary>The processor the caller runs on at this moment; -1 if the host does not say.</summary>
+    public static int Current()
+    {
+        uint processor;
+        return HostSyscall.Call(Sys.getcpu, (long)&processor) == 0 ? (int)processor : -1;
+    }
+
+    /// <summary>Keeps a thread of this process off one processor; nothing changes where that is the only one. EINVAL, ESRCH.</summary>
+    public static Errno Avoid(int threadId, int processor)
+    {
+        ulong* mask = stackalloc ulong[MaskWords];
+        bool isEmpty = true;
+        for (int i = 0; i < MaskWords; i++)
+        {
+            mask[i] = _allowed[i];
+            if (processor / 64 == i)
+                mask[i] &= ~(1ul << (processor % 64));
+            isEmpty &= mask[i] == 0;
+        }
+        return isEmpty ? Errno.EINVAL : HostSyscall.ErrorOf(
+            HostSyscall.Call(Sys.sched_setaffinity, threadId, MaskWords * sizeof(ulong), (long)mask));
+    }
+
+    private static ulong[] ReadAllowed()
+    {
+        ulong[] mask = new ulong[MaskWords];
+        fixed (ulong* start = mask)
+        {
+            if (HostSyscall.Call(Sys.sched_getaffinity, 0, MaskWords * sizeof(ulong), (long)start) < 0)
+                mask[0] = 1; // More processors than fit, or none of our business: like one.
+        }
+        return mask;
+    }
+}
