@@ -76,8 +76,9 @@ internal readonly struct UserMemory(IAddressSpace space)
         int done = 0;
         while (done < buffer.Length)
         {
-            // The first piece is small: most strings are, and a copy costs by the page it touches.
-            int chunk = Math.Min(buffer.Length - done, done == 0 ? 256 : 4096);
+            // The first piece is small and ends with its page: most strings are and do, and a copy costs by the page it
+            // touches. What came with a fast call is as long.
+            int chunk = Math.Min(buffer.Length - done, done == 0 ? Math.Min(256, 4096 - (int)(source.Value & 4095)) : 4096);
             if (space.Read(source + (ulong)done, buffer.Slice(done, chunk)).Failed(out int count, out Errno error))
                 return error;
             int end = buffer.Slice(done, count).IndexOf((byte)0);

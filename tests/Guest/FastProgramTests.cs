@@ -7,8 +7,9 @@ namespace Sandbox.GuestTests;
 /// </summary>
 public sealed class FastProgramTests : CProgramTests
 {
-    public static TheoryData<GuestRunner> Rows => new(GuestRunner.Linux, GuestRunner.Sandbox, GuestRunner.Notified);
+    public static MatrixTheoryData<string, GuestRunner> Rows => new(
+        ["fast_calls", "fast_data"], [GuestRunner.Linux, GuestRunner.Sandbox, GuestRunner.Notified]);
 
     [Theory, MemberData(nameof(Rows))]
-    public void Program_sees_what_Linux_shows(GuestRunner kernel) => Run("fast_calls", kernel);
+    public void Program_sees_what_Linux_shows(string program, GuestRunner kernel) => Run(program, kernel);
 }

@@ -55,7 +55,18 @@ internal sealed class AddressSpace : IAddressSpace
 
     public ulong VdsoAddress => _platform.Zygote.VdsoAddress;
 
-    public Result<int> Read(UserAddress source, Span<byte> destination)
+    public Result<int> Read(UserAddress source, Span<byte> destination) =>
+        FastWindow.Current is { } window && window.Space == this && window.TryRead(source.Value, destination)
+            ? destination.Length
+            : ReadNow(source, destination);
+
+    public Result<int> Write(UserAddress destination, ReadOnlySpan<byte> source) =>
+        FastWindow.Current is { } window && window.Space == this && window.TryWrite(destination.Value, source)
+            ? source.Length
+            : WriteNow(destination, source);
+
+    /// <summary>As <see cref="Read"/>, of what really is in memory.</summary>
+    public Result<int> ReadNow(UserAddress source, Span<byte> destination)
     {
         while (!destination.IsEmpty)
         {
@@ -67,7 +78,8 @@ internal sealed class AddressSpace : IAddressSpace
         return 0;
     }
 
-    public Result<int> Write(UserAddress destination, ReadOnlySpan<byte> source)
+    /// <summary>As <see cref="Write"/>, at once.</summary>
+    public Result<int> WriteNow(UserAddress destination, ReadOnlySpan<byte> source)
     {
         while (!source.IsEmpty)
         {
@@ -79,18 +91,18 @@ internal sealed class AddressSpace : IAddressSpace
         return 0;
     }
 
-    /// <summary>True if all bytes were read.</summary>
+    /// <summary>True if all bytes were read, now.</summary>
     public bool TryRead<T>(ulong address, out T value)
         where T : unmanaged
     {
         value = default;
         Span<byte> bytes = MemoryMarshal.AsBytes(new Span<T>(ref value));
-        return !Read(new UserAddress(address), bytes).Failed(out int count, out _) && count == bytes.Length;
+        return !ReadNow(new UserAddress(address), bytes).Failed(out int count, out _) && count == bytes.Length;
     }
 
-    /// <summary>True if all bytes were written.</summary>
+    /// <summary>True if all bytes were written, now.</summary>
     public bool TryWrite(ulong address, ReadOnlySpan<byte> bytes) =>
-        !Write(new UserAddress(address), bytes).Failed(out int count, out _) && count == bytes.Length;
+        !WriteNow(new UserAddress(address), bytes).Failed(out int count, out _) && count == bytes.Length;
 
     /// <summary>
     /// Linux lets nobody compare and exchange in another process's memory, so every thread of this space is made to
@@ -101,6 +113,7 @@ internal sealed class AddressSpace : IAddressSpace
     {
         if ((address.Value & 3) != 0)
             return Errno.EINVAL;
+        FastWindow.Current?.Flush();
         lock (_freezeLock)
         {
             try

@@ -88,19 +88,17 @@ internal sealed class CallSites
 
     /// <summary>
     /// A thread came in with its registers: makes them those it would have in the original code. Nothing more is promised
-    /// to a guest that jumps into the table by itself.
+    /// to a guest that jumps into the table by itself. True if it stood at a copy of the shared code, which may have faulted.
     /// </summary>
-    public void MapIn(ref SignalContext frame, FastPage? page)
+    public bool MapIn(ref SignalContext frame, AddressSpace space, FastPage? page)
     {
         if (!FastLayout.IsInTable(frame.Rip) || !HasTable)
-            return;
+            return false;
         ulong offset = frame.Rip - FastLayout.TableStart;
-        if (offset >= FastLayout.EntriesOffset)
-            MapEntry(ref frame, offset - FastLayout.EntriesOffset);
-        else if (offset < FastCode.WaitOffset)
-            MapBefore(ref frame, frame.R11);
-        else if (offset < (ulong)FastCode.Bytes.Length && page is not null)
-            MapWaiting(ref frame, page);
+        if (offset < FastLayout.EntriesOffset)
+            return FastFrame.MapIn(ref frame, space, page);
+        MapEntry(ref frame, offset - FastLayout.EntriesOffset);
+        return false;
     }
 
     /// <summary>
@@ -132,26 +130,6 @@ internal sealed class CallSites
             FastEntry.Leave => call.End,
             _ => frame.Rip,
         };
-    }
-
-    private void MapBefore(ref SignalContext frame, ulong entry)
-    {
-        if (TryFind(entry, out RewrittenCall call))
-            frame.Rip = call.Syscall;
-    }
-
-    /// <summary>The request is answered, or nobody has taken it and nobody can: its thread is owned.</summary>
-    private void MapWaiting(ref SignalContext frame, FastPage page)
-    {
-        if (!TryFind(page.Entry, out RewrittenCall call))
-            return;
-        (long value, bool isRedo) = page.Answer;
-        bool isPosted = page.HasRequest;
-        if (isPosted)
-            page.SetState(FastLayout.StateClosed);
-        bool isCall = isPosted || isRedo;
-        frame.Rip = isCall ? call.Syscall : call.Return;
-        frame.Rax = isCall ? page.Number : (ulong)value;
     }
 }
 

@@ -168,7 +168,7 @@ internal sealed class CommandRunner(GuestThread thread)
     {
         Span<byte> image = stackalloc byte[MaxBatch * StubLayout.CommandBytes];
         image = image[..(commands.Length * StubLayout.CommandBytes)];
-        if (thread.Space.Read(new UserAddress(thread.Slot + StubLayout.SlotCommands), image).Failed(out int count, out _)
+        if (thread.Space.ReadNow(new UserAddress(thread.Slot + StubLayout.SlotCommands), image).Failed(out int count, out _)
             || count != image.Length)
         {
             return Errno.ESRCH;

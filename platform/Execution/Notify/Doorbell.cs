@@ -30,6 +30,11 @@ internal sealed class Doorbell(GuestThread thread, CommandRunner runner, GuestCo
         }
         ref readonly SignalContext frame = ref context.Frame.Context;
         FaultSignal fault = context.Frame.Signal;
+        if (context.HasStoppedCopy && (Signal)signal is (Signal.Segment or Signal.Bus))
+        {
+            Finish(GuestAction.Resume); // The call is answered, or will be made once more.
+            return;
+        }
         if (signal == (int)Signal.IllegalInstruction && thread.Space.MapOut(frame.Rip) != frame.Rip)
         {
             Finish(GuestAction.Resume); // It stood within a call, or between its instructions, when that was rewritten.

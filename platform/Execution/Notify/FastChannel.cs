@@ -15,6 +15,7 @@ namespace Sandbox.Platform.Notify;
 internal sealed class FastChannel(GuestThread thread, FastPage page)
 {
     private readonly object _lock = new();
+    private readonly FastWindow _window = new(thread.Space, page);
 
     // Guarded by _lock.
     private bool _isRunning;
@@ -139,9 +140,9 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
     public void RunContinued()
     {
         if ((thread.State & (ThreadStates.Gone | ThreadStates.Dying)) == 0)
-            Run(thread.RunFast(out long value), value);
+            Run(Handle(out long value, out int output), value, output);
         else
-            Run(thread.EndDeferred(), -(long)Errno.EINTR);
+            Run(thread.EndDeferred(), -(long)Errno.EINTR, 0);
     }
 
     private void OnSleep(ulong id)
@@ -172,22 +173,31 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
     private void Run()
     {
         page.Read(out SyscallArguments call);
-        long value = 0;
+        (long value, int output) = (0, 0);
         FastOutcome outcome;
         if (thread.Space.Sites.TryFind(page.Entry, out RewrittenCall site) && FastCalls.Contains(call.Number))
         {
             call.InstructionPointer = site.Return;
             thread.SetSyscall(call);
-            outcome = thread.RunFast(out value);
+            outcome = Handle(out value, out output);
         }
         else
         {
             outcome = thread.Leave(false) ? FastOutcome.Redo : FastOutcome.Gone;
         }
-        Run(outcome, value);
+        Run(outcome, value, output);
     }
 
-    private void Run(FastOutcome outcome, long value)
+    /// <summary>Runs the handler, whose copies from and to the thread's memory may go by the page.</summary>
+    private FastOutcome Handle(out long value, out int output)
+    {
+        _window.Begin();
+        FastOutcome outcome = thread.RunFast(out value);
+        output = _window.End(ref value);
+        return outcome;
+    }
+
+    private void Run(FastOutcome outcome, long value, int output)
     {
         while (outcome == FastOutcome.Deferred)
         {
@@ -200,13 +210,16 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
                 }
                 _isContinued = false;
             }
-            outcome = thread.RunFast(out value);
+            outcome = Handle(out value, out output);
         }
         ulong sleeper;
         lock (_lock)
         {
             if (outcome != FastOutcome.Gone)
-                page.Publish(value, outcome == FastOutcome.Redo, _isPolled ? FastLayout.StateOpen : FastLayout.StateClosed);
+            {
+                int state = _isPolled ? FastLayout.StateOpen : FastLayout.StateClosed;
+                page.Publish(value, output, outcome == FastOutcome.Redo, state);
+            }
             (sleeper, _sleepId) = (_sleepId, 0);
             _isRunning = false;
             if (_waiting > 0)

@@ -4,16 +4,24 @@ using Sandbox.Platform.Stub;
 namespace Sandbox.Platform.Notify;
 
 /// <summary>
-/// One page that a guest thread and the Sentry share, in a memfd of its own. The guest writes what it likes: each field is
-/// read once and checked after that. It stays mapped here as long as anybody can reach this object.
+/// The page that a guest thread and the Sentry share, in a memfd of its own: words that say what is asked and answered, and
+/// data, whose memory exists once it is touched. The guest writes what it likes: each word is read once and checked after
+/// that. It stays mapped here as long as anybody can reach this object.
 /// </summary>
 internal sealed unsafe class FastPage
 {
     private readonly byte* _start;
 
-    private FastPage(byte* start) => _start = start;
+    private FastPage(byte* start, ulong guestAddress)
+    {
+        _start = start;
+        GuestAddress = guestAddress;
+    }
 
     ~FastPage() => HostSyscall.Call(Sys.munmap, (long)_start, FastLayout.PageBytes);
+
+    /// <summary>Where its thread has it.</summary>
+    public ulong GuestAddress { get; }
 
     /// <summary>True if the guest has posted a request, or says so.</summary>
     public bool HasRequest
@@ -35,8 +43,23 @@ internal sealed unsafe class FastPage
     /// <summary>The answer that stands in the page, which only an honest guest left there.</summary>
     public (long Value, bool IsRedo) Answer => ((long)ReadWord(FastLayout.PageResult), ReadWord(FastLayout.PageRedo) != 0);
 
-    /// <summary>A zeroed page and the descriptor of its memfd, which the caller closes. EMFILE, ENFILE, ENOMEM.</summary>
-    public static Result<(FastPage Page, HostFd File)> Create()
+    /// <summary>Address and length of the input, and where the output begins: whatever the guest claims.</summary>
+    public (ulong Address, ulong Length) Input =>
+        (ReadWord(FastLayout.PageInputAddress), ReadWord(FastLayout.PageInputLength));
+
+    public ulong Output => ReadWord(FastLayout.PageOutput);
+
+    /// <summary>Some of its bytes, as they are at the moment. The caller keeps this object alive.</summary>
+    public Span<byte> Bytes(int offset, int length) => new Span<byte>(_start, FastLayout.PageBytes).Slice(offset, length);
+
+    /// <summary>An argument of the request: whatever the guest claims.</summary>
+    public ulong Argument(int index) => ReadWord(FastLayout.PageArguments + (index * sizeof(ulong)));
+
+    /// <summary>
+    /// A zeroed page, to be mapped at an address, and the descriptor of its memfd, which the caller closes. EMFILE, ENFILE,
+    /// ENOMEM.
+    /// </summary>
+    public static Result<(FastPage Page, HostFd File)> Create(ulong guestAddress)
     {
         const uint closeOnExec = 1;
         const int readWrite = 3, shared = 1;
@@ -48,7 +71,7 @@ internal sealed unsafe class FastPage
         if (error is Errno.Ok)
             error = HostSyscall.ErrorOf(address);
         if (error is Errno.Ok)
-            return (new FastPage((byte*)address), file);
+            return (new FastPage((byte*)address, guestAddress), file);
         file.Dispose();
         return error;
     }
@@ -83,9 +106,13 @@ internal sealed unsafe class FastPage
         GC.KeepAlive(this);
     }
 
-    /// <summary>Answers the request; <paramref name="isRedo"/>: the guest is to make the system call itself.</summary>
-    public void Publish(long value, bool isRedo, int state)
+    /// <summary>
+    /// Answers the request; <paramref name="isRedo"/>: the guest is to make the system call itself.
+    /// <paramref name="output"/> is the offset of the first record that the guest is to copy, or 0.
+    /// </summary>
+    public void Publish(long value, int output, bool isRedo, int state)
     {
+        *(long*)(_start + FastLayout.PageOutput) = output;
         *(long*)(_start + FastLayout.PageResult) = value;
         *(ulong*)(_start + FastLayout.PageRedo) = isRedo ? 1ul : 0;
         SetState(state);

@@ -41,11 +41,12 @@ internal sealed class FastSetup(GuestThread thread, CommandRunner runner)
     /// <summary>Gives the thread its page, and its gs base the page's address, unless the guest uses that itself.</summary>
     public FastChannel? MakeChannel(bool hasGsBase)
     {
-        if (hasGsBase || FastPage.Create().Failed(out (FastPage Page, HostFd File) made, out _))
+        ulong start = FastLayout.PageOf(thread.Slot);
+        if (hasGsBase || FastPage.Create(start).Failed(out (FastPage Page, HostFd File) made, out _))
             return null;
         using HostFd file = made.File;
         const int sharedFixed = 0x11, dontFork = 10;
-        long address = (long)FastLayout.PageOf(thread.Slot);
+        long address = (long)start;
         Span<HostCommand> commands =
         [
             new HostCommand(
@@ -79,7 +80,8 @@ internal sealed class FastSetup(GuestThread thread, CommandRunner runner)
                 Sys.mmap, (long)FastLayout.TableStart, FastLayout.TableBytes, Read | Write, privateAnonymousNoReplace, -1, 0),
         ];
         bool isMapped = runner.Run(commands, true) is Errno.Ok && commands[0].Result == (long)FastLayout.TableStart
-            && Space.TryWrite(FastLayout.TableStart + FastLayout.CodeOffset, FastCode.Bytes);
+            && Space.TryWrite(FastLayout.TableStart + FastLayout.CodeOffset, FastCode.Bytes)
+            && Space.TryWrite(FastLayout.TableStart + FastLayout.InputsOffset, FastCalls.Image);
         if (isMapped)
             Space.Sites.SetTable();
         return isMapped;

@@ -44,6 +44,9 @@ internal sealed class GuestContext(GuestThread thread)
     /// <summary>The page's address was taken out of gs for a clone.</summary>
     public bool MustRestorePageBase { get; set; }
 
+    /// <summary>It was copying to or from its page: where it faulted, the fault is not the guest's.</summary>
+    public bool HasStoppedCopy { get; private set; }
+
     private ulong FsBase { get; set; }
 
     private ulong GsBase { get; set; }
@@ -52,7 +55,7 @@ internal sealed class GuestContext(GuestThread thread)
     public bool TryEnter(in SeccompNotification doorbell)
     {
         (FrameAddress, FsBase, GsBase) = (doorbell.A1, doorbell.A2, doorbell.A3);
-        (HasPageBase, MustRestorePageBase, _isLoaded) = (false, false, false);
+        (HasPageBase, MustRestorePageBase, HasStoppedCopy, _isLoaded) = (false, false, false, false);
         if (thread.Channel is not null && GsBase == FastLayout.PageOf(thread.Slot))
             (HasPageBase, GsBase) = (true, 0);
         _extendedBytes = 0;
@@ -61,7 +64,7 @@ internal sealed class GuestContext(GuestThread thread)
         _extendedAddress = _frame.Context.ExtendedState;
         if (FastLayout.IsInTable(_frame.Context.Rip))
         {
-            thread.Space.Sites.MapIn(ref _frame.Context, thread.Channel?.Page);
+            HasStoppedCopy = thread.Space.Sites.MapIn(ref _frame.Context, thread.Space, thread.Channel?.Page);
             Load();
         }
         return true;
@@ -136,7 +139,8 @@ internal sealed class GuestContext(GuestThread thread)
         if (_extendedBytes != 0)
             return _extendedBytes;
         Span<byte> software = stackalloc byte[8];
-        bool isRead = !thread.Space.Read(new UserAddress(_extendedAddress + SoftwareOffset), software).Failed(out int count, out _)
+        UserAddress address = new(_extendedAddress + SoftwareOffset);
+        bool isRead = !thread.Space.ReadNow(address, software).Failed(out int count, out _)
             && count == software.Length;
         uint size = BinaryPrimitives.ReadUInt32LittleEndian(software[4..]);
         bool isExtended = isRead && BinaryPrimitives.ReadUInt32LittleEndian(software) == Magic1
@@ -157,7 +161,7 @@ internal sealed class GuestContext(GuestThread thread)
             return bytes;
         }
         UserAddress address = new(_frame.Context.ExtendedState);
-        return thread.Space.Read(address, destination[..bytes]).Failed(out int count, out Errno error)
+        return thread.Space.ReadNow(address, destination[..bytes]).Failed(out int count, out Errno error)
             || count != bytes ? (error is Errno.Ok ? Errno.EFAULT : error) : bytes;
     }
 

@@ -1,30 +1,100 @@
+using System.Buffers.Binary;
 using Sandbox.Linux;
 
 namespace Sandbox.Platform.Stub;
 
 /// <summary>
 /// The calls that may come by a shared page: frequent ones whose handlers need no registers and end with a value. All
-/// others take the notified way even from a rewritten place.
+/// others take the notified way even from a rewritten place. And what the guest's side copies to the page before it asks: one
+/// range of memory, named by the arguments.
 /// </summary>
 internal static class FastCalls
 {
-    private static readonly bool[] _isFast = Build();
+    /// <summary>Numbers from here on are not looked up by the guest's side.</summary>
+    public const int Numbers = FastLayout.RulesOffset - FastLayout.InputsOffset;
+
+    /// <summary>The most bytes of a buffer that are copied to the page, or of answers that wait there.</summary>
+    public const int MaxBufferBytes = 0x4000;
+
+    private const int PathBytes = 256, RuleBytes = 8;
+
+    private static readonly bool[] _isFast = new bool[Numbers];
+
+    // Numbers into _rules.
+    private static readonly byte[] _inputs = new byte[Numbers];
+
+    // The first stands for no input.
+    private static readonly Rule[] _rules =
+    [
+        default,
+        new(0, PathBytes),
+        new(1, PathBytes),
+        new(1, MaxBufferBytes, LengthArgument: 2),
+        new(1, 16, LengthArgument: 2, Shift: 4), // An array of struct iovec.
+        new(0, 64, LengthArgument: 1, Shift: 3), // An array of struct pollfd.
+        new(1, 56), // struct msghdr
+        new(3, 12), // struct epoll_event
+        new(1, 8), // sigset_t
+        new(1, 32), // struct sigaction, as the kernel has it
+    ];
+
+    private static readonly byte[] _image;
+
+    static FastCalls()
+    {
+        Add(
+            0, Sys.read, Sys.close, Sys.fstat, Sys.lseek, Sys.pread64, Sys.getpid, Sys.recvfrom, Sys.fcntl, Sys.getcwd,
+            Sys.getuid, Sys.getgid, Sys.geteuid, Sys.getegid, Sys.getppid, Sys.gettid, Sys.getdents64, Sys.epoll_wait);
+        Add(1, Sys.stat, Sys.lstat, Sys.access, Sys.readlink);
+        Add(2, Sys.openat, Sys.newfstatat, Sys.unlinkat, Sys.readlinkat, Sys.faccessat, Sys.statx);
+        Add(3, Sys.write, Sys.pwrite64, Sys.sendto);
+        Add(4, Sys.readv, Sys.writev);
+        Add(6, Sys.sendmsg, Sys.recvmsg);
+        Add(7, Sys.epoll_ctl);
+        Add(8, Sys.rt_sigprocmask);
+        Add(9, Sys.rt_sigaction);
+        _image = Build();
+    }
+
+    /// <summary>
+    /// One range of the caller's memory. The length is an argument, in units of 1 &lt;&lt; Shift bytes, and if it is more than
+    /// <paramref name="Max"/> nothing is copied. Without one it is Max bytes, or those up to the end of the page.
+    /// </summary>
+    private readonly record struct Rule(int Argument, int Max, int LengthArgument = -1, int Shift = 0);
 
     public static bool Contains(int number) => (uint)number < (uint)_isFast.Length && _isFast[number];
 
-    private static bool[] Build()
+    /// <summary>A call whose output is nothing but the bytes it counts: it may end with fewer of them.</summary>
+    public static bool IsRead(ulong number) => number is Sys.read or Sys.pread64 or Sys.readv or Sys.preadv;
+
+    /// <summary>
+    /// What the guest's side reads, for <see cref="FastLayout.InputsOffset"/>: a byte for each number, the index of its rule;
+    /// and the rules: offset of the address in a thread's page, offset of the length or 0, shift, u32 maximum at 4.
+    /// </summary>
+    public static ReadOnlySpan<byte> Image => _image;
+
+    private static byte[] Build()
     {
-        bool[] isFast = new bool[512];
-        ReadOnlySpan<int> numbers =
-        [
-            Sys.read, Sys.write, Sys.close, Sys.stat, Sys.fstat, Sys.lstat, Sys.lseek, Sys.pread64, Sys.pwrite64, Sys.readv,
-            Sys.writev, Sys.access, Sys.getpid, Sys.sendto, Sys.recvfrom, Sys.sendmsg, Sys.recvmsg, Sys.fcntl, Sys.getcwd,
-            Sys.readlink, Sys.getuid, Sys.getgid, Sys.geteuid, Sys.getegid, Sys.getppid, Sys.gettid, Sys.getdents64,
-            Sys.openat, Sys.newfstatat, Sys.unlinkat, Sys.readlinkat, Sys.faccessat, Sys.statx, Sys.epoll_wait,
-            Sys.epoll_ctl, Sys.rt_sigprocmask, Sys.rt_sigaction,
-        ];
+        byte[] image = new byte[Numbers + (_rules.Length * RuleBytes)];
+        _inputs.CopyTo(image, 0);
+        for (int i = 0; i < _rules.Length; i++)
+        {
+            Rule rule = _rules[i];
+            Span<byte> bytes = image.AsSpan(Numbers + (i * RuleBytes), RuleBytes);
+            bytes[0] = OffsetOf(rule.Argument);
+            bytes[1] = rule.LengthArgument < 0 ? (byte)0 : OffsetOf(rule.LengthArgument);
+            bytes[2] = (byte)rule.Shift;
+            BinaryPrimitives.WriteInt32LittleEndian(bytes[4..], rule.Max);
+        }
+
+        return image;
+    }
+
+    private static byte OffsetOf(int argument) => (byte)(FastLayout.PageArguments + (argument * sizeof(ulong)));
+
+    private static void Add(byte rule, params ReadOnlySpan<int> numbers)
+    {
         foreach (int number in numbers)
-            isFast[number] = true;
-        return isFast;
+            (_isFast[number], _inputs[number]) = (true, rule);
     }
 }

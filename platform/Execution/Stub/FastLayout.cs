@@ -9,18 +9,23 @@ internal static class FastLayout
 {
     /// <summary>The table's address. Its third byte must be <see cref="InvalidOpcode"/>, see <see cref="CallSite"/>.</summary>
     public const ulong TableStart = 0x60000;
-    public const int TableBytes = 0x4000;
+    public const int TableBytes = 0x5000;
 
     /// <summary>An instruction byte that does not exist in 64-bit mode: it stands where the rewritten syscall began.</summary>
     public const byte InvalidOpcode = 0x06;
 
-    /// <summary>The shared code, then pointers that must lie where they do, then one entry for each rewritten call.</summary>
-    public const int CodeOffset = 0, EntriesOffset = 0x800;
+    /// <summary>
+    /// The shared code, then pointers that must lie where they do; for each call number a byte that names its input; what the
+    /// inputs are (<see cref="FastCalls"/>); one entry for each rewritten call.
+    /// </summary>
+    public const int CodeOffset = 0, InputsOffset = 0x800, RulesOffset = 0xA00, EntriesOffset = 0x1000;
     public const int MaxEntries = (TableBytes - EntriesOffset) / FastEntry.Bytes;
 
-    /// <summary>The threads' pages, by slot. The upper word is the window's, which the code tests.</summary>
+    /// <summary>
+    /// The threads' pages, by slot, each of several host pages. The upper word is the window's, which the code tests.
+    /// </summary>
     public const ulong PagesStart = StubLayout.WindowStart + 0x8000_0000;
-    public const int PageBytes = 0x1000;
+    public const int PageBytes = StubLayout.SlotBytes;
 
     /// <summary>
     /// The number a page's memfd is lent under. A guest's own mapping of its descriptor of that number takes another way.
@@ -28,13 +33,25 @@ internal static class FastLayout
     public const int Descriptor = 4095;
 
     /// <summary>Offsets in a page: what the Sentry writes.</summary>
-    public const int PageState = 0, PageResult = 8, PageRedo = 16;
+    public const int PageState = 0, PageResult = 8, PageRedo = 0x10;
+
+    /// <summary>Offset of the offset of the first record of bytes to copy to guest memory; 0: there is none.</summary>
+    public const int PageOutput = 0x18;
+
+    /// <summary>Offsets of address and length of the guest memory that was copied to the start of the data.</summary>
+    public const int PageInputAddress = 0x20, PageInputLength = 0x28;
 
     /// <summary>Offsets in a page: number and six arguments, and the entry's real call.</summary>
     public const int PageNumber = 0x40, PageArguments = 0x48, PageEntry = 0x78;
 
-    /// <summary>Offset of the number of turns left to wait.</summary>
-    public const int PageTurns = 0x80;
+    /// <summary>
+    /// Offset of the data: the input, then the output. That is a list of records: u64 length, u64 guest address, as many bytes,
+    /// up to 7 unused; a length of 0 ends it.
+    /// </summary>
+    public const int PageData = 0x100, RecordHeader = 16;
+
+    /// <summary>An address below this is no memory but some other argument: it is not copied.</summary>
+    public const uint LowestAddress = 0x10000;
 
     /// <summary>States: nobody looks; somebody looks; a request is there.</summary>
     public const int StateClosed = 0, StateOpen = 1, StateRequest = 2;
@@ -45,8 +62,7 @@ internal static class FastLayout
     /// <summary>The call number of a thread that goes to sleep until its request is answered.</summary>
     public const int SleepNumber = 0x5F60;
 
-    public static ulong PageOf(ulong slot) =>
-        PagesStart + ((slot - StubLayout.FirstSlot) / StubLayout.SlotBytes * PageBytes);
+    public static ulong PageOf(ulong slot) => PagesStart + (slot - StubLayout.FirstSlot);
 
     public static bool IsInTable(ulong address) => address - TableStart < TableBytes;
 

@@ -17,74 +17,164 @@ public sealed class FastCodeTests
         Assert.Equal([0x0F, 0x05], FastCode.Bytes.Slice(FastCode.SleepOffset - 2, 2).ToArray());
 
     [Fact]
-    public void The_wait_region_begins_behind_the_store_that_posts_a_request()
+    public void The_regions_begin_where_the_offsets_say()
     {
-        // mov dword ptr [rcx], 2
-        byte[] post = [0xC7, 0x01, FastLayout.StateRequest, 0, 0, 0];
+        byte[] post = [0x41, 0xC7, 0x03, FastLayout.StateRequest, 0, 0, 0]; // mov dword ptr [r11], 2
         Assert.Equal(post, FastCode.Bytes.Slice(FastCode.WaitOffset - post.Length, post.Length).ToArray());
+        byte[] save = [0x49, 0x89, 0xCB]; // mov r11, rcx
+        Assert.Equal(save, FastCode.Bytes.Slice(FastCode.SavedOffset - save.Length, save.Length).ToArray());
+        byte[] copy = [0xF3, 0xA4]; // rep movsb
+        Assert.Equal(FastCode.InputCopyOffset, FastCode.Bytes.IndexOf(copy));
+        Assert.Equal(FastCode.OutputCopyOffset, FastCode.Bytes.LastIndexOf(copy));
+        byte[] record = [0x48, 0x8B, 0x0E]; // mov rcx, [rsi]
+        Assert.Equal(FastCode.RecordOffset, FastCode.Bytes.LastIndexOf(record));
+        byte[] last = [0x49, 0x8B, 0x7B, FastLayout.PageArguments]; // mov rdi, [r11+48h]
+        Assert.Equal(FastCode.LastOffset, FastCode.Bytes.LastIndexOf(last));
     }
 
     private static byte[] Assemble()
     {
         Assembler c = new(64);
-        Label mine = c.CreateLabel(), post = c.CreateLabel(), wait = c.CreateLabel(), still = c.CreateLabel();
-        Label answered = c.CreateLabel(), sleep = c.CreateLabel();
+        Label real = c.CreateLabel(), open = c.CreateLabel(), post = c.CreateLabel();
 
-        // Only where gs is a page: the upper word of its base, turned around, is the window's. No flag may change.
+        // Only where gs is a page: the upper word of its base is the window's.
         c.rdgsbase(rcx);
-        c.bswap(rcx);
-        c.mov(ecx, ecx);
-        c.lea(ecx, __[rcx + 0x91_0000]);
-        c.jrcxz(mine);
+        c.shr(rcx, 32);
+        c.cmp(ecx, (int)StubLayout.WindowHigh);
+        c.jne(real);
+        c.rdgsbase(rcx);
+        c.cmp(__dword_ptr[rcx], FastLayout.StateOpen);
+        c.je(open);
+        c.Label(ref real);
         c.jmp(r11);
-        c.Label(ref mine);
-        c.rdgsbase(rcx);
-        c.mov(ecx, __dword_ptr[rcx]);
-        c.lea(ecx, __[rcx - FastLayout.StateOpen]);
-        c.jrcxz(post);
-        c.jmp(r11);
-        c.Label(ref post);
-        c.rdgsbase(rcx);
+        c.Label(ref open);
         c.mov(__qword_ptr[rcx + FastLayout.PageNumber], rax);
         AssemblerRegister64[] arguments = [rdi, rsi, rdx, r10, r8, r9];
         for (int i = 0; i < arguments.Length; i++)
-            c.mov(__qword_ptr[rcx + (FastLayout.PageArguments + (8 * i))], arguments[i]);
+            c.mov(__qword_ptr[rcx + Argument(i)], arguments[i]);
         c.mov(__qword_ptr[rcx + FastLayout.PageEntry], r11);
-        c.mov(__qword_ptr[rcx + FastLayout.PageTurns], FastLayout.Turns);
-        c.mov(__dword_ptr[rcx], FastLayout.StateRequest);
         c.mov(r11, rcx);
-        EmitWait(c, wait, still, answered, sleep);
+        EmitInput(c, post);
+        c.Label(ref post);
+        EmitRestore(c);
+        c.mov(ecx, FastLayout.Turns);
+        c.mov(__dword_ptr[r11], FastLayout.StateRequest);
+        EmitWait(c);
         return MachineCode.Assemble(c);
     }
 
-    private static void EmitWait(Assembler c, Label wait, Label still, Label answered, Label sleep)
+    private static int Argument(int index) => FastLayout.PageArguments + (8 * index);
+
+    private static void EmitRestore(Assembler c)
     {
-        c.Label(ref wait);
-        c.mov(ecx, __dword_ptr[r11]);
-        c.lea(ecx, __[rcx - FastLayout.StateRequest]);
-        c.jrcxz(still);
-        c.mov(rcx, __qword_ptr[r11 + FastLayout.PageRedo]);
-        c.jrcxz(answered);
+        c.mov(rdi, __qword_ptr[r11 + Argument(0)]);
+        c.mov(rsi, __qword_ptr[r11 + Argument(1)]);
+        c.mov(rdx, __qword_ptr[r11 + Argument(2)]);
+    }
+
+    private static void EmitReal(Assembler c)
+    {
         c.mov(rax, __qword_ptr[r11 + FastLayout.PageNumber]);
         c.mov(r11, __qword_ptr[r11 + FastLayout.PageEntry]);
         c.jmp(r11);
-        c.Label(ref answered);
-        c.mov(rax, __qword_ptr[r11 + FastLayout.PageResult]);
-        c.mov(r11, __qword_ptr[r11 + FastLayout.PageEntry]);
-        c.lea(r11, __[r11 + 2]);
-        c.jmp(r11);
-        c.Label(ref still);
+    }
+
+    /// <summary>Copies what the call reads into the page, where the tables of FastCalls name it.</summary>
+    private static void EmitInput(Assembler c, Label post)
+    {
+        const long rules = (long)FastLayout.TableStart + FastLayout.RulesOffset;
+        Label forward = c.CreateLabel(), tail = c.CreateLabel(), copy = c.CreateLabel(), unlisted = c.CreateLabel();
+        c.xor(ecx, ecx);
+        c.mov(__qword_ptr[r11 + FastLayout.PageInputLength], rcx);
+        c.cmp(rax, FastCalls.Numbers);
+        c.jae(unlisted);
+        c.movzx(ecx, __byte_ptr[rax + ((long)FastLayout.TableStart + FastLayout.InputsOffset)]);
+        c.Label(ref unlisted);
+
+        // With the direction flag set, the copies would go backwards: then it is the real call.
+        c.mov(rsi, r11);
+        c.lodsb();
+        c.cmp(rsi, r11);
+        c.ja(forward);
+        EmitRestore(c);
+        EmitReal(c);
+        c.Label(ref forward);
+        c.jrcxz(post);
+        c.mov(eax, __dword_ptr[(rcx * 8) + rules]);
+        c.mov(edx, __dword_ptr[(rcx * 8) + (rules + 4)]);
+        c.movzx(esi, al);
+        c.mov(rsi, __qword_ptr[r11 + rsi]);
+        c.cmp(rsi, (int)FastLayout.LowestAddress);
+        c.jb(post);
+        c.movzx(edi, ah);
+        c.test(edi, edi);
+        c.je(tail);
+        c.mov(rdi, __qword_ptr[r11 + rdi]);
+        c.cmp(rdi, rdx);
+        c.ja(post);
+        c.shr(eax, 16);
+        c.mov(ecx, eax);
+        c.shl(rdi, cl);
+        c.mov(rcx, rdi);
+        c.jmp(copy);
+        c.Label(ref tail);
+        c.mov(ecx, esi);
+        c.or(ecx, -4096);
+        c.neg(ecx);
+        c.cmp(ecx, edx);
+        c.cmova(ecx, edx);
+        c.Label(ref copy);
+        c.mov(__qword_ptr[r11 + FastLayout.PageInputAddress], rsi);
+        c.mov(__qword_ptr[r11 + FastLayout.PageInputLength], rcx);
+        c.lea(rdi, __[r11 + FastLayout.PageData]);
+        c.rep.movsb();
+    }
+
+    private static void EmitWait(Assembler c)
+    {
+        Label wait = c.CreateLabel(), answered = c.CreateLabel(), value = c.CreateLabel();
+        c.Label(ref wait);
+        c.cmp(__dword_ptr[r11], FastLayout.StateRequest);
+        c.jne(answered);
         c.pause();
-        c.mov(rcx, __qword_ptr[r11 + FastLayout.PageTurns]);
-        c.lea(rcx, __[rcx - 1]);
-        c.mov(__qword_ptr[r11 + FastLayout.PageTurns], rcx);
-        c.jrcxz(sleep);
-        c.jmp(wait);
-        c.Label(ref sleep);
+        c.dec(ecx);
+        c.jne(wait);
         c.mov(eax, FastLayout.SleepNumber);
         c.syscall();
         c.rdgsbase(r11);
-        c.mov(__qword_ptr[r11 + FastLayout.PageTurns], 1);
+        c.mov(ecx, 1);
         c.jmp(wait);
+        c.Label(ref answered);
+        c.cmp(__qword_ptr[r11 + FastLayout.PageRedo], 0);
+        c.je(value);
+        EmitReal(c);
+        c.Label(ref value);
+        EmitOutput(c);
+    }
+
+    /// <summary>Copies what the handler wrote to the caller's memory, and goes back with the value.</summary>
+    private static void EmitOutput(Assembler c)
+    {
+        Label next = c.CreateLabel(), last = c.CreateLabel(), done = c.CreateLabel();
+        c.mov(rcx, __qword_ptr[r11 + FastLayout.PageOutput]);
+        c.jrcxz(done);
+        c.lea(rsi, __[r11 + rcx]);
+        c.Label(ref next);
+        c.mov(rcx, __qword_ptr[rsi]);
+        c.jrcxz(last);
+        c.mov(rdi, __qword_ptr[rsi + 8]);
+        c.add(rsi, FastLayout.RecordHeader);
+        c.rep.movsb();
+        c.add(rsi, 7);
+        c.and(rsi, -8);
+        c.jmp(next);
+        c.Label(ref last);
+        c.mov(rdi, __qword_ptr[r11 + Argument(0)]);
+        c.mov(rsi, __qword_ptr[r11 + Argument(1)]);
+        c.Label(ref done);
+        c.mov(rax, __qword_ptr[r11 + FastLayout.PageResult]);
+        c.mov(r11, __qword_ptr[r11 + FastLayout.PageEntry]);
+        c.add(r11, 2);
+        c.jmp(r11);
     }
 }
