@@ -27,6 +27,9 @@ public static class GoferLimits
     /// <summary>Most files opened by one message.</summary>
     public const int OpenManyMax = 16;
 
+    /// <summary>Most directories one message names to be listed with what is below them.</summary>
+    public const int ReadTreeNamesMax = 64;
+
     /// <summary>Most roots one server serves.</summary>
     public const int RootsMax = 4096;
 }

@@ -44,4 +44,7 @@ public enum GoferOperation : ushort
 
     /// <summary>Several regular files of a directory to descriptors for reading.</summary>
     OpenMany = 24,
+
+    /// <summary>Several directories, and those below them, with all their entries and attributes.</summary>
+    ReadTree = 25,
 }

@@ -65,6 +65,9 @@ public ref struct MessageWriter(Span<byte> buffer)
         LengthBytes += sizeof(ushort) + text.Length + 1;
     }
 
+    /// <summary>What was written from <paramref name="offset"/> on.</summary>
+    public readonly ReadOnlySpan<byte> Written(int offset) => _buffer[offset..LengthBytes];
+
     /// <summary>Forgets everything after the first <paramref name="length"/> bytes, and an overflow.</summary>
     public void Rewind(int length) => (LengthBytes, HasOverflowed) = (Math.Min(length, LengthBytes), false);
 

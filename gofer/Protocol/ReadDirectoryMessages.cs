@@ -36,6 +36,47 @@ public struct ReadDirectoryReply
     public long NextCookie;
 }
 
+/// <summary>
+/// Lists directories with attributes: <see cref="Count"/> names in a directory handle follow. Each is listed, then what is below it,
+/// in the order of the names, and then the next, until the message is full or <see cref="DirectoriesMax"/> were listed.
+/// </summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct ReadTreeRequest
+{
+    public uint Handle;
+
+    /// <summary>1 to <see cref="GoferLimits.ReadTreeNamesMax"/>.</summary>
+    public ushort Count;
+
+    /// <summary>At least 1.</summary>
+    public ushort DirectoriesMax;
+}
+
+/// <summary>
+/// <see cref="Count"/> times <see cref="TreeDirectoryHeader"/> with its entries, as for ReadDirectory. Directories that do not fit or
+/// cannot be listed are left out.
+/// </summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct ReadTreeReply
+{
+    public uint Count;
+
+    /// <summary>Zero.</summary>
+    public uint Reserved;
+}
+
+/// <summary>A directory with all its entries: which one it is, and how many <see cref="DirectoryEntryHeader"/> follow.</summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct TreeDirectoryHeader
+{
+    public ulong Device;
+    public ulong Inode;
+    public uint Count;
+
+    /// <summary>Zero.</summary>
+    public uint Reserved;
+}
+
 /// <summary>One entry of a directory.</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct DirectoryEntryHeader

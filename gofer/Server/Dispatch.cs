@@ -26,6 +26,7 @@ internal static class Dispatch
         GoferOperation.GetAttributes => AttributeOperations.Get(ref exchange),
         GoferOperation.ReadLink => ReadOperations.ReadLink(ref exchange),
         GoferOperation.ReadDirectory => ReadOperations.ReadDirectory(ref exchange),
+        GoferOperation.ReadTree => TreeOperations.ReadTree(ref exchange),
         GoferOperation.StatFs => ReadOperations.StatFs(ref exchange),
         GoferOperation.Sync => ReadOperations.Sync(ref exchange, wholeFileSystem: false),
         GoferOperation.SyncFileSystem => ReadOperations.Sync(ref exchange, wholeFileSystem: true),

@@ -127,14 +127,7 @@ internal static class ReadOperations
             if (HostDirectory.ReadEntries(stream.Fd, records).Failed(out int length, out error))
                 return error;
             isEnd = length == 0;
-            for (ReadOnlySpan<byte> rest = records[..length]; rest.Length > RecordHeaderBytes;)
-            {
-                int recordBytes = BinaryPrimitives.ReadUInt16LittleEndian(rest[16..]);
-                if (WriteEntry(ref exchange, stream.Fd, rest[..recordBytes], withAttributes))
-                    reply.Count++;
-                reply.NextCookie = BinaryPrimitives.ReadInt64LittleEndian(rest[8..]);
-                rest = rest[recordBytes..];
-            }
+            reply.Count += WriteEntries(ref exchange.Reply, stream.Fd, records[..length], withAttributes, ref reply.NextCookie);
             stream.MovedTo(reply.NextCookie);
         }
         reply.IsEnd = isEnd ? 1u : 0u;
@@ -142,8 +135,24 @@ internal static class ReadOperations
         return Errno.Ok;
     }
 
+    /// <summary>Writes the entries of what getdents64 gave for a directory; how many. The cookie moves past the last of them.</summary>
+    public static uint WriteEntries(
+        ref MessageWriter reply, int directory, scoped ReadOnlySpan<byte> records, bool withAttributes, ref long cookie)
+    {
+        uint count = 0;
+        while (records.Length > RecordHeaderBytes && !reply.HasOverflowed)
+        {
+            int recordBytes = BinaryPrimitives.ReadUInt16LittleEndian(records[16..]);
+            if (WriteEntry(ref reply, directory, records[..recordBytes], withAttributes))
+                count++;
+            cookie = BinaryPrimitives.ReadInt64LittleEndian(records[8..]);
+            records = records[recordBytes..];
+        }
+        return count;
+    }
+
     /// <summary>False for an entry that is not reported: the dots, and what vanished meanwhile.</summary>
-    private static bool WriteEntry(ref Exchange exchange, int directory, scoped ReadOnlySpan<byte> record, bool withAttributes)
+    private static bool WriteEntry(ref MessageWriter reply, int directory, scoped ReadOnlySpan<byte> record, bool withAttributes)
     {
         ReadOnlySpan<byte> name = record[RecordHeaderBytes..];
         int length = name.IndexOf((byte)0);
@@ -163,10 +172,10 @@ internal static class ReadOperations
                 return false;
             header.HasAttributes = error == Errno.Ok ? 1u : 0u;
         }
-        exchange.Reply.Write(header);
-        exchange.Reply.WriteText(name[..length]);
+        reply.Write(header);
+        reply.WriteText(name[..length]);
         if (header.HasAttributes != 0)
-            exchange.Reply.Write(GoferAttributes.From(statx));
+            reply.Write(GoferAttributes.From(statx));
         return true;
     }
 }

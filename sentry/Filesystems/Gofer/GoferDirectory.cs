@@ -18,6 +18,7 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
     /// <summary>Whoever opens one of the first entries of a listing will probably go on.</summary>
     private const int FirstMax = 2;
 
+    private volatile bool _wasListed; // By a guest.
     private GoferListing? _listing; // Of an exclusive tree; null after every change of a name.
     private int _changes; // Counts them, so that a listing made meanwhile is not kept.
 
@@ -143,12 +144,13 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
     /// <summary>For <see cref="DirectoryFile"/>.</summary>
     public Errno List(ICaller caller, List<DirectoryEntry> entries)
     {
-        if (CurrentListing() is { } known)
+        _wasListed = true;
+        if ((CurrentListing() ?? ListAhead()) is { } known)
         {
             AddAll(known.Entries, entries);
             return Errno.Ok;
         }
-        int changes = Volatile.Read(ref _changes);
+        (int changes, long treeChanges) = (Volatile.Read(ref _changes), Gofer.Changes);
         long asked = Stopwatch.GetTimestamp();
         List<GoferEntry> found = [];
         if (ReadAll(found) is not Errno.Ok and Errno error)
@@ -156,12 +158,7 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
         if (Gofer.IsExclusive && found.Count <= ListingCache.EntriesPerListingMax)
         {
             GoferListing listing = new([.. found], asked);
-            Volatile.Write(ref _listing, listing);
-            Interlocked.MemoryBarrier(); // Either this thread sees the change, or whoever changed drops the listing.
-            if (Volatile.Read(ref _changes) != changes)
-                DropListing(listing);
-            else
-                Gofer.Listings.Added(this, listing);
+            Keep(listing, changes, treeChanges);
             AddAll(listing.Entries, entries);
             return Errno.Ok;
         }
@@ -196,7 +193,11 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
     internal void DropListing(GoferListing listing) => Interlocked.CompareExchange(ref _listing, null, listing);
 
     /// <summary>The attributes of some entry changed.</summary>
-    internal void MarkListingStale() => Volatile.Read(ref _listing)?.MarkStale();
+    internal void MarkListingStale()
+    {
+        Gofer.CountChange();
+        Volatile.Read(ref _listing)?.MarkStale();
+    }
 
     internal override void LostName(GoferDirectory directory, ReadOnlySpan<byte> name)
     {
@@ -207,6 +208,7 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
     /// <summary>A name came or went: the listing is wrong, and this directory's times and link count have changed.</summary>
     private void NamesChanged()
     {
+        Gofer.CountChange();
         Interlocked.Increment(ref _changes);
         Volatile.Write(ref _listing, null);
         if (_lastOpened != NotInOrder)
@@ -221,6 +223,41 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
             return _listing;
         DropListing(listing);
         return null;
+    }
+
+    /// <summary>
+    /// The listing as one that came along with another directory's, or with others to come if the parent was listed, too: somebody
+    /// walks the tree. Null if it is to be asked for alone.
+    /// </summary>
+    private GoferListing? ListAhead()
+    {
+        if (!Gofer.IsExclusive)
+            return null;
+        (int changes, long treeChanges) = (Volatile.Read(ref _changes), Gofer.Changes);
+        if (Gofer.Listed.Take(HostId) is not { } listing)
+        {
+            if (Place is not { Parent: { _wasListed: true } parent } place || parent.CurrentListing() is not { } siblings)
+                return null;
+            int index = siblings.Find(place.Name.Bytes);
+            long asked = Stopwatch.GetTimestamp();
+            if (index < 0 || Gofer.Listed.Read(parent, siblings.Entries[index..], HostId, asked).Failed(out listing, out _))
+                return null;
+        }
+        Keep(listing, changes, treeChanges);
+        return listing;
+    }
+
+    /// <summary>Makes a listing this directory's, unless names or attributes changed since the counts were read.</summary>
+    private void Keep(GoferListing listing, int changes, long treeChanges)
+    {
+        Volatile.Write(ref _listing, listing);
+        Interlocked.MemoryBarrier(); // Either this thread sees the change, or whoever changed drops the listing or marks it.
+        if (Gofer.Changes != treeChanges)
+            listing.MarkStale();
+        if (Volatile.Read(ref _changes) != changes)
+            DropListing(listing);
+        else
+            Gofer.Listings.Added(this, listing);
     }
 
     private Result<Inode> Ask(ReadOnlySpan<byte> name)

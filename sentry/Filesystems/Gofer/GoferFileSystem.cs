@@ -17,6 +17,7 @@ internal sealed class GoferFileSystem : FileSystem
     private static readonly long _freshDirectoryTicks = Stopwatch.Frequency / 100;
 
     private readonly RankedLock _lock = new(LockRank.Leaf);
+    private long _changes;
 
     // Files with several names, of an exclusive tree: they must be one inode, by whichever name they come. Guarded by _lock.
     private readonly Dictionary<(ulong Device, ulong Inode), GoferInode> _linked = [];
@@ -26,6 +27,7 @@ internal sealed class GoferFileSystem : FileSystem
     {
         (Session, Caching, RootFlags) = (session, caching, root.Flags);
         Ahead = new OpenAhead(session.Client);
+        Listed = new ListAhead(this);
         Numbers = new InodeNumbers(root.Attributes.Device);
         Root = Make(root.Attributes, null);
         Root.SetHandle(root.Handle);
@@ -58,7 +60,13 @@ internal sealed class GoferFileSystem : FileSystem
     /// <summary>Descriptors of files that nobody has opened yet.</summary>
     public OpenAhead Ahead { get; }
 
+    /// <summary>Listings nobody has asked for yet.</summary>
+    public ListAhead Listed { get; }
+
     public InodeNumbers Numbers { get; }
+
+    /// <summary>Counts what the sandbox changes: names, and attributes that listings have.</summary>
+    public long Changes => Volatile.Read(ref _changes);
 
     internal GoferClient Client => Session.Client;
 
@@ -94,6 +102,9 @@ internal sealed class GoferFileSystem : FileSystem
         GoferCaching.Leased => askedTicks < Session.LeaseStart,
         _ => Stopwatch.GetTimestamp() - askedTicks >= (isOnTheWay ? _freshDirectoryTicks : _freshTicks),
     };
+
+    /// <summary>A name or an attribute changed on the host by what the sandbox did.</summary>
+    internal void CountChange() => Interlocked.Increment(ref _changes);
 
     /// <summary>The inode of what the Gofer found at a place: a known one if the file has several names, else a new one.</summary>
     internal GoferInode Adopt(in GoferAttributes attributes, Place place)

@@ -46,6 +46,13 @@ public sealed class GoferHostileMessageTests : IDisposable
         Assert.Equal(Errno.EINVAL, Send(Request(GoferOperation.OpenMany, Body(_gofer.RootHandle, 0))));
         Assert.Equal(Errno.EINVAL, Send(Request(GoferOperation.OpenMany, Body(_gofer.RootHandle, GoferLimits.OpenManyMax + 1))));
         Assert.Equal(Errno.EPROTO, Send(Request(GoferOperation.OpenMany, Body(_gofer.RootHandle, 2))));
+        const uint oneDirectory = 1 << 16;
+        Assert.Equal(Errno.EINVAL, Send(Request(GoferOperation.ReadTree, Body(_gofer.RootHandle, oneDirectory))));
+        Assert.Equal(
+            Errno.EINVAL,
+            Send(Request(GoferOperation.ReadTree, Body(_gofer.RootHandle, oneDirectory + GoferLimits.ReadTreeNamesMax + 1))));
+        Assert.Equal(Errno.EINVAL, Send(Request(GoferOperation.ReadTree, Body(_gofer.RootHandle, 1))));
+        Assert.Equal(Errno.EPROTO, Send(Request(GoferOperation.ReadTree, Body(_gofer.RootHandle, oneDirectory + 1))));
     }
 
     [Fact]

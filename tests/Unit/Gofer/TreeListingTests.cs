@@ -1,0 +1,147 @@
+using Sandbox.Gofer.Protocol;
+using Sandbox.Linux;
+using Sandbox.Sentry.Filesystems.Gofer;
+using Sandbox.Sentry.Vfs;
+using Sandbox.UnitTests.Filesystems;
+using Xunit;
+
+namespace Sandbox.UnitTests.Gofer;
+
+/// <summary>Listings that come along with others: when they do, and that they show what is there.</summary>
+public sealed class TreeListingTests : IDisposable
+{
+    private static readonly NewInode _file = new((uint)FileType.Regular | 0x1A4, 0, 0);
+
+    private readonly GoferFixture _gofer = new();
+    private readonly TestCaller _caller = new();
+
+    public TreeListingTests()
+    {
+        foreach (string directory in (string[])["a/b/c", "d", "e"])
+            Directory.CreateDirectory(_gofer.At(directory));
+        foreach (string file in (string[])["a/1", "a/b/2", "a/b/c/3", "d/4"])
+            File.WriteAllText(_gofer.At(file), file);
+    }
+
+    public void Dispose() => _gofer.Dispose();
+
+    [Fact]
+    public void Directories_below_and_after_one_come_along_when_a_tree_is_walked()
+    {
+        Inode root = Mount();
+        Assert.Equal(["a", "d", "e"], List(root));
+        Assert.Equal(["1", "b"], List(Find(root, "a")));
+
+        // Nobody but the sandbox changes such a tree: what appears behind its back tells what it knew before.
+        foreach (string file in (string[])["a/b/late", "a/b/c/late", "d/late"])
+            File.WriteAllText(_gofer.At(file), "");
+        Assert.Equal(["2", "c"], List(Find(root, "a", "b")));
+        Assert.Equal(["3"], List(Find(root, "a", "b", "c")));
+        Assert.Equal(["4"], List(Find(root, "d")));
+        Assert.Equal(5, StatOf(Find(root, "a", "b", "2")).SizeBytes);
+    }
+
+    [Fact]
+    public void One_directory_alone_brings_no_others()
+    {
+        Inode root = Mount();
+        Assert.Equal(["1", "b"], List(Find(root, "a")));
+        File.WriteAllText(_gofer.At("d/late"), "");
+        Assert.Equal(["4", "late"], List(Find(root, "d")));
+    }
+
+    [Fact]
+    public void A_change_made_meanwhile_is_seen()
+    {
+        Inode root = Mount();
+        List(root);
+        List(Find(root, "a"));
+        Assert.False(Find(root, "d").CreateFile("new"u8, _file).Failed(out _, out _));
+        Assert.Equal(["4", "new"], List(Find(root, "d")));
+
+        List(Find(root, "a", "b"));
+        Inode file = Find(root, "a", "b", "c", "3");
+        Assert.Equal(Errno.Ok, file.SetAttributes(new AttributeChange { SizeBytes = 100 }));
+        Assert.Equal(["3"], List(Find(root, "a", "b", "c")));
+        Assert.Equal(100, StatOf(Find(root, "a", "b", "c", "3")).SizeBytes);
+    }
+
+    [Fact]
+    public void A_directory_that_does_not_fit_into_a_message_is_listed_all_the_same()
+    {
+        for (int i = 0; i < 2000; i++)
+            File.WriteAllText(_gofer.At($"d/file{i}"), "");
+        Inode root = Mount();
+        List(root);
+        Assert.Equal(["1", "b"], List(Find(root, "a")));
+        Assert.Equal(2001, List(Find(root, "d")).Count());
+        Assert.Empty(List(Find(root, "e")));
+    }
+
+    [Fact]
+    public void Links_to_directories_are_not_followed()
+    {
+        Directory.CreateSymbolicLink(_gofer.At("a/b/link"), "../../../outside");
+        Inode root = Mount();
+        List(root);
+        List(Find(root, "a"));
+        Assert.Equal(["2", "c", "link"], List(Find(root, "a", "b")));
+        Assert.Equal(FileType.SymbolicLink, Find(root, "a", "b", "link").Type);
+        Assert.Equal(Errno.ENOTDIR, Tree("a/b", "link", out _));
+        Assert.Equal(Errno.ENOTDIR, Tree("a/b", "2", out _));
+    }
+
+    [Fact]
+    public void A_message_lists_no_more_directories_than_it_was_asked_for()
+    {
+        Assert.Equal(Errno.Ok, Tree("", "a", out uint count, directoriesMax: 2));
+        Assert.Equal(2u, count);
+        Assert.Equal(Errno.Ok, Tree("", "a", out count, directoriesMax: 100));
+        Assert.Equal(3u, count);
+    }
+
+    private Errno Tree(string parent, string name, out uint count, ushort directoriesMax = 10)
+    {
+        uint handle = parent.Length == 0 ? _gofer.RootHandle : _gofer.HandleOf(parent);
+        using GoferChannel channel = _gofer.Client.Take();
+        MessageWriter request = channel.Start();
+        request.Write(new ReadTreeRequest { Handle = handle, Count = 1, DirectoriesMax = directoriesMax });
+        request.WriteText(GoferFixture.Bytes(name));
+        Errno error = channel.Exchange(GoferOperation.ReadTree, ref request, out MessageReader reply);
+        count = error == Errno.Ok && reply.Read(out ReadTreeReply header) == Errno.Ok ? header.Count : 0;
+        return error;
+    }
+
+    private Inode Mount()
+    {
+        GoferSession session = new(_gofer.Client);
+        Assert.False(session.Mount(0, GoferCaching.Exclusive, "test").Failed(out GoferFileSystem? mounted, out _));
+        return mounted.RootInode;
+    }
+
+    private static Inode Find(Inode directory, params ReadOnlySpan<string> names)
+    {
+        foreach (string name in names)
+        {
+            Assert.False(directory.Lookup(GoferFixture.Bytes(name)).Failed(out Inode? found, out Errno error), $"{name}: {error}");
+            directory = found;
+        }
+        return directory;
+    }
+
+    private static Stat StatOf(Inode inode)
+    {
+        Stat stat = default;
+        Assert.Equal(Errno.Ok, inode.GetAttributes(ref stat));
+        return stat;
+    }
+
+    private IEnumerable<string> List(Inode directory)
+    {
+        Assert.False(directory.Open(default, OpenFlags.ReadOnly | OpenFlags.Directory, _caller).Failed(out OpenFile? file, out _));
+        NameSink sink = new();
+        Assert.Equal(Errno.Ok, file.ReadDirectory(sink));
+        file.Release();
+        return sink.Names.Where(name => name is not ("." or "..")).Order(StringComparer.Ordinal);
+    }
+}
