@@ -28,7 +28,13 @@ public static class GoferLimits
     public const int OpenManyMax = 16;
 
     /// <summary>Most directories one message names to be listed with what is below them.</summary>
-    public const int ReadTreeNamesMax = 64;
+    public const int ReadTreePathsMax = 64;
+
+    /// <summary>How far below those it goes.</summary>
+    public const int ReadTreeDepthMax = 16;
+
+    /// <summary>Longest path of several components, without NUL (PATH_MAX - 1).</summary>
+    public const int PathBytesMax = 4095;
 
     /// <summary>Most roots one server serves.</summary>
     public const int RootsMax = 4096;

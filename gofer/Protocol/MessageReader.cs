@@ -66,6 +66,27 @@ public ref struct MessageReader(ReadOnlySpan<byte> message)
         return nameWithNul.IsEmpty ? Errno.ENOENT : NameRules.CheckComponent(nameWithNul[..^1]);
     }
 
+    /// <summary>
+    /// Components with single slashes between, each as <see cref="ReadName"/> has it, with the NUL. Errors: EPROTO, ENAMETOOLONG, and those
+    /// of <see cref="NameRules.CheckComponent"/>.
+    /// </summary>
+    public Errno ReadPath(out ReadOnlySpan<byte> pathWithNul)
+    {
+        if (ReadText(out pathWithNul) is not Errno.Ok and Errno error)
+            return error;
+        if (pathWithNul.IsEmpty)
+            return Errno.ENOENT;
+        if (pathWithNul.Length - 1 > GoferLimits.PathBytesMax)
+            return Errno.ENAMETOOLONG;
+        ReadOnlySpan<byte> path = pathWithNul[..^1];
+        foreach (Range component in path.Split((byte)'/'))
+        {
+            if (NameRules.CheckComponent(path[component]) is not Errno.Ok and Errno bad)
+                return bad;
+        }
+        return Errno.Ok;
+    }
+
     /// <summary>As <see cref="ReadName"/>, but an empty one (an empty span) means the handle itself.</summary>
     public Errno ReadOptionalName(out ReadOnlySpan<byte> nameWithNul)
     {

@@ -37,15 +37,16 @@ public struct ReadDirectoryReply
 }
 
 /// <summary>
-/// Lists directories with attributes: <see cref="Count"/> names in a directory handle follow. Each is listed, then what is below it,
-/// in the order of the names, and then the next, until the message is full or <see cref="DirectoriesMax"/> were listed.
+/// Lists directories with attributes: <see cref="Count"/> paths from a directory handle follow, names with single slashes between.
+/// Each is listed, then what is below it, in the order of the names, and then the next, until the message is full or
+/// <see cref="DirectoriesMax"/> were listed.
 /// </summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct ReadTreeRequest
 {
     public uint Handle;
 
-    /// <summary>1 to <see cref="GoferLimits.ReadTreeNamesMax"/>.</summary>
+    /// <summary>1 to <see cref="GoferLimits.ReadTreePathsMax"/>.</summary>
     public ushort Count;
 
     /// <summary>At least 1.</summary>
@@ -53,16 +54,16 @@ public struct ReadTreeRequest
 }
 
 /// <summary>
-/// <see cref="Count"/> times <see cref="TreeDirectoryHeader"/> with its entries, as for ReadDirectory. Directories that do not fit or
-/// cannot be listed are left out.
+/// <see cref="Count"/> times <see cref="TreeDirectoryHeader"/>, the directory's name as text, and its entries, as for ReadDirectory.
+/// Directories that cannot be listed are left out.
 /// </summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct ReadTreeReply
 {
     public uint Count;
 
-    /// <summary>Zero.</summary>
-    public uint Reserved;
+    /// <summary>1 if it ended before everything was listed.</summary>
+    public uint HasMore;
 }
 
 /// <summary>A directory with all its entries: which one it is, and how many <see cref="DirectoryEntryHeader"/> follow.</summary>
@@ -73,8 +74,11 @@ public struct TreeDirectoryHeader
     public ulong Inode;
     public uint Count;
 
-    /// <summary>Zero.</summary>
-    public uint Reserved;
+    /// <summary>Which of the paths it is or lies below.</summary>
+    public ushort Path;
+
+    /// <summary>How far below that: 0 for the path itself, else below the last record that is one less deep.</summary>
+    public ushort Depth;
 }
 
 /// <summary>One entry of a directory.</summary>

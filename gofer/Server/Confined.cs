@@ -16,10 +16,13 @@ internal static class Confined
         HostDirectory.Open(
             directory, nameWithNul, OpenFlags.Path | OpenFlags.NoFollow | OpenFlags.CloseOnExec, 0, Resolve);
 
-    /// <summary>A descriptor to list a directory with. Errors: ENOTDIR, and whatever the host says; nothing else is ever opened.</summary>
-    public static Result<int> OpenDirectory(int directory, ReadOnlySpan<byte> nameWithNul) =>
+    /// <summary>
+    /// A descriptor to list a directory with, at a path of checked components, none of which may be a link. Errors: ENOTDIR, and
+    /// whatever the host says; nothing else is ever opened.
+    /// </summary>
+    public static Result<int> OpenDirectory(int directory, ReadOnlySpan<byte> pathWithNul) =>
         HostDirectory.Open(
-            directory, nameWithNul, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow | OpenFlags.CloseOnExec, 0, Resolve);
+            directory, pathWithNul, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow | OpenFlags.CloseOnExec, 0, Resolve);
 
     /// <summary>A new regular file. Errors: EEXIST, and whatever the host says.</summary>
     public static Result<int> Create(int directory, ReadOnlySpan<byte> nameWithNul, OpenFlags flags, uint mode) =>

@@ -11,18 +11,15 @@ internal static class TreeOperations
     /// <summary>Records of getdents64 that are read at once.</summary>
     private const int BatchBytes = 8192;
 
-    /// <summary>How far below the named directories it goes; each level holds a descriptor.</summary>
-    private const int DepthMax = 16;
-
-    /// <summary>Of one directory, so many subdirectories are visited: more do not fit into a message.</summary>
-    private const int SubdirectoriesMax = 128;
+    /// <summary>Of one directory: more do not fit into a message.</summary>
+    private const int SubdirectoriesMax = 512;
 
     /// <summary>Errors: EINVAL (counts), EBADF, ENOTDIR, the errors of names, and those of opening and listing the first.</summary>
     public static Errno ReadTree(ref Exchange exchange)
     {
         if (exchange.Request.Read(out ReadTreeRequest request) is not Errno.Ok and Errno error)
             return error;
-        if (request.Count is 0 or > GoferLimits.ReadTreeNamesMax || request.DirectoriesMax == 0)
+        if (request.Count is 0 or > GoferLimits.ReadTreePathsMax || request.DirectoriesMax == 0)
             return Errno.EINVAL;
         if (exchange.Server.Handles.Borrow(request.Handle).Failed(out Handle? borrowed, out error))
             return error;
@@ -32,15 +29,16 @@ internal static class TreeOperations
         int replyOffset = exchange.Reply.LengthBytes;
         exchange.Reply.Write(default(ReadTreeReply));
         Visit visit = new() { Most = request.DirectoriesMax };
-        for (int i = 0; i < request.Count; i++)
+        for (ushort i = 0; i < request.Count; i++)
         {
-            if (exchange.Request.ReadName(out ReadOnlySpan<byte> name) is not Errno.Ok and Errno badName)
-                return badName;
-            error = visit.IsOver ? Errno.Ok : List(ref exchange.Reply, ref visit, start.Fd, name, depth: 0);
+            if (exchange.Request.ReadPath(out ReadOnlySpan<byte> path) is not Errno.Ok and Errno badPath)
+                return badPath;
+            visit.Path = i;
+            error = visit.IsOver ? Errno.Ok : List(ref exchange.Reply, ref visit, start.Fd, path, depth: 0);
             if (error != Errno.Ok && i == 0)
                 return error;
         }
-        exchange.Reply.WriteAt(replyOffset, new ReadTreeReply { Count = visit.Count });
+        exchange.Reply.WriteAt(replyOffset, new ReadTreeReply { Count = visit.Count, HasMore = visit.IsOver ? 1u : 0 });
         return exchange.Request.End();
     }
 
@@ -50,19 +48,23 @@ internal static class TreeOperations
         public uint Count;
         public uint Most;
 
+        /// <summary>Index of the path it is below.</summary>
+        public ushort Path;
+
         /// <summary>A directory did not fit.</summary>
         public bool IsFull;
 
         public readonly bool IsOver => IsFull || Count == Most;
     }
 
-    /// <summary>One directory and what is below it. Recursion is bounded by <see cref="DepthMax"/>.</summary>
-    private static Errno List(ref MessageWriter reply, ref Visit visit, int parent, scoped ReadOnlySpan<byte> nameWithNul, int depth)
+    /// <summary>One directory and what is below it. Recursion is bounded by <see cref="GoferLimits.ReadTreeDepthMax"/>.</summary>
+    private static Errno List(ref MessageWriter reply, ref Visit visit, int parent, scoped ReadOnlySpan<byte> pathWithNul, ushort depth)
     {
-        if (Confined.OpenDirectory(parent, nameWithNul).Failed(out int directory, out Errno error))
+        if (Confined.OpenDirectory(parent, pathWithNul).Failed(out int directory, out Errno error))
             return error;
         int start = reply.LengthBytes;
-        error = WriteDirectory(ref reply, directory);
+        TreeDirectoryHeader header = new() { Path = visit.Path, Depth = depth };
+        error = WriteDirectory(ref reply, directory, header, pathWithNul[(pathWithNul.LastIndexOf((byte)'/') + 1)..^1]);
         visit.IsFull = reply.HasOverflowed;
         if (error != Errno.Ok || visit.IsFull)
         {
@@ -71,21 +73,23 @@ internal static class TreeOperations
         else
         {
             visit.Count++;
-            if (depth < DepthMax)
-                ListBelow(ref reply, ref visit, directory, start, depth + 1);
+            if (depth < GoferLimits.ReadTreeDepthMax)
+                ListBelow(ref reply, ref visit, directory, start, (ushort)(depth + 1));
         }
         HostFile.Close(directory);
         return error;
     }
 
     /// <summary>Overflows the reply if the entries do not fit.</summary>
-    private static Errno WriteDirectory(ref MessageWriter reply, int directory)
+    private static Errno WriteDirectory(
+        ref MessageWriter reply, int directory, TreeDirectoryHeader header, scoped ReadOnlySpan<byte> name)
     {
         if (Confined.Attributes(directory, out GoferAttributes attributes) is not Errno.Ok and Errno error)
             return error;
         int offset = reply.LengthBytes;
-        TreeDirectoryHeader header = new() { Device = attributes.Device, Inode = attributes.Inode };
+        (header.Device, header.Inode) = (attributes.Device, attributes.Inode);
         reply.Write(header);
+        reply.WriteText(name);
         Span<byte> records = stackalloc byte[BatchBytes];
         long cookie = 0;
         while (!reply.HasOverflowed)
@@ -103,7 +107,7 @@ internal static class TreeOperations
     }
 
     /// <summary>The subdirectories of the directory whose record stands at <paramref name="start"/>, which is the last one written.</summary>
-    private static void ListBelow(ref MessageWriter reply, ref Visit visit, int directory, int start, int depth)
+    private static void ListBelow(ref MessageWriter reply, ref Visit visit, int directory, int start, ushort depth)
     {
         Span<int> offsets = stackalloc int[SubdirectoriesMax];
         ReadOnlySpan<byte> record = reply.Written(start);
@@ -117,6 +121,7 @@ internal static class TreeOperations
     {
         int count = 0;
         int offset = Unsafe.SizeOf<TreeDirectoryHeader>();
+        offset += sizeof(ushort) + NameAt(record, offset).Length; // The directory's own name.
         while (offset < record.Length && count < offsets.Length)
         {
             DirectoryEntryHeader header = MemoryMarshal.Read<DirectoryEntryHeader>(record[offset..]);

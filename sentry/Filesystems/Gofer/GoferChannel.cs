@@ -48,17 +48,35 @@ internal sealed class GoferChannel(GoferClient owner, HostFd socket) : IDisposab
     {
         reply = default;
         fdCount = 0;
+        long start = HostClock.Now(HostClock.Monotonic);
+        if (Send(operation, ref request) is not Errno.Ok and Errno error)
+            return error;
+        return Receive(operation, out reply, fds, out fdCount, start);
+    }
+
+    /// <summary>Sends a request whose reply <see cref="Receive"/> takes later, from this channel. Errors: ENAMETOOLONG, EIO.</summary>
+    public Errno Send(GoferOperation operation, scoped ref MessageWriter request)
+    {
         if (request.HasOverflowed)
             return Errno.ENAMETOOLONG;
         request.WriteAt(0, new RequestHeader { Operation = operation, LengthBytes = (uint)request.LengthBytes });
+        return HostSocket.Send(socket.Number, _buffer.AsSpan(0, request.LengthBytes)).Failed(out _, out _) ? Errno.EIO : Errno.Ok;
+    }
+
+    /// <summary>
+    /// Waits for the reply to what <see cref="Send"/> sent; <paramref name="waitsSince"/> is when the caller began to wait, for the
+    /// counters. Errors: the Gofer's; EIO if it is gone or breaks the protocol.
+    /// </summary>
+    public Errno Receive(
+        GoferOperation operation, out MessageReader reply, scoped Span<int> fds, out int fdCount, long waitsSince)
+    {
+        reply = default;
+        fdCount = 0;
         Span<byte> buffer = _buffer;
-        long start = HostClock.Now(HostClock.Monotonic);
-        if (HostSocket.Send(socket.Number, buffer[..request.LengthBytes]).Failed(out _, out _))
-            return Errno.EIO;
         if (HostSocket.Receive(socket.Number, buffer, fds).Failed(out ReceivedMessage received, out _))
             return Errno.EIO;
         Counters.Add(Counter.GoferMessages);
-        Counters.Add(Counter.GoferNanoseconds, HostClock.Now(HostClock.Monotonic) - start);
+        Counters.Add(Counter.GoferNanoseconds, HostClock.Now(HostClock.Monotonic) - waitsSince);
         reply = new MessageReader(buffer[..received.Length]);
         bool isSound = reply.Read(out ReplyHeader header) == Errno.Ok
             && header.Operation == operation

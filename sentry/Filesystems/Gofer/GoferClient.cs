@@ -22,8 +22,9 @@ internal sealed class GoferClient : IDisposable
 
     private readonly GoferChannel[] _channels;
     private readonly object _gate = new(); // A monitor: the only lock of .NET one can wait on.
-    private readonly GoferChannel[] _idle; // Guarded by _gate, as are the next two.
+    private readonly GoferChannel[] _idle; // Guarded by _gate, as are the next four.
     private int _idleCount;
+    private bool _isAheadTaken;
     private readonly uint[] _closing = new uint[CloseBatch];
     private int _closingCount;
 
@@ -344,6 +345,29 @@ internal sealed class GoferClient : IDisposable
                 Monitor.Wait(_gate);
             return _idle[--_idleCount]; // The last one used: its buffer is warm.
         }
+    }
+
+    /// <summary>
+    /// A channel for a request whose reply is taken later, if there are others and no such request is under way: null else. Given back
+    /// by <see cref="ReturnAhead"/>.
+    /// </summary>
+    internal GoferChannel? TakeAhead()
+    {
+        lock (_gate)
+        {
+            if (_isAheadTaken || _idleCount < 2)
+                return null;
+            _isAheadTaken = true;
+            return _idle[--_idleCount];
+        }
+    }
+
+    /// <summary>Gives back what <see cref="TakeAhead"/> gave, after its reply came.</summary>
+    internal void ReturnAhead(GoferChannel channel)
+    {
+        lock (_gate)
+            _isAheadTaken = false;
+        Return(channel);
     }
 
     private void SendClose(ReadOnlySpan<uint> handles)

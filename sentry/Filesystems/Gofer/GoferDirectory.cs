@@ -239,8 +239,7 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
             if (Place is not { Parent: { _wasListed: true } parent } place || parent.CurrentListing() is not { } siblings)
                 return null;
             int index = siblings.Find(place.Name.Bytes);
-            long asked = Stopwatch.GetTimestamp();
-            if (index < 0 || Gofer.Listed.Read(parent, siblings.Entries[index..], HostId, asked).Failed(out listing, out _))
+            if (index < 0 || Gofer.Listed.Read(parent, siblings.Entries[index..], HostId).Failed(out listing, out _))
                 return null;
         }
         Keep(listing, changes, treeChanges);

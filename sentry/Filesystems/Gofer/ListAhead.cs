@@ -1,4 +1,4 @@
-using Sandbox.Gofer.Protocol;
+using System.Diagnostics;
 using Sandbox.Linux;
 using Sandbox.Sentry.Sync;
 
@@ -6,8 +6,8 @@ namespace Sandbox.Sentry.Filesystems.Gofer;
 
 /// <summary>
 /// Listings of directories that are likely to be listed next: whoever lists the directories of a tree one after the other (find, du,
-/// tar, git) gets many with one message. A bounded number of entries is kept until they are asked for or a name or attribute
-/// changes anywhere in the tree.
+/// tar, git) gets many with one message, and the Gofer goes on listing while they are used. A bounded number of entries is kept until
+/// they are asked for or a name or attribute changes anywhere in the tree.
 /// </summary>
 /// <remarks>Only for trees that the sandbox alone changes, or that are looked at again when somebody else may have.</remarks>
 internal sealed class ListAhead(GoferFileSystem fileSystem)
@@ -15,22 +15,103 @@ internal sealed class ListAhead(GoferFileSystem fileSystem)
     // About 200 bytes each.
     private const int EntriesMax = 4096;
 
+    // With fewer than these left, the next are asked for.
+    private const int EntriesLow = 1536;
+
     private const int FewDirectories = 4;
     private const int ManyDirectories = 1024;
 
+    /// <summary>From so many on somebody really walks the tree: the next are asked for before they are needed.</summary>
+    private const int DirectoriesForAhead = 32;
+
     private readonly RankedLock _lock = new(LockRank.Leaf);
-    private readonly Dictionary<(ulong Device, ulong Inode), GoferListing> _kept = []; // Guarded by _lock, as are the next three.
+    private readonly Dictionary<(ulong Device, ulong Inode), GoferListing> _kept = []; // Guarded by _lock, as are the next four.
     private int _entries;
     private long _changes; // The filesystem's, when these were asked for.
     private int _most = FewDirectories;
+    private (GoferDirectory Start, List<byte[]> Paths)? _next;
+    private Ahead? _ahead; // Exchanged: who takes it out receives the reply.
 
-    /// <summary>Takes the listing of a directory out, if there is one that still holds.</summary>
+    private sealed record Ahead(GoferChannel Channel, TreeRequest Request);
+
+    /// <summary>Takes the listing of a directory out, if there is one that still holds, or is on its way.</summary>
     public GoferListing? Take((ulong Device, ulong Inode) directory)
     {
-        GoferListing? listing;
+        GoferListing? listing = Find(directory);
+        if (listing is null)
+        {
+            if (Interlocked.Exchange(ref _ahead, null) is not { } ahead)
+                return null;
+            Collector sink = new(this, ahead.Request.Changes, default);
+            Errno error = ahead.Request.Receive(ahead.Channel, sink, out List<byte[]>? next);
+            fileSystem.Client.ReturnAhead(ahead.Channel);
+            listing = Find(directory);
+            GoOn(error == Errno.Ok && listing is not null ? next : null, ahead.Request.Start); // It ends with the walk.
+            if (listing is null)
+                return null;
+        }
+        AskAhead();
+        return fileSystem.IsOutdated(listing.AskedTicks) ? null : listing;
+    }
+
+    /// <summary>
+    /// Lists the directory that is the first of some entries of <paramref name="parent"/>, and keeps the listings of others below and
+    /// after it. ENOENT if the first does not fit into a message or is not what it was.
+    /// </summary>
+    public Result<GoferListing> Read(
+        GoferDirectory parent, ReadOnlySpan<GoferEntry> entries, (ulong Device, ulong Inode) wanted)
+    {
+        (long changes, int most) = (fileSystem.Changes, Volatile.Read(ref _most));
+        if (parent.EnsureHandle().Failed(out uint handle, out Errno error))
+            return error;
+        List<byte[]> paths = TreeRequest.NamesOf(entries, IsUnknown, most);
+        TreeRequest request = new(parent, paths, changes, Stopwatch.GetTimestamp());
+        Collector sink = new(this, changes, wanted);
+        List<byte[]>? next = null;
+        using (GoferChannel channel = fileSystem.Client.Take())
+        {
+            error = request.Send(channel, handle, most);
+            if (error == Errno.Ok)
+                error = request.Receive(channel, sink, out next);
+        }
+        GoOn(error == Errno.Ok ? next : null, parent);
+        AskAhead();
+        return error != Errno.Ok ? error : sink.Wanted is { } listing ? listing : Errno.ENOENT;
+    }
+
+    /// <summary>Asks for the next listings, if somebody walks the tree and few are left.</summary>
+    private void AskAhead()
+    {
+        (GoferDirectory Start, List<byte[]> Paths) next;
+        int most;
         using (_lock.Enter())
         {
-            if (_kept.Count == 0 || !_kept.Remove(directory, out listing))
+            bool isWanted = _next is not null && _most >= DirectoriesForAhead && _entries < EntriesLow;
+            if (!isWanted || _changes != fileSystem.Changes)
+                return;
+            (next, most) = (_next.GetValueOrDefault(), _most);
+        }
+        if (next.Start.EnsureHandle().Failed(out uint handle, out _) || fileSystem.Client.TakeAhead() is not { } channel)
+            return;
+        GoOn(null, next.Start);
+        TreeRequest request = new(next.Start, next.Paths, fileSystem.Changes, Stopwatch.GetTimestamp());
+        if (request.Send(channel, handle, most) == Errno.Ok)
+            Volatile.Write(ref _ahead, new Ahead(channel, request));
+        else
+            fileSystem.Client.ReturnAhead(channel);
+    }
+
+    private void GoOn(List<byte[]>? paths, GoferDirectory start)
+    {
+        using (_lock.Enter())
+            _next = paths is { Count: > 0 } ? (start, paths) : null;
+    }
+
+    private GoferListing? Find((ulong Device, ulong Inode) directory)
+    {
+        using (_lock.Enter())
+        {
+            if (_kept.Count == 0 || !_kept.Remove(directory, out GoferListing? listing))
                 return null;
             _entries -= listing.Entries.Length + 1;
             if (_changes != fileSystem.Changes)
@@ -40,80 +121,14 @@ internal sealed class ListAhead(GoferFileSystem fileSystem)
                 return null;
             }
             _most = Math.Min(2 * _most, ManyDirectories);
+            return listing;
         }
-        return fileSystem.IsOutdated(listing.AskedTicks) ? null : listing;
     }
 
-    /// <summary>
-    /// Lists the directory that is the first of some entries of <paramref name="parent"/>, and keeps the listings of others below and
-    /// after it. ENOENT if the first does not fit into a message or is not what it was.
-    /// </summary>
-    public Result<GoferListing> Read(
-        GoferDirectory parent, ReadOnlySpan<GoferEntry> entries, (ulong Device, ulong Inode) wanted, long askedTicks)
+    private bool IsUnknown(GoferEntry entry)
     {
-        long changes = fileSystem.Changes;
-        if (parent.EnsureHandle().Failed(out uint handle, out Errno error))
-            return error;
-        Span<int> chosen = stackalloc int[GoferLimits.ReadTreeNamesMax];
-        (int count, int most) = Choose(entries, chosen);
-        using GoferChannel channel = fileSystem.Client.Take();
-        MessageWriter request = channel.Start();
-        request.Write(new ReadTreeRequest { Handle = handle, Count = (ushort)count, DirectoriesMax = (ushort)most });
-        foreach (int index in chosen[..count])
-            request.WriteText(entries[index].Name.Bytes);
-        error = channel.Exchange(GoferOperation.ReadTree, ref request, out MessageReader reply);
-        if (error != Errno.Ok)
-            return error;
-        if (reply.Read(out ReadTreeReply header) != Errno.Ok)
-            return Errno.EIO;
-
-        Result<GoferListing> first = Errno.ENOENT;
-        for (uint i = 0; i < header.Count; i++)
-        {
-            if (ReadDirectory(ref reply, askedTicks, out (ulong, ulong) directory) is not { } listing)
-                return Errno.EIO;
-            if (directory == wanted)
-                first = listing;
-            else
-                Keep(directory, listing, changes);
-        }
-        return first;
-    }
-
-    /// <summary>One directory of a reply, or null: the Gofer breaks the protocol.</summary>
-    private static GoferListing? ReadDirectory(
-        ref MessageReader reply, long askedTicks, out (ulong Device, ulong Inode) directory)
-    {
-        directory = default;
-        // An entry takes more than 16 bytes: no count makes us take more memory than the message warrants.
-        if (reply.Read(out TreeDirectoryHeader header) != Errno.Ok || header.Count > reply.RemainingBytes / 16)
-            return null;
-        directory = (header.Device, header.Inode);
-        GoferEntry[] entries = header.Count == 0 ? [] : new GoferEntry[header.Count];
-        for (int i = 0; i < entries.Length; i++)
-        {
-            if (GoferEntry.Read(ref reply, out entries[i]) != Errno.Ok)
-                return null;
-        }
-        return new GoferListing(entries, askedTicks);
-    }
-
-    /// <summary>Indexes of the first entry and of directories after it that are not known; how many, and how many to list.</summary>
-    private (int Count, int Most) Choose(ReadOnlySpan<GoferEntry> entries, Span<int> chosen)
-    {
-        int count = 0;
         using (_lock.Enter())
-        {
-            for (int i = 0; i < entries.Length && count < Math.Min(chosen.Length, _most); i++)
-            {
-                ref readonly GoferEntry entry = ref entries[i];
-                bool isUnknown = entry.Type == FileType.Directory && entry.HasAttributes
-                    && !_kept.ContainsKey((entry.Attributes.Device, entry.Attributes.Inode));
-                if (i == 0 || isUnknown)
-                    chosen[count++] = i;
-            }
-            return (count, _most);
-        }
+            return entry.HasAttributes && !_kept.ContainsKey((entry.Attributes.Device, entry.Attributes.Inode));
     }
 
     private void Keep((ulong Device, ulong Inode) directory, GoferListing listing, long changes)
@@ -135,5 +150,19 @@ internal sealed class ListAhead(GoferFileSystem fileSystem)
     {
         _kept.Clear();
         _entries = 0;
+    }
+
+    /// <summary>Keeps what comes, but for the one that somebody waits for.</summary>
+    private sealed class Collector(ListAhead owner, long changes, (ulong Device, ulong Inode) wanted) : IListingSink
+    {
+        public GoferListing? Wanted { get; private set; }
+
+        public void Add((ulong Device, ulong Inode) directory, GoferListing listing)
+        {
+            if (directory == wanted)
+                Wanted = listing;
+            else
+                owner.Keep(directory, listing, changes);
+        }
     }
 }

@@ -50,7 +50,7 @@ public sealed class GoferHostileMessageTests : IDisposable
         Assert.Equal(Errno.EINVAL, Send(Request(GoferOperation.ReadTree, Body(_gofer.RootHandle, oneDirectory))));
         Assert.Equal(
             Errno.EINVAL,
-            Send(Request(GoferOperation.ReadTree, Body(_gofer.RootHandle, oneDirectory + GoferLimits.ReadTreeNamesMax + 1))));
+            Send(Request(GoferOperation.ReadTree, Body(_gofer.RootHandle, oneDirectory + GoferLimits.ReadTreePathsMax + 1))));
         Assert.Equal(Errno.EINVAL, Send(Request(GoferOperation.ReadTree, Body(_gofer.RootHandle, 1))));
         Assert.Equal(Errno.EPROTO, Send(Request(GoferOperation.ReadTree, Body(_gofer.RootHandle, oneDirectory + 1))));
     }

@@ -79,6 +79,21 @@ public sealed class TreeListingTests : IDisposable
     }
 
     [Fact]
+    public void A_tree_of_many_messages_is_seen_whole()
+    {
+        for (int i = 0; i < 240; i++)
+        {
+            string directory = _gofer.At($"e/{i % 8}/part{i / 24}/{i}");
+            Directory.CreateDirectory(directory);
+            for (int j = 0; j < 12; j++)
+                File.WriteAllText(Path.Combine(directory, $"file{j}"), "");
+        }
+        Assert.Equal(
+            Directory.GetFileSystemEntries(_gofer.Root, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal),
+            Walk(Mount(), _gofer.Root).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public void Links_to_directories_are_not_followed()
     {
         Directory.CreateSymbolicLink(_gofer.At("a/b/link"), "../../../outside");
@@ -98,6 +113,20 @@ public sealed class TreeListingTests : IDisposable
         Assert.Equal(2u, count);
         Assert.Equal(Errno.Ok, Tree("", "a", out count, directoriesMax: 100));
         Assert.Equal(3u, count);
+    }
+
+    private IEnumerable<string> Walk(Inode directory, string path)
+    {
+        foreach (string name in List(directory))
+        {
+            string below = Path.Combine(path, name);
+            yield return below;
+            if (Find(directory, name) is { IsDirectory: true } inner)
+            {
+                foreach (string deeper in Walk(inner, below))
+                    yield return deeper;
+            }
+        }
     }
 
     private Errno Tree(string parent, string name, out uint count, ushort directoriesMax = 10)
