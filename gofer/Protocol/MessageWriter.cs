@@ -68,6 +68,9 @@ public ref struct MessageWriter(Span<byte> buffer)
     /// <summary>What was written from <paramref name="offset"/> on.</summary>
     public readonly ReadOnlySpan<byte> Written(int offset) => _buffer[offset..LengthBytes];
 
+    /// <summary>As if something had not fitted.</summary>
+    public void Overflow() => HasOverflowed = true;
+
     /// <summary>Forgets everything after the first <paramref name="length"/> bytes, and an overflow.</summary>
     public void Rewind(int length) => (LengthBytes, HasOverflowed) = (Math.Min(length, LengthBytes), false);
 

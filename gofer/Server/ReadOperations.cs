@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Sandbox.Gofer.Protocol;
 using Sandbox.Linux;
@@ -149,6 +150,21 @@ internal static class ReadOperations
             records = records[recordBytes..];
         }
         return count;
+    }
+
+    /// <summary>What the entries of what getdents64 gave take in a reply, with attributes; at least.</summary>
+    public static int EntriesBytes(ReadOnlySpan<byte> records)
+    {
+        const int paddingMax = 8; // Records are multiples of eight bytes, NUL included.
+        int perEntry = Unsafe.SizeOf<DirectoryEntryHeader>() + Unsafe.SizeOf<GoferAttributes>() - RecordHeaderBytes - paddingMax;
+        int bytes = 0;
+        while (records.Length > RecordHeaderBytes)
+        {
+            int recordBytes = BinaryPrimitives.ReadUInt16LittleEndian(records[16..]);
+            bytes += recordBytes + perEntry;
+            records = records[recordBytes..];
+        }
+        return bytes - (2 * (24 + perEntry)); // The dots.
     }
 
     /// <summary>False for an entry that is not reported: the dots, and what vanished meanwhile.</summary>

@@ -101,6 +101,11 @@ internal static class TreeOperations
                 reply.WriteAt(offset, header);
                 break;
             }
+            if (ReadOperations.EntriesBytes(records[..length]) > reply.FreeBytes)
+            {
+                reply.Overflow(); // Before all these attributes are asked for in vain.
+                break;
+            }
             header.Count += ReadOperations.WriteEntries(ref reply, directory, records[..length], withAttributes: true, ref cookie);
         }
         return Errno.Ok;
