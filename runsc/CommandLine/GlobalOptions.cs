@@ -18,7 +18,7 @@ internal sealed class GlobalOptions
         new("strace-syscalls", FlagKind.Value, "only these, separated by commas (implies --strace)"),
         new("strace-summary", FlagKind.Switch, "at the end, write calls, errors and time of each system call to the debug log"),
         new("diagnostics", FlagKind.Switch, "open the sandbox to \"runsc debug\": live counters, latencies, traces"),
-        new("platform", FlagKind.Value, "how guest code runs: notify", Default: "notify"),
+        new("platform", FlagKind.Value, "how guest code runs: notify (systrap, other sandboxes' default, is taken for it)", Default: "notify"),
         new(
             "overlay2", FlagKind.Value, "where the container's writes go: none, to the root file system; root:memory, to memory",
             Default: "none for create, else root:memory"),

@@ -76,9 +76,11 @@ internal sealed class StateDirectory(string root)
         return ContainerDirectory.Peek(PathOf(id)) ?? throw new Failure($"container \"{id}\" does not exist");
     }
 
-    /// <summary>Ids of all containers, sorted.</summary>
+    /// <summary>Ids of all containers, sorted; none where there is no such directory yet.</summary>
     public string[] List()
     {
+        if (File.Exists(Root))
+            throw new Failure($"--root {Root}: not a directory");
         if (!Directory.Exists(Root))
             return [];
         string[] ids = Array.ConvertAll(Directory.GetDirectories(Root), static path => Path.GetFileName(path));

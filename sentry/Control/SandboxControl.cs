@@ -51,7 +51,6 @@ internal sealed class SandboxControl : ISandboxControl
         lock (_containers)
             _containers.Remove(container);
         record.Gofer.Dispose();
-        record.Container.FileMemory.Changed?.Invoke(); // Its limiter sees the end.
         record.Container.Cgroup?.Dispose();
         return null;
     }

@@ -13,11 +13,19 @@ internal sealed class Container(string id)
 
     private ContainerLimits _limits = ContainerLimits.None;
     private long _outOfMemoryKills;
+    private bool _hasEnded;
 
     public string Id { get; } = id;
 
     /// <summary>Its first process. Set before it starts. Guarded by Tree.</summary>
     public ThreadGroup? Init { get; set; }
+
+    /// <summary>Its first process has ended, so that all do.</summary>
+    public bool HasEnded
+    {
+        get => Volatile.Read(ref _hasEnded);
+        set => Volatile.Write(ref _hasEnded, value);
+    }
 
     /// <summary>Threads alive in it. Guarded by Tree.</summary>
     public int TaskCount { get; set; }

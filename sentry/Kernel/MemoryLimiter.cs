@@ -47,7 +47,7 @@ internal sealed class MemoryLimiter
         {
             _isChanged = true;
             Monitor.Pulse(_lock);
-            if (_isStarted || _container.Limits.Memory == ContainerLimits.Unlimited)
+            if (_isStarted || _container.HasEnded || _container.Limits.Memory == ContainerLimits.Unlimited)
                 return;
             _isStarted = true;
         }
@@ -57,7 +57,7 @@ internal sealed class MemoryLimiter
 
     private void Run()
     {
-        while (true)
+        while (!_container.HasEnded)
         {
             bool samples = !IsCharged && _container.Limits.Memory != ContainerLimits.Unlimited;
             AwaitChange(samples ? SampleMilliseconds : Timeout.Infinite);
@@ -65,11 +65,6 @@ internal sealed class MemoryLimiter
                 LowerHostLimit(_container.Cgroup!);
             else if (samples)
                 KillOver();
-            using (_kernel.Tree.Enter())
-            {
-                if (_container.Init is { IsZombie: true } or { IsReaped: true })
-                    return;
-            }
         }
     }
 

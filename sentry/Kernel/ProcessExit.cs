@@ -40,7 +40,12 @@ internal static class ProcessExit
         group.ExitWaiters.Notify(PollEvents.Readable);
         parent?.ChildWaiters.Notify(PollEvents.Readable);
         if (isContainerInit)
+        {
+            container.HasEnded = true;
+            container.FileMemory.Changed?.Invoke(); // Its limiter sees the end.
             group.Kernel.ContainerExited?.Invoke(container, group.ExitStatus);
+        }
+
         group.Kernel.ProcessExited?.Invoke(group, group.ExitStatus);
     }
 
