@@ -42,6 +42,9 @@ internal sealed class AddressSpace : IAddressSpace
     /// <summary>Its rewritten system calls.</summary>
     public CallSites Sites { get; init; } = new();
 
+    /// <summary>Under which numbers descriptors are lent for commands.</summary>
+    public LentNumbers LentNumbers { get; } = new();
+
     /// <summary>Descriptors were lent for mappings and may still be in the stub's table.</summary>
     public bool HasLentDescriptors { get; set; }
 

@@ -23,7 +23,10 @@ internal sealed class CommandRunner(GuestThread thread)
     /// <summary>Notifications of this thread belong to its batch.</summary>
     public bool IsActive => Volatile.Read(ref _isActive);
 
-    /// <summary>Runs a batch. ESRCH if the thread is gone.</summary>
+    /// <summary>
+    /// Runs a batch; files are lent under a number of its own, whatever the commands say. ESRCH if the thread is gone, EAGAIN if
+    /// too many threads of the stub map files at once.
+    /// </summary>
     public Errno Run(Span<HostCommand> commands, bool stopAtError)
     {
         for (int start = 0; start < commands.Length; start += MaxBatch)
@@ -73,6 +76,24 @@ internal sealed class CommandRunner(GuestThread thread)
     }
 
     private Errno RunPart(Span<HostCommand> commands, bool stopAtError, PendingClone? pending)
+    {
+        bool lends = false;
+        foreach (HostCommand command in commands)
+            lends |= command.HostFd >= 0;
+        if (!lends)
+            return RunAll(commands, stopAtError, pending);
+        LentNumbers numbers = thread.Space.LentNumbers;
+        int number = numbers.Take();
+        if (number < 0)
+            return Errno.EAGAIN;
+        foreach (ref HostCommand command in commands)
+            command.A4 = command.HostFd >= 0 ? number : command.A4;
+        Errno error = RunAll(commands, stopAtError, pending);
+        numbers.Return(number);
+        return error;
+    }
+
+    private Errno RunAll(Span<HostCommand> commands, bool stopAtError, PendingClone? pending)
     {
         if (!TryWriteCommands(commands, stopAtError))
             return Errno.ESRCH;

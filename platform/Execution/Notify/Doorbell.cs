@@ -81,7 +81,7 @@ internal sealed class Doorbell(GuestThread thread, CommandRunner runner, GuestCo
                     break;
                 case GuestActionKind.ExecuteOnHost:
                 case GuestActionKind.ExecuteThenInterrupt:
-                    context.Registers.Rax = (ulong)RunOwnCall((long)thread.Syscall.A4, action.HostFd);
+                    context.Registers.Rax = (ulong)RunOwnCall(action.HostFd);
                     break;
                 case GuestActionKind.Exit:
                     thread.Exit();
@@ -120,10 +120,9 @@ internal sealed class Doorbell(GuestThread thread, CommandRunner runner, GuestCo
 
     private void RunDeferred()
     {
-        const int lowNumber = 3;
         if (_deferredFd < 0)
             return;
-        context.Registers.Rax = (ulong)RunOwnCall(lowNumber, _deferredFd);
+        context.Registers.Rax = (ulong)RunOwnCall(_deferredFd);
         HostFile.Close(_deferredFd);
         _deferredFd = -1;
     }
@@ -134,13 +133,13 @@ internal sealed class Doorbell(GuestThread thread, CommandRunner runner, GuestCo
         return (thread.State & ThreadStates.Dying) != 0 ? GuestAction.Exit : thread.Events!.OnInterrupt(thread);
     }
 
-    private long RunOwnCall(long a4, int hostFd)
+    private long RunOwnCall(int hostFd)
     {
         SyscallArguments call = thread.Syscall;
         Span<HostCommand> commands =
         [
             new HostCommand(
-                call.Number, (long)call.A0, (long)call.A1, (long)call.A2, (long)call.A3, a4, (long)call.A5, hostFd),
+                call.Number, (long)call.A0, (long)call.A1, (long)call.A2, (long)call.A3, (long)call.A4, (long)call.A5, hostFd),
         ];
         return runner.Run(commands, true) is not Errno.Ok and Errno error ? -(long)error : commands[0].Result;
     }

@@ -308,12 +308,12 @@ internal sealed partial class GuestThread : IGuestThread
         ulong id = NotificationId;
         if (action.HostFd >= 0)
         {
-            Errno error = _fast is not null && _syscall.A4 == FastLayout.Descriptor
+            Errno error = LentNumbers.Contains(_syscall.A4) || (_fast is not null && _syscall.A4 == FastLayout.Descriptor)
                 ? Errno.EBUSY
                 : HostSeccompListener.AddFd(Listener.Fd, id, action.HostFd, (int)_syscall.A4);
             if (error is not (Errno.Ok or Errno.ENOENT))
             {
-                // The guest's number is taken or above the host's limit: make the call as a command, with a low one.
+                // The guest's number is taken or above the host's limit: make the call as a command, with one of ours.
                 _doorbell.Defer(action.HostFd);
                 if (Leave(true))
                     HostSeccompListener.Answer(Listener.Fd, id, 0);
