@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json.Nodes;
 using Sandbox.Harness;
-using Xunit;
+using Sandbox.RuntimeTests.Engines;
 
 namespace Sandbox.RuntimeTests.Docker;
 
@@ -9,29 +9,27 @@ namespace Sandbox.RuntimeTests.Docker;
 /// A dockerd of the tests' own: an ordinary process in a network namespace of its own, with its images, state and socket in a scratch
 /// folder, and our binary as its default runtime. Disposing stops it, and with it its containers.
 /// </summary>
-public sealed class DockerDaemon : IDisposable
+public sealed class DockerDaemon : ContainerEngine
 {
     private static readonly TimeSpan _startLimit = TimeSpan.FromMinutes(2);
-    private static int _nextContainer;
-    private readonly ScratchFolder _folder = new("docker");
     private readonly string _configuration;
-    private readonly Dictionary<string, string> _environment;
     private HostProgram _daemon;
 
     /// <summary>Starts it, waits until it answers, and loads the busybox image.</summary>
     public DockerDaemon()
+        : base("docker")
     {
-        _configuration = _folder["daemon.json"];
-        _environment = new()
+        _configuration = Folder["daemon.json"];
+        Environment = new()
         {
             ["DOCKER_HOST"] = $"unix://{Socket}",
-            ["DOCKER_CONFIG"] = _folder["client"],
+            ["DOCKER_CONFIG"] = Folder["client"],
         };
         JsonObject configuration = new()
         {
-            ["data-root"] = _folder["data"],
-            ["exec-root"] = _folder["exec"],
-            ["pidfile"] = _folder["pid"],
+            ["data-root"] = Folder["data"],
+            ["exec-root"] = Folder["exec"],
+            ["pidfile"] = Folder["pid"],
             ["hosts"] = Bundle.Strings($"unix://{Socket}"),
             ["storage-driver"] = "vfs",
             // It must not lower its own oom_score, for which a root without CAP_SYS_RESOURCE has no right.
@@ -45,42 +43,18 @@ public sealed class DockerDaemon : IDisposable
         };
         File.WriteAllText(_configuration, configuration.ToJsonString());
         _daemon = Start();
-        string archive = _folder["image.tar"];
-        ContainerImage.Busybox.WriteArchive(archive);
-        Succeeds("load", "--input", archive);
-        File.Delete(archive);
+        Load(ContainerImage.Busybox);
     }
 
-    public ScratchFolder Folder => _folder;
+    public override string InitPath => "/sbin/docker-init";
 
-    private string Socket => _folder["d.sock"];
+    protected override Dictionary<string, string> Environment { get; }
 
-    /// <summary>A container name nobody else uses.</summary>
-    public static string NewName() => $"d{Environment.ProcessId}-{Interlocked.Increment(ref _nextContainer)}";
+    protected override string[] Prefix => ["/usr/bin/docker"];
 
-    /// <summary>Runs docker to its end, two minutes at most.</summary>
-    public HostResult Run(params string[] arguments) =>
-        HostProgram.Run(["/usr/bin/docker", .. arguments], TimeSpan.FromMinutes(2), environment: _environment);
+    protected override string[] Removal => ["rm", "--force"];
 
-    /// <summary>Runs docker with something on its standard input.</summary>
-    public HostResult RunWithInput(string input, params string[] arguments) =>
-        HostProgram.Run(["/usr/bin/docker", .. arguments], TimeSpan.FromMinutes(2), input: input, environment: _environment);
-
-    /// <summary>Runs docker, which must succeed; its output.</summary>
-    public string Succeeds(params string[] arguments)
-    {
-        HostResult result = Run(arguments);
-        Assert.True(result.Status == 0, $"docker {string.Join(' ', arguments)}: {result}");
-        return result.Output;
-    }
-
-    /// <summary>Starts docker on a terminal of 100 columns and 40 rows.</summary>
-    public HostProgram StartOnTerminal(params string[] arguments) => HostProgram.StartOnTerminal(
-        ["env", $"DOCKER_HOST=unix://{Socket}", $"DOCKER_CONFIG={_folder["client"]}", "/usr/bin/docker", .. arguments]);
-
-    /// <summary>A field of a container: ".State.Status".</summary>
-    public string Inspect(string container, string field) =>
-        Succeeds("inspect", "--format", $"{{{{{field}}}}}", container).Trim();
+    private string Socket => Folder["d.sock"];
 
     /// <summary>Ends the daemon, while its containers run on, and starts it again.</summary>
     public void Restart()
@@ -89,19 +63,11 @@ public sealed class DockerDaemon : IDisposable
         _daemon = Start();
     }
 
-    public void Dispose()
+    protected override void End()
     {
         foreach (string id in Run("ps", "--all", "--quiet").Output.Split('\n', StringSplitOptions.RemoveEmptyEntries))
             Run("rm", "--force", id);
         Stop();
-        foreach (string line in File.ReadAllLines("/proc/self/mounts"))
-        {
-            string place = line.Split(' ')[1];
-            if (place.StartsWith(_folder.Path, StringComparison.Ordinal))
-                HostProgram.Run(["umount", "--lazy", place], TimeSpan.FromMinutes(1));
-        }
-
-        _folder.Dispose();
     }
 
     private void Stop()
