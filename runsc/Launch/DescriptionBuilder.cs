@@ -125,7 +125,8 @@ internal static class DescriptionBuilder
         mounts.Add(new MountDescription
         {
             Destination = "/", Type = "bind", Source = rootfs, GoferRoot = root,
-            Flags = specification.Root!.Readonly ? MountOptions.ReadOnly : 0,
+            Flags = (specification.Root!.Readonly ? MountOptions.ReadOnly : 0)
+                | MountOptions.Parse(specification.Linux?.RootfsPropagation is { Length: > 0 } propagation ? [propagation] : []).Flags,
         });
 
         MountSpec[] specified = specification.Mounts ?? [];

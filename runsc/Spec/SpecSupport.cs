@@ -142,9 +142,9 @@ internal static class SpecSupport
     {
         switch (propagation)
         {
-            case "private" or "rprivate":
+            case "private" or "rprivate" or "unbindable" or "runbindable":
                 break;
-            case "unbindable" or "runbindable" or "shared" or "rshared" or "slave" or "rslave":
+            case "shared" or "rshared" or "slave" or "rslave":
                 warnings.Add($"{place}.rootfsPropagation: {propagation}: mounts made later do not pass between the host and the sandbox");
                 break;
             default:

@@ -84,6 +84,7 @@ internal sealed class ContainerMounts
 
         if (_description.RootIsReadOnly)
             _namespace.Root.Flags |= MountFlags.ReadOnly;
+        Propagate(_namespace.Root, _description.Mounts[0].Flags);
         return null;
     }
 
@@ -150,6 +151,8 @@ internal sealed class ContainerMounts
         if (error == Errno.Ok && existed && description.Type == "tmpfs")
             error = TakeAfter(place, mount, description);
         mount.Flags = flags;
+        if (error == Errno.Ok)
+            Propagate(mount, description.Flags);
         return error == Errno.Ok ? null : Describe(error);
     }
 
@@ -173,8 +176,19 @@ internal sealed class ContainerMounts
 
     private Errno Attach(Mount mount, VfsPath place)
     {
-        using (_namespace.Lock.Enter())
-            return _namespace.Attach(mount, place);
+        using (MountNamespace.Lock.Enter())
+            return MountPropagation.Attach(_namespace, place, [new MountBranch(mount, null, null)]);
+    }
+
+    // "shared" and the like, of a mount or (rootfsPropagation) of everything below it.
+    private static void Propagate(Mount mount, ulong flags)
+    {
+        const ulong recursive = 16384;
+        foreach (PropagationType type in Enum.GetValues<PropagationType>())
+        {
+            if ((flags & (ulong)type) != 0)
+                _ = MountOperations.ChangePropagation(new VfsPath(mount, mount.Root), type, (flags & recursive) != 0);
+        }
     }
 
     // Links are followed as far as they exist: they lead nowhere but into the container's own root.

@@ -40,7 +40,7 @@ internal sealed class ProcessFiles
     private void AddConsole(Kernel.Kernel kernel, FsContext fs, Credentials credentials, int console)
     {
         Mount? mount = null;
-        using (fs.Mounts.Lock.Enter())
+        using (MountNamespace.Lock.Enter())
         {
             foreach (Mount candidate in fs.Mounts.Mounts)
             {

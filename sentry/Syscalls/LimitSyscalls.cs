@@ -101,7 +101,7 @@ internal static class LimitSyscalls
             group.Limits = group.Limits.With(resource, limit);
         }
 
-        if (resource is Resource.AddressSpace or Resource.Data)
+        if (resource is Resource.AddressSpace or Resource.Data or Resource.Stack)
             group.Leader.GuestMemory.Space.SetLimit((int)resource, limit.Soft, Limit.Infinity);
         else if (resource == Resource.Cpu)
             ProcessTimers.Of(group).ArmCpuLimit();

@@ -55,6 +55,15 @@ internal sealed class Mount
     /// <summary>The namespace it is in; null once detached.</summary>
     public MountNamespace? Namespace { get; set; }
 
+    /// <summary>Whom it shares what is mounted below it with; null if it is not shared. Changed by <see cref="PeerGroup"/> only.</summary>
+    public PeerGroup? Peers { get; set; }
+
+    /// <summary>Whose mounts it gets without giving any back; null if it is no slave. Changed by <see cref="PeerGroup"/> only.</summary>
+    public PeerGroup? Master { get; set; }
+
+    /// <summary>MS_UNBINDABLE: no bind mount shows it. Guarded by the namespace's lock.</summary>
+    public bool IsUnbindable { get; set; }
+
     /// <summary>Open files that were opened through this mount; it is busy with any.</summary>
     public int OpenFiles;
 

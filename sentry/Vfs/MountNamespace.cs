@@ -1,4 +1,3 @@
-using Sandbox.Linux;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Sync;
 
@@ -10,11 +9,9 @@ internal sealed class MountNamespace(UserNamespace owner)
     /// <summary>A guest cannot make more (fs.mount-max has 100,000).</summary>
     public const int MaxMounts = 10_000;
 
-    private readonly RankedLock _lock = new(LockRank.MountNamespace);
-
-    // Guarded by _lock for writing; replaced as a whole, so that the walk reads it without the lock.
+    // Guarded by Lock for writing; replaced as a whole, so that the walk reads it without the lock.
     private volatile Dictionary<(Mount, Dentry), Mount> _byPlace = [];
-    private readonly List<Mount> _mounts = []; // Guarded by _lock; in the order of mounting.
+    private readonly List<Mount> _mounts = []; // Guarded by Lock; in the order of mounting.
 
     public UserNamespace Owner { get; } = owner;
 
@@ -23,7 +20,8 @@ internal sealed class MountNamespace(UserNamespace owner)
     /// <summary>Set once, before the first task sees the namespace; pivot_root changes it under the lock.</summary>
     public Mount Root { get; set; } = null!;
 
-    public RankedLock Lock => _lock;
+    /// <summary>One for the trees of all namespaces: what is mounted in one may come to others.</summary>
+    public static RankedLock Lock { get; } = new(LockRank.MountNamespace);
 
     /// <summary>The mount on top of a place, or null. Without the lock.</summary>
     public Mount? FindAt(Mount mount, Dentry dentry) =>
@@ -35,7 +33,7 @@ internal sealed class MountNamespace(UserNamespace owner)
     /// <summary>Makes <paramref name="root"/> the root mount of this namespace, which has none yet.</summary>
     public void SetRoot(Mount root)
     {
-        using (_lock.Enter())
+        using (Lock.Enter())
         {
             Root = root;
             root.Namespace = this;
@@ -43,18 +41,30 @@ internal sealed class MountNamespace(UserNamespace owner)
         }
     }
 
-    /// <summary>Attaches a mount that stands nowhere. With <see cref="Lock"/> held. ENOSPC beyond <see cref="MaxMounts"/>.</summary>
-    public Errno Attach(Mount mount, VfsPath place)
+    /// <summary>Whether so many more would not be too many. With <see cref="Lock"/> held.</summary>
+    public bool HasRoomFor(int mounts) => _mounts.Count + mounts <= MaxMounts;
+
+    /// <summary>The top of what is mounted on a place: the walk that found it may be older than a mount that covers it now.</summary>
+    public VfsPath Topmost(VfsPath place)
     {
-        if (_mounts.Count >= MaxMounts)
-            return Errno.ENOSPC;
+        while (FindAt(place.Mount, place.Dentry) is { } covering)
+            place = new VfsPath(covering, covering.Root);
+        return place;
+    }
+
+    /// <summary>Whether something is mounted on a mount that is not among <paramref name="gone"/>. With <see cref="Lock"/> held.</summary>
+    public bool HasChildren(Mount parent, List<Mount> gone) =>
+        _mounts.Exists(mount => mount.Parent == parent && !gone.Contains(mount));
+
+    /// <summary>Attaches a mount that stands nowhere; nothing propagates. With <see cref="Lock"/> held.</summary>
+    public void Attach(Mount mount, VfsPath place)
+    {
         mount.Parent = place.Mount;
         mount.MountPoint = place.Dentry;
         mount.Namespace = this;
         Interlocked.Increment(ref place.Dentry.MountCount);
         _mounts.Add(mount);
         _byPlace = new Dictionary<(Mount, Dentry), Mount>(_byPlace) { [(place.Mount, place.Dentry)] = mount };
-        return Errno.Ok;
     }
 
     /// <summary>Takes one mount (without children) out of the tree. With <see cref="Lock"/> held.</summary>
@@ -94,17 +104,18 @@ internal sealed class MountNamespace(UserNamespace owner)
     }
 
     /// <summary>
-    /// A copy with mounts of its own (unshare(2), CLONE_NEWNS). <paramref name="translation"/> tells which mount became which, for
+    /// A copy with mounts of its own (unshare(2), CLONE_NEWNS), peers of the old ones that are shared; for another user namespace
+    /// their slaves. <paramref name="translation"/> tells which mount became which, for
     /// the root and working directory of who moves there.
     /// </summary>
     public MountNamespace Clone(UserNamespace owner, out Dictionary<Mount, Mount> translation)
     {
         MountNamespace copy = new(owner);
         translation = [];
-        using (_lock.Enter())
+        using (Lock.Enter())
         {
             foreach (Mount mount in _mounts)
-                translation.Add(mount, new Mount(mount.FileSystem, mount.Root, mount.Flags) { Namespace = copy });
+                translation.Add(mount, CopyTo(copy, mount));
             Dictionary<(Mount, Dentry), Mount> places = [];
             foreach (Mount mount in _mounts)
             {
@@ -121,6 +132,20 @@ internal sealed class MountNamespace(UserNamespace owner)
             copy.Root = translation[Root];
         }
 
+        return copy;
+    }
+
+    private static Mount CopyTo(MountNamespace space, Mount mount)
+    {
+        Mount copy = new(mount.FileSystem, mount.Root, mount.Flags) { Namespace = space, IsUnbindable = mount.IsUnbindable };
+        if (mount.Peers is { } peers && space.Owner != mount.Namespace!.Owner)
+        {
+            peers.Follow(copy);
+            return copy;
+        }
+
+        mount.Peers?.Join(copy);
+        mount.Master?.Follow(copy);
         return copy;
     }
 }

@@ -10,8 +10,10 @@ internal static unsafe class LimitRows
     public static void Add(Syscall?[] rows)
     {
         rows[Sys.getrlimit] = Syscall.Of<uint, UserPtr<Limit>>("getrlimit", &LimitSyscalls.Get);
-        rows[Sys.setrlimit] = Syscall.Of<uint, UserPtr<Limit>>("setrlimit", &LimitSyscalls.Set);
-        rows[Sys.prlimit64] = Syscall.Of<int, uint, UserPtr<Limit>, UserPtr<Limit>>("prlimit64", &LimitSyscalls.GetAndSet);
+        const string unenforced = "RLIMIT_MEMLOCK is the host's; STACK below 8 MiB, CORE, MSGQUEUE and RTTIME limit nothing";
+        rows[Sys.setrlimit] = Syscall.Of<uint, UserPtr<Limit>>("setrlimit", &LimitSyscalls.Set).Partial(unenforced);
+        rows[Sys.prlimit64] = Syscall.Of<int, uint, UserPtr<Limit>, UserPtr<Limit>>("prlimit64", &LimitSyscalls.GetAndSet)
+            .Partial(unenforced);
         rows[Sys.getrusage] = Syscall.Of<int, UserPtr<ResourceUsage>>("getrusage", &LimitSyscalls.Usage)
             .Partial("times and largest resident set");
         rows[Sys.prctl] = Syscall.Of<int, ulong, ulong, ulong, ulong>("prctl", &PrctlSyscalls.Control)

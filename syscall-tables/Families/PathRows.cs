@@ -103,8 +103,7 @@ internal static unsafe class PathRows
 
     private static void AddMounts(Syscall?[] rows)
     {
-        rows[Sys.mount] = Syscall.Of<UserString, UserString, UserString, ulong, UserString>("mount", &MountSyscalls.Mount)
-            .Partial("every mount is private");
+        rows[Sys.mount] = Syscall.Of<UserString, UserString, UserString, ulong, UserString>("mount", &MountSyscalls.Mount);
         rows[Sys.umount2] = Syscall.Of<UserString, int>("umount2", &MountSyscalls.Unmount).Partial("MNT_EXPIRE is always EAGAIN");
         rows[Sys.pivot_root] = Syscall.Of<UserString, UserString>("pivot_root", &MountSyscalls.PivotRoot);
         const string newInterface = "mount(2) is there; programs fall back";

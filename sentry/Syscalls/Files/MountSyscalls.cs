@@ -106,14 +106,12 @@ internal static class MountSyscalls
             return isMove ? MountOperations.Move(found.Path, place) : MountOperations.Bind(found.Path, place, isRecursive);
     }
 
-    // Nothing propagates here, which is what private and slave mounts without a master do. Shared is accepted: with no second
-    // namespace that has the same peer nobody sees a difference until unshare(CLONE_NEWNS), which then copies privately.
     private static SyscallResult ChangePropagation(VfsPath place, ulong flags)
     {
         ulong kind = flags & Propagation;
         if ((kind & (kind - 1)) != 0 || (flags & ~(Propagation | Recursive | Silent)) != 0)
             return Errno.EINVAL;
-        return place.Dentry == place.Mount.Root ? Errno.Ok : Errno.EINVAL;
+        return MountOperations.ChangePropagation(place, (PropagationType)kind, (flags & Recursive) != 0);
     }
 
     // pivot_root(2): every task whose root or working directory was the old root gets the new one.

@@ -15,7 +15,7 @@ internal static class SyncSyscalls
     {
         List<FileSystem> fileSystems = [];
         MountNamespace mounts = task.Fs.Mounts;
-        using (mounts.Lock.Enter())
+        using (MountNamespace.Lock.Enter())
         {
             foreach (Mount mount in mounts.Mounts)
             {

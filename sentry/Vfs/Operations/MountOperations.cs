@@ -3,8 +3,8 @@ using Sandbox.Linux;
 namespace Sandbox.Sentry.Vfs;
 
 /// <summary>
-/// Changes of a mount namespace: mount(2), umount2(2), pivot_root(2). Privilege is checked by the caller. Every mount is private:
-/// nothing propagates.
+/// Changes of a mount namespace: mount(2), umount2(2), pivot_root(2). Privilege is checked by the caller; what goes to other
+/// mounts is <see cref="MountPropagation"/>'s.
 /// </summary>
 internal static class MountOperations
 {
@@ -15,35 +15,41 @@ internal static class MountOperations
     {
         if (place.Mount.Namespace is not { } space)
             return Errno.EINVAL;
-        using (space.Lock.Enter())
-            return AttachLocked(space, place, mount);
+        using (MountNamespace.Lock.Enter())
+            return AttachLocked(space, place, [new MountBranch(mount, null, null)]);
     }
 
-    /// <summary>MS_BIND: shows <paramref name="source"/> at <paramref name="place"/>; with MS_REC what is mounted below it too.</summary>
+    /// <summary>
+    /// MS_BIND: shows <paramref name="source"/> at <paramref name="place"/>; with MS_REC what is mounted below it too. EINVAL for what is
+    /// unbindable, and as <see cref="Attach"/>.
+    /// </summary>
     public static Errno Bind(VfsPath source, VfsPath place, bool isRecursive)
     {
         if (place.Mount.Namespace is not { } space || source.Mount.Namespace is null)
             return Errno.EINVAL;
-        using (space.Lock.Enter())
+        using (MountNamespace.Lock.Enter())
         {
-            Mount copy = new(source.Mount.FileSystem, source.Dentry, source.Mount.Flags);
-            List<Mount> below = isRecursive && source.Mount.Namespace == space ? MountsBelow(space, source) : [];
-            if (AttachLocked(space, place, copy) is not Errno.Ok and Errno error)
-                return error;
-            Dictionary<Mount, Mount> copies = new() { [source.Mount] = copy };
-            foreach (Mount original in below)
+            if (source.Mount.IsUnbindable)
+                return Errno.EINVAL;
+            List<MountBranch> tree = [new MountBranch(MountPropagation.Clone(source.Mount, source.Dentry), null, null)];
+            Dictionary<Mount, Mount> copies = new() { [source.Mount] = tree[0].Mount };
+            foreach (Mount original in isRecursive && source.Mount.Namespace == space ? MountsBelow(space, source) : [])
             {
-                Mount child = new(original.FileSystem, original.Root, original.Flags);
-                copies[original] = child;
-                if (space.Attach(child, new VfsPath(copies[original.Parent!], original.MountPoint!)) is not Errno.Ok and Errno failed)
-                    return failed;
+                // What is unbindable is left out with everything on it.
+                if (original.IsUnbindable || !copies.TryGetValue(original.Parent!, out Mount? parent))
+                    continue;
+                copies[original] = MountPropagation.Clone(original, original.Root);
+                tree.Add(new MountBranch(copies[original], parent, original.MountPoint));
             }
 
-            return Errno.Ok;
+            return AttachLocked(space, place, tree);
         }
     }
 
-    /// <summary>MS_MOVE: a mount with everything below it goes to another place. EINVAL, ELOOP into itself.</summary>
+    /// <summary>
+    /// MS_MOVE: a mount with everything below it goes to another place. EINVAL also out of a shared mount, and of something unbindable
+    /// into one; ELOOP into itself.
+    /// </summary>
     public static Errno Move(VfsPath source, VfsPath place)
     {
         Mount mount = source.Mount;
@@ -51,7 +57,7 @@ internal static class MountOperations
             return Errno.EINVAL;
         if (source.Inode.IsDirectory != place.Inode.IsDirectory)
             return source.Inode.IsDirectory ? Errno.ENOTDIR : Errno.EINVAL;
-        using (space.Lock.Enter())
+        using (MountNamespace.Lock.Enter())
         {
             for (Mount? above = place.Mount; above is not null; above = above.Parent)
             {
@@ -59,9 +65,38 @@ internal static class MountOperations
                     return Errno.ELOOP;
             }
 
-            space.Detach(mount);
-            return space.Attach(mount, Topmost(space, place));
+            VfsPath top = space.Topmost(place);
+            List<Mount> below = MountsBelow(space, new VfsPath(mount, mount.Root));
+            if (mount.Parent.Peers is not null
+                || (top.Mount.Peers is not null && (mount.IsUnbindable || below.Exists(static one => one.IsUnbindable))))
+            {
+                return Errno.EINVAL;
+            }
+
+            if (!MountPropagation.HasRoom(space, top, below.Count + 1))
+                return Errno.ENOSPC;
+            List<MountBranch> tree = [new MountBranch(mount, null, null)];
+            foreach (Mount one in below)
+                tree.Add(new MountBranch(one, one.Parent, one.MountPoint));
+            foreach (MountBranch branch in tree)
+                space.Detach(branch.Mount);
+            return MountPropagation.Attach(space, top, tree);
         }
+    }
+
+    /// <summary>MS_SHARED and the like, of a mount or all below it too. EINVAL if the place is not a mount.</summary>
+    public static Errno ChangePropagation(VfsPath place, PropagationType type, bool isRecursive)
+    {
+        if (place.Dentry != place.Mount.Root || place.Mount.Namespace is not { } space)
+            return Errno.EINVAL;
+        using (MountNamespace.Lock.Enter())
+        {
+            MountPropagation.Change(place.Mount, type);
+            foreach (Mount mount in isRecursive ? MountsBelow(space, place) : [])
+                MountPropagation.Change(mount, type);
+        }
+
+        return Errno.Ok;
     }
 
     /// <summary>MS_REMOUNT: other flags of a mount.</summary>
@@ -69,7 +104,7 @@ internal static class MountOperations
     {
         if (place.Dentry != place.Mount.Root || place.Mount.Namespace is not { } space)
             return Errno.EINVAL;
-        using (space.Lock.Enter())
+        using (MountNamespace.Lock.Enter())
             place.Mount.Flags = flags & MountFlags.PerMount;
         return Errno.Ok;
     }
@@ -83,15 +118,29 @@ internal static class MountOperations
         if (mount == rootOfCaller)
             return Errno.EBUSY;
         List<Mount> gone;
-        using (space.Lock.Enter())
+        using (MountNamespace.Lock.Enter())
         {
             gone = MountsBelow(space, new VfsPath(mount, mount.Root));
             if (!isLazy && (gone.Count != 0 || mount.OpenFiles != 0))
                 return Errno.EBUSY;
             gone.Reverse();
             gone.Add(mount);
+            List<Mount> all = [];
             foreach (Mount one in gone)
-                space.Detach(one);
+            {
+                all.Add(one);
+                List<Mount> others = MountPropagation.GoingWith(one, all);
+                if (!isLazy && others.Exists(static other => other.OpenFiles != 0))
+                    return Errno.EBUSY;
+                all.AddRange(others);
+            }
+
+            gone = all;
+            foreach (Mount one in gone)
+            {
+                one.Namespace!.Detach(one);
+                MountPropagation.Forget(one);
+            }
         }
 
         foreach (Mount one in gone)
@@ -100,7 +149,8 @@ internal static class MountOperations
     }
 
     /// <summary>
-    /// pivot_root(2): the mount at <paramref name="newRoot"/> becomes the root, the old root goes to <paramref name="putOld"/>.
+    /// pivot_root(2): the mount at <paramref name="newRoot"/> becomes the root, the old root goes to <paramref name="putOld"/>. EINVAL
+    /// where that would have to propagate.
     /// </summary>
     public static Errno PivotRoot(VfsPath newRoot, VfsPath putOld, VfsPath oldRoot)
     {
@@ -113,17 +163,20 @@ internal static class MountOperations
             return Errno.EBUSY;
         if (!IsBelow(putOld, newRoot))
             return Errno.EINVAL;
-        using (space.Lock.Enter())
+        using (MountNamespace.Lock.Enter())
         {
             Mount old = oldRoot.Mount;
+            VfsPath place = space.Topmost(putOld);
+            if (place.Mount.Peers is not null || mount.Parent.Peers is not null || old.Parent?.Peers is not null)
+                return Errno.EINVAL;
             (Mount? oldParent, Dentry? oldPoint) = (old.Parent, old.MountPoint);
             space.Detach(mount);
             space.DetachRoot(old);
-            if (space.Attach(old, Topmost(space, putOld)) is not Errno.Ok and Errno error)
-                return error;
+            space.Attach(old, place);
             if (oldParent is not null && oldPoint is not null)
-                return space.Attach(mount, new VfsPath(oldParent, oldPoint));
-            space.AttachRoot(mount);
+                space.Attach(mount, new VfsPath(oldParent, oldPoint));
+            else
+                space.AttachRoot(mount);
             return Errno.Ok;
         }
     }
@@ -145,21 +198,13 @@ internal static class MountOperations
         }
     }
 
-    private static Errno AttachLocked(MountNamespace space, VfsPath place, Mount mount)
+    private static Errno AttachLocked(MountNamespace space, VfsPath place, List<MountBranch> tree)
     {
-        if (mount.Root.Inode!.IsDirectory != place.Inode.IsDirectory)
-            return Errno.ENOTDIR;
-        if (place.Dentry.IsRemoved)
-            return Errno.ENOENT;
-        return space.Attach(mount, Topmost(space, place));
-    }
-
-    // The walk that found the place may be older than a mount that covers it now.
-    private static VfsPath Topmost(MountNamespace space, VfsPath place)
-    {
-        while (space.FindAt(place.Mount, place.Dentry) is { } covering)
-            place = new VfsPath(covering, covering.Root);
-        return place;
+        bool isKindRight = tree[0].Mount.Root.Inode!.IsDirectory == place.Inode.IsDirectory;
+        if (isKindRight && !place.Dentry.IsRemoved)
+            return MountPropagation.Attach(space, space.Topmost(place), tree);
+        MountPropagation.Discard(tree);
+        return isKindRight ? Errno.ENOENT : Errno.ENOTDIR;
     }
 
     // In mounting order, so that a parent comes before its children.

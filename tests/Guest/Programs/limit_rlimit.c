@@ -2,6 +2,13 @@
 #include "check.h"
 #include <sys/resource.h>
 
+static int deep(int depth)
+{
+    volatile char frame[4096];
+    frame[0] = (char)depth;
+    return depth == 0 ? frame[0] : deep(depth - 1) + frame[0];
+}
+
 int main(void)
 {
     struct rlimit limit, old;
@@ -54,6 +61,18 @@ int main(void)
     RETURNS(0, getrusage(RUSAGE_SELF, &usage));
     CHECK(usage.ru_maxrss > 0);
     FAILS(EINVAL, getrusage(7, &usage));
+
+    /* The stack grows as far as the limit of now: 16 MiB are more than 8. */
+    for (int megabytes = 8; megabytes <= 32; megabytes += 24) {
+        child = fork();
+        if (child == 0) {
+            limit = (struct rlimit) { megabytes << 20, RLIM_INFINITY };
+            setrlimit(RLIMIT_STACK, &limit);
+            _exit(deep(4096) & 1);
+        }
+        RETURNS(child, waitpid(child, &status, 0));
+        CHECK(megabytes == 8 ? WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV : WIFEXITED(status));
+    }
 
     /* Processes of a user. */
     IN_CHILD({

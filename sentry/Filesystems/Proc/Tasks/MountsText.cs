@@ -35,6 +35,7 @@ internal static class MountsText
                 .AppendEscaped(PathText.WithinFileSystem(mount.Root), Special).Append((byte)' ')
                 .AppendEscaped(place, Special).Append((byte)' ');
             AppendOptions(text, mount);
+            AppendPropagation(text, mount);
             text.Append(" - "u8).Append(fileSystem.TypeName).Append((byte)' ');
             AppendText(text, fileSystem.Source).Append(mount.IsReadOnly ? " ro"u8 : " rw"u8);
             if (fileSystem.MountOptions.Length != 0)
@@ -68,7 +69,7 @@ internal static class MountsText
         FsContext fs = target.Task.Fs;
         VfsPath root = fs.Root;
         List<Mount> mounts;
-        using (fs.Mounts.Lock.Enter())
+        using (MountNamespace.Lock.Enter())
             mounts = [.. fs.Mounts.Mounts];
         foreach (Mount mount in mounts)
         {
@@ -78,6 +79,17 @@ internal static class MountsText
         }
 
         return shown;
+    }
+
+    // The optional fields. A group that changes meanwhile shows as it was.
+    private static void AppendPropagation(ByteBuilder text, Mount mount)
+    {
+        if (mount.Peers is { } peers)
+            text.Append(" shared:"u8).Append(peers.Id);
+        if (mount.Master is { } master)
+            text.Append(" master:"u8).Append(master.Id);
+        if (mount.IsUnbindable)
+            text.Append(" unbindable"u8);
     }
 
     private static void AppendOptions(ByteBuilder text, Mount mount)
