@@ -218,7 +218,9 @@ public struct HostCommand
     public long A4;
     public long A5;
 
-    /// <summary>For mmap of a file: the Sentry's descriptor, lent to the stub for exactly this call, as the A4 the platform chooses; else -1.</summary>
+    /// <summary>
+    /// For mmap of a file: the Sentry's descriptor, lent to the stub for exactly this call, as the A4 the platform chooses; else -1.
+    /// </summary>
     public int HostFd;
 
     /// <summary>What the call answered: a value or a negative errno. ECANCELED's negative if an earlier one failed.</summary>

@@ -150,6 +150,8 @@ public abstract class EngineTests<TEngine>(TEngine engine) : IClassFixture<TEngi
     public void Programs_run_whatever_network_is_asked_for(string network) =>
         Assert.Equal("ok\n", Engine.Succeeds("run", "--rm", "--network", network, Image, "echo", "ok"));
 
-    /// <summary>top and stats of a container that runs a shell with a trap and <c>sleep 1234</c>: each engine has its own columns.</summary>
+    /// <summary>
+    /// top and stats of a container that runs a shell with a trap and <c>sleep 1234</c>: each engine has its own columns.
+    /// </summary>
     protected abstract void CheckTopAndStats(string name);
 }
