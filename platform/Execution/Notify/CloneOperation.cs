@@ -74,6 +74,7 @@ internal readonly struct CloneOperation(GuestThread parent, CommandRunner runner
     {
         // The child must not have its parent's page; the parent gets it back when it resumes.
         context.MustRestorePageBase = context.HasPageBase;
+        parent.Channel?.Release();
         Span<HostCommand> commands = context.HasPageBase ? [FastSetup.ClearBase(), command] : [command];
         bool hasFailed = runner.RunClone(commands, pending).Failed(out int id, out Errno error);
         if (!pending.HasArrived)

@@ -24,6 +24,7 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
     private ulong _sleepId;
     private int _waiting;
     private bool _isPolled;
+    private bool _isConfined;
 
     /// <summary>A poller has it. Set by the thread's owner, cleared by the poller.</summary>
     private bool _isOffered;
@@ -54,17 +55,42 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
         thread.Listener.EndHold();
     }
 
-    /// <summary>A poller begins to look at the page, or ends it.</summary>
-    public void SetPolled(bool isPolled)
+    /// <summary>
+    /// A poller begins to look at the page. It does not leave its processor, and so the guest must not wait for that.
+    /// </summary>
+    public void BeginPolling(int processor)
     {
         lock (_lock)
         {
-            if (_isPolled == isPolled)
-                return;
-            _isPolled = isPolled;
-            page.Open(isPolled);
+            _isPolled = true;
+            page.Open(true);
+            _isConfined = HostProcessors.Avoid(thread.HostThreadId, processor) is Errno.Ok;
         }
-        thread.Listener.CountPolled(isPolled);
+    }
+
+    /// <summary>The poller looks no longer.</summary>
+    public void EndPolling()
+    {
+        lock (_lock)
+        {
+            if (!_isPolled)
+                return;
+            _isPolled = false;
+            page.Open(false);
+        }
+        Release();
+    }
+
+    /// <summary>The thread may run anywhere again, and so may the children that it makes.</summary>
+    public void Release()
+    {
+        lock (_lock)
+        {
+            if (!_isConfined)
+                return;
+            _isConfined = false;
+            HostProcessors.Avoid(thread.HostThreadId, -1);
+        }
     }
 
     /// <summary>Handles the request that is in the page, if one is. The calling poller then has run the handler.</summary>

@@ -17,7 +17,8 @@ internal sealed class FastPath(GuestThread thread, CommandRunner runner, FastPol
     private ulong _wantedSite;
     private bool _wantsChannel;
     private bool _mayHaveChannel = true;
-    private long _lastCall;
+    private bool _isCounting;
+    private long _lastAnswer;
     private int _streak;
 
     /// <summary>Null until the thread has a page.</summary>
@@ -33,11 +34,23 @@ internal sealed class FastPath(GuestThread thread, CommandRunner runner, FastPol
         if (FastLayout.IsInTable(caller))
         {
             call.InstructionPointer = thread.Space.Sites.Original(caller);
-            OnStreak();
+            _isCounting = true;
+            _streak = Stopwatch.GetTimestamp() - _lastAnswer < _streakTicks ? _streak + 1 : 0;
             return;
         }
         if (thread.Space.Sites.IsHot(caller) && FastCalls.Contains(call.Number) && _setup.CanRewrite(caller))
             _wantedSite = caller;
+    }
+
+    /// <summary>A notified call is about to be answered: what the guest does from here to its next call is its own time.</summary>
+    public void OnAnswer()
+    {
+        if (!_isCounting)
+            return;
+        _isCounting = false;
+        if (_streak >= StreakCalls)
+            OnStreak();
+        _lastAnswer = Stopwatch.GetTimestamp();
     }
 
     /// <summary>At the doorbell, with full state.</summary>
@@ -57,11 +70,6 @@ internal sealed class FastPath(GuestThread thread, CommandRunner runner, FastPol
 
     private void OnStreak()
     {
-        long now = Stopwatch.GetTimestamp();
-        _streak = now - _lastCall < _streakTicks ? _streak + 1 : 0;
-        _lastCall = now;
-        if (_streak < StreakCalls)
-            return;
         _streak = 0;
         if (!pollers.IsReady)
             return;

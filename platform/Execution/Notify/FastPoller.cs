@@ -16,10 +16,19 @@ internal sealed class FastPoller
     /// <summary>As many requests make up for waking this thread.</summary>
     private const int MinServed = 16;
 
-    private static readonly long _idleTicks = Stopwatch.Frequency * 50 / 1_000_000;
-    private static readonly long _graceTicks = Stopwatch.Frequency * 150 / 1_000_000;
-    private static readonly long _paidTicks = Stopwatch.Frequency * 5 / 1_000_000;
+    private static readonly long _idleTicks = Stopwatch.Frequency * 200 / 1_000_000;
+    private static readonly long _graceTicks = Stopwatch.Frequency * 300 / 1_000_000;
+    private static readonly long _paidTicks = Stopwatch.Frequency * 20 / 1_000_000;
+    private static readonly long _paidTicksIfBusy = Stopwatch.Frequency * 6 / 1_000_000;
+    private static readonly long _yieldTicks = Stopwatch.Frequency * 3 / 1_000_000;
+
+    /// <summary>Between two looks, with nothing to do: others had this processor.</summary>
     private static readonly long _gapTicks = Stopwatch.Frequency * 100 / 1_000_000;
+
+    /// <summary>
+    /// So long may others have it at first, for the guests that do not yet leave it to this thread: they are offered soon.
+    /// </summary>
+    private static readonly long _trialTicks = Stopwatch.Frequency * 5 / 1_000;
     private static readonly long _stuckTicks = Stopwatch.Frequency * 50 / 1_000_000;
 
     private const int HasWork = 1, IsAsleep = 2; // Bits of the alarm's word.
@@ -118,9 +127,10 @@ internal sealed class FastPoller
     /// <summary>Until nobody calls any more.</summary>
     private void Poll()
     {
-        long start = Stopwatch.GetTimestamp(), last = start;
+        long start = Stopwatch.GetTimestamp(), last = start, lastServed = start;
         long served = 0;
-        bool hasPolled = false, isPreempted = false;
+        int polled = 0;
+        long lost = 0;
         do
         {
             Volatile.Write(ref _turnStarted, last);
@@ -137,19 +147,38 @@ internal sealed class FastPoller
             }
             if (_isBlocked)
                 EndBlock();
-            hasPolled |= _channels.Count > 0;
+            polled = Math.Max(polled, _channels.Count);
             long now = Stopwatch.GetTimestamp();
             if (!hasServed)
             {
-                isPreempted = now - last > _gapTicks;
-                Drop(isPreempted ? long.MaxValue : now - _idleTicks);
-                X86Base.Pause();
+                lost += now - last > _gapTicks ? now - last : 0;
+                Drop(lost > _trialTicks && lost * 2 > now - start ? long.MaxValue : now - _idleTicks);
+                Wait(now - lastServed);
+            }
+            else
+            {
+                lastServed = now;
             }
             last = now;
         }
         while (_channels.Count > 0 || (Volatile.Read(ref _alarm.Word) & HasWork) != 0);
-        if (hasPolled)
-            _pollers.OnSession(!isPreempted && served >= MinServed && last - start - _idleTicks < served * _paidTicks);
+        if (polled == 0)
+            return;
+        // With fewer guests than other processors, this one would have been idle.
+        long paidTicks = polled < HostProcessors.Count ? _paidTicks : _paidTicksIfBusy;
+        _pollers.OnSession(served >= MinServed && last - start - lost - _idleTicks < served * paidTicks && lost * 2 < last - start);
+    }
+
+    /// <summary>
+    /// Nothing to do at the moment. Soon others may have this processor: a receiver that the host put here would wait for long,
+    /// and the guests that are to call again perhaps for it.
+    /// </summary>
+    private static void Wait(long ticks)
+    {
+        if (ticks < _yieldTicks)
+            X86Base.Pause();
+        else
+            HostSyscall.Call(Sys.sched_yield);
     }
 
     /// <summary>What others have left here. True if handlers ran.</summary>
@@ -162,12 +191,11 @@ internal sealed class FastPoller
             FastChannel? continued;
             lock (_lock)
             {
-                if (_offered.Count > 0 && HostProcessors.Current() == Volatile.Read(ref _guestProcessor))
-                    HostProcessors.Avoid(_threadId, _guestProcessor);
+                int processor = _offered.Count > 0 ? LeaveGuest() : -1;
                 foreach (FastChannel channel in _offered)
                 {
                     channel.LastServed = now + _graceTicks;
-                    channel.SetPolled(true);
+                    channel.BeginPolling(processor);
                     _channels.Add(channel);
                 }
                 _offered.Clear();
@@ -183,6 +211,16 @@ internal sealed class FastPoller
         }
     }
 
+    /// <summary>Moves to another processor than the guest's. Gives the one that this thread is on.</summary>
+    private int LeaveGuest()
+    {
+        int processor = HostProcessors.Current();
+        if (processor != Volatile.Read(ref _guestProcessor))
+            return processor;
+        HostProcessors.Avoid(_threadId, processor);
+        return HostProcessors.Current();
+    }
+
     /// <summary>Looks no longer at those that have not called since <paramref name="since"/>.</summary>
     private void Drop(long since)
     {
@@ -191,7 +229,7 @@ internal sealed class FastPoller
             FastChannel channel = _channels[i];
             if (channel.LastServed > since)
                 continue;
-            channel.SetPolled(false);
+            channel.EndPolling();
             channel.TryServe(); // A request that came before it was told.
             if (_channels.Count == 0)
                 return; // That one slept, and all were handed over.
@@ -219,7 +257,7 @@ internal sealed class FastPoller
         }
         foreach (FastChannel channel in _channels)
         {
-            channel.SetPolled(false);
+            channel.EndPolling();
             channel.EndOffer();
         }
         _channels.Clear();

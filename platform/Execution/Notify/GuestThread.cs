@@ -284,6 +284,7 @@ internal sealed partial class GuestThread : IGuestThread
         {
             case GuestActionKind.Return:
                 ulong id = NotificationId;
+                _fast?.OnAnswer();
                 if (Leave(_fast is { IsWanted: true }))
                     HostSeccompListener.Answer(Listener.Fd, id, action.Value);
                 break;

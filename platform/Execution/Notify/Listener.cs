@@ -18,7 +18,6 @@ internal sealed class Listener(NotifyPlatform platform, int fd)
     private int _threads;
     private int _executing;
     private int _holders;
-    private int _polled;
     private bool _isClosed;
     private PendingClone? _pendingClone;
 
@@ -124,19 +123,6 @@ internal sealed class Listener(NotifyPlatform platform, int fd)
         }
     }
 
-    /// <summary>
-    /// A poller begins to look at the page of a thread of this listener, or ends it; the caller holds the listener. Meanwhile an
-    /// answer must not wake a guest on the processor of whoever gives it: a poller does not leave its own.
-    /// </summary>
-    public void CountPolled(bool isPolled)
-    {
-        lock (_lock)
-        {
-            _polled += isPolled ? 1 : -1;
-            if (_polled == (isPolled ? 1 : 0))
-                HostSeccompListener.SetSynchronousWakeUp(fd, !isPolled);
-        }
-    }
 
     /// <summary>True if the receiver may leave: there are more than needed. It must not touch the listener after that.</summary>
     public bool TryRetire()

@@ -1,3 +1,5 @@
+using System.Linq;
+
 namespace Sandbox.Linux;
 
 /// <summary>Where threads run (sched_setaffinity(2), getcpu(2)).</summary>
@@ -9,16 +11,7 @@ public static unsafe class HostProcessors
     private static readonly ulong[] _allowed = ReadAllowed();
 
     /// <summary>How many processors this process may use.</summary>
-    public static int Count
-    {
-        get
-        {
-            int count = 0;
-            foreach (ulong word in _allowed)
-                count += System.Numerics.BitOperations.PopCount(word);
-            return count;
-        }
-    }
+    public static int Count { get; } = _allowed.Sum(static word => System.Numerics.BitOperations.PopCount(word));
 
     /// <summary>The processor the caller runs on at this moment; -1 if the host does not say.</summary>
     public static int Current()
@@ -27,7 +20,9 @@ public static unsafe class HostProcessors
         return HostSyscall.Call(Sys.getcpu, (long)&processor) == 0 ? (int)processor : -1;
     }
 
-    /// <summary>Keeps a thread of this process off one processor; nothing changes where that is the only one. EINVAL, ESRCH.</summary>
+    /// <summary>
+    /// Keeps a thread off one processor, or off none for -1. Nothing changes where that is the only one. EINVAL, EPERM, ESRCH.
+    /// </summary>
     public static Errno Avoid(int threadId, int processor)
     {
         ulong* mask = stackalloc ulong[MaskWords];
@@ -35,7 +30,7 @@ public static unsafe class HostProcessors
         for (int i = 0; i < MaskWords; i++)
         {
             mask[i] = _allowed[i];
-            if (processor / 64 == i)
+            if (processor >= 0 && processor / 64 == i)
                 mask[i] &= ~(1ul << (processor % 64));
             isEmpty &= mask[i] == 0;
         }

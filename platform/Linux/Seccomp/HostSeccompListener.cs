@@ -85,11 +85,9 @@ public static unsafe class HostSeccompListener
         return HostSyscall.ErrorOf(HostSyscall.Call(Sys.ioctl, listener, AddFdRequest, (long)&arguments));
     }
 
-    /// <summary>
-    /// Wakes receiver and caller on one core (SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP, Linux 6.6), or no longer. EINVAL before that.
-    /// </summary>
-    public static Errno SetSynchronousWakeUp(int listener, bool isSynchronous = true) =>
-        HostSyscall.ErrorOf(HostSyscall.Call(Sys.ioctl, listener, SetFlagsRequest, isSynchronous ? 1 : 0));
+    /// <summary>Wakes receiver and caller on one core (SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP, Linux 6.6). EINVAL before that.</summary>
+    public static Errno SetSynchronousWakeUp(int listener) =>
+        HostSyscall.ErrorOf(HostSyscall.Call(Sys.ioctl, listener, SetFlagsRequest, 1));
 
     /// <summary>
     /// What this kernel lacks for user notification as we use it, or null if nothing. Installs nothing.
