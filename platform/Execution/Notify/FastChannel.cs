@@ -104,6 +104,7 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
                 return false;
             _isRunning = true;
         }
+        page.SetState(FastLayout.StateTaken);
         Run();
         return true;
     }
@@ -171,6 +172,9 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
             Run(thread.EndDeferred(), -(long)Errno.EINTR, 0);
     }
 
+    /// <summary>The handler is about to sleep: then the guest need not go on waiting for it.</summary>
+    public void BeforeSleep() => page.SetState(FastLayout.StateDeferred);
+
     private void OnSleep(ulong id)
     {
         bool isMine;
@@ -232,6 +236,7 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
                 if (!_isContinued)
                 {
                     _isDeferred = true;
+                    page.SetState(FastLayout.StateDeferred);
                     return;
                 }
                 _isContinued = false;

@@ -46,6 +46,7 @@ internal sealed class FastPoller
     private bool _isBlocked;
 
     private readonly List<FastChannel> _channels = []; // Only its own thread's.
+    private FastChannel? _serving; // Only its own thread's.
     private long _turnStarted;
     private int _threadId;
 
@@ -139,7 +140,7 @@ internal sealed class FastPoller
                 hasServed = Accept(last);
             for (int i = 0; i < _channels.Count; i++)
             {
-                FastChannel channel = _channels[i];
+                FastChannel channel = _serving = _channels[i];
                 if (!channel.TryServe())
                     continue;
                 (hasServed, channel.LastServed) = (true, Stopwatch.GetTimestamp());
@@ -203,6 +204,7 @@ internal sealed class FastPoller
                     return hasRun;
             }
             hasRun = true;
+            _serving = continued;
             continued.RunContinued();
             if (_isBlocked)
                 EndBlock();
@@ -230,6 +232,7 @@ internal sealed class FastPoller
             if (channel.LastServed > since)
                 continue;
             channel.EndPolling();
+            _serving = channel;
             channel.TryServe(); // A request that came before it was told.
             if (_channels.Count == 0)
                 return; // That one slept, and all were handed over.
@@ -255,6 +258,7 @@ internal sealed class FastPoller
             _channels.AddRange(_offered);
             _offered.Clear();
         }
+        _serving?.BeforeSleep();
         foreach (FastChannel channel in _channels)
         {
             channel.EndPolling();

@@ -53,11 +53,17 @@ internal static class FastLayout
     /// <summary>An address below this is no memory but some other argument: it is not copied.</summary>
     public const uint LowestAddress = 0x10000;
 
-    /// <summary>States: nobody looks; somebody looks; a request is there.</summary>
-    public const int StateClosed = 0, StateOpen = 1, StateRequest = 2;
+    /// <summary>
+    /// States: nobody looks; somebody looks; a request is there; its handler runs; the answer takes long, and the guest had better
+    /// sleep.
+    /// </summary>
+    public const int StateClosed = 0, StateOpen = 1, StateRequest = 2, StateTaken = 3, StateDeferred = 4;
 
-    /// <summary>Turns of the waiting loop (a pause instruction each, some 10 to 45 ns) before the thread sleeps.</summary>
-    public const int Turns = 0x400;
+    /// <summary>
+    /// Turns of the waiting loop (a pause instruction each, some 10 to 45 ns) before the thread sleeps, and what one counts for
+    /// while nobody has taken the request.
+    /// </summary>
+    public const int Turns = 0x1000, RequestTurns = 16;
 
     /// <summary>The call number of a thread that goes to sleep until its request is answered.</summary>
     public const int SleepNumber = 0x5F60;

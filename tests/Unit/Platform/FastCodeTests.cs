@@ -133,12 +133,23 @@ public sealed class FastCodeTests
     private static void EmitWait(Assembler c)
     {
         Label wait = c.CreateLabel(), answered = c.CreateLabel(), value = c.CreateLabel();
+        Label request = c.CreateLabel(), turn = c.CreateLabel(), sleep = c.CreateLabel();
         c.Label(ref wait);
-        c.cmp(__dword_ptr[r11], FastLayout.StateRequest);
-        c.jne(answered);
-        c.pause();
+        c.mov(eax, __dword_ptr[r11]);
+        c.sub(eax, FastLayout.StateRequest);
+        c.jb(answered);
+        c.je(request);
+        c.dec(eax);
+        c.jne(sleep); // StateDeferred
         c.dec(ecx);
-        c.jne(wait);
+        c.jmp(turn);
+        c.Label(ref request);
+        c.sub(ecx, FastLayout.RequestTurns);
+        c.Label(ref turn);
+        c.jle(sleep);
+        c.pause();
+        c.jmp(wait);
+        c.Label(ref sleep);
         c.mov(eax, FastLayout.SleepNumber);
         c.syscall();
         c.rdgsbase(r11);
