@@ -16,11 +16,16 @@ internal sealed class FastPoller
     /// <summary>As many requests make up for waking this thread.</summary>
     private const int MinServed = 16;
 
+    /// <summary>
+    /// The shortest the host knows: what it costs this thread to yield is a slice, if others want the processor.
+    /// </summary>
+    private const long SliceNanoseconds = 100_000;
+
+    private static readonly long _yieldTicks = Stopwatch.Frequency * 4 / 1_000_000;
     private static readonly long _idleTicks = Stopwatch.Frequency * 200 / 1_000_000;
     private static readonly long _graceTicks = Stopwatch.Frequency * 300 / 1_000_000;
     private static readonly long _paidTicks = Stopwatch.Frequency * 20 / 1_000_000;
     private static readonly long _paidTicksIfBusy = Stopwatch.Frequency * 6 / 1_000_000;
-    private static readonly long _yieldTicks = Stopwatch.Frequency * 3 / 1_000_000;
 
     /// <summary>Between two looks, with nothing to do: others had this processor.</summary>
     private static readonly long _gapTicks = Stopwatch.Frequency * 100 / 1_000_000;
@@ -112,6 +117,7 @@ internal sealed class FastPoller
     {
         _mine = this;
         _threadId = (int)HostSyscall.Call(Sys.gettid);
+        HostProcessors.SetSlice(SliceNanoseconds);
         while (true)
         {
             while (Interlocked.CompareExchange(ref _alarm.Word, IsAsleep, 0) == 0)
@@ -128,7 +134,7 @@ internal sealed class FastPoller
     /// <summary>Until nobody calls any more.</summary>
     private void Poll()
     {
-        long start = Stopwatch.GetTimestamp(), last = start, lastServed = start;
+        long start = Stopwatch.GetTimestamp(), last = start, lastServed = start, nextYield = _yieldTicks;
         long served = 0;
         int polled = 0;
         long lost = 0;
@@ -154,11 +160,14 @@ internal sealed class FastPoller
             {
                 lost += now - last > _gapTicks ? now - last : 0;
                 Drop(lost > _trialTicks && lost * 2 > now - start ? long.MaxValue : now - _idleTicks);
-                Wait(now - lastServed);
+                if (now - lastServed > nextYield)
+                    nextYield = Yield(nextYield);
+                else
+                    X86Base.Pause();
             }
             else
             {
-                lastServed = now;
+                (lastServed, nextYield) = (now, _yieldTicks);
             }
             last = now;
         }
@@ -171,15 +180,13 @@ internal sealed class FastPoller
     }
 
     /// <summary>
-    /// Nothing to do at the moment. Soon others may have this processor: a receiver that the host put here would wait for long,
-    /// and the guests that are to call again perhaps for it.
+    /// Nothing to do: a receiver that the host put on this processor, perhaps the very one that the guests wait for, would
+    /// otherwise wait for long. Gives the idle time after which to yield again.
     /// </summary>
-    private static void Wait(long ticks)
+    private static long Yield(long ticks)
     {
-        if (ticks < _yieldTicks)
-            X86Base.Pause();
-        else
-            HostSyscall.Call(Sys.sched_yield);
+        HostSyscall.Call(Sys.sched_yield);
+        return ticks * 2;
     }
 
     /// <summary>What others have left here. True if handlers ran.</summary>
