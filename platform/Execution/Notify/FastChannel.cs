@@ -26,10 +26,13 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
     private bool _isPolled;
     private bool _isConfined;
 
-    /// <summary>A poller has it. Set by the thread's owner, cleared by the poller.</summary>
-    private bool _isOffered;
+    /// <summary>A poller has it, or is about to get it: 1.</summary>
+    private int _isOffered;
 
     public FastPage Page => page;
+
+    /// <summary>Its call waits for something. A hint.</summary>
+    public bool IsDeferred => Volatile.Read(ref _isDeferred);
 
     /// <summary>When the poller took a request last (Stopwatch ticks). Only the poller's.</summary>
     public long LastServed { get; set; }
@@ -39,20 +42,30 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
     /// <summary>The thread calls often. False: there is nobody to look at its page, or there is already.</summary>
     public bool TryOffer(FastPollers pollers)
     {
-        if (Volatile.Read(ref _isOffered) || !thread.Listener.TryHold())
+        if (!TryReserve())
             return false;
-        Volatile.Write(ref _isOffered, true);
         if (pollers.TryOffer(this))
             return true;
         EndOffer();
         return false;
     }
 
+    /// <summary>From now on the caller has it, until <see cref="EndOffer"/>. False: somebody else has.</summary>
+    public bool TryReserve()
+    {
+        if (Volatile.Read(ref _isOffered) != 0 || Interlocked.Exchange(ref _isOffered, 1) != 0)
+            return false;
+        if (thread.Listener.TryHold())
+            return true;
+        Volatile.Write(ref _isOffered, 0);
+        return false;
+    }
+
     /// <summary>The poller has forgotten the channel.</summary>
     public void EndOffer()
     {
-        Volatile.Write(ref _isOffered, false);
         thread.Listener.EndHold();
+        Volatile.Write(ref _isOffered, 0);
     }
 
     /// <summary>

@@ -25,7 +25,7 @@ internal sealed class FastPoller
     private static readonly long _idleTicks = Stopwatch.Frequency * 200 / 1_000_000;
     private static readonly long _graceTicks = Stopwatch.Frequency * 300 / 1_000_000;
     private static readonly long _paidTicks = Stopwatch.Frequency * 20 / 1_000_000;
-    private static readonly long _paidTicksIfBusy = Stopwatch.Frequency * 6 / 1_000_000;
+    private static readonly long _paidTicksIfBusy = Stopwatch.Frequency * 10 / 1_000_000;
 
     /// <summary>Between two looks, with nothing to do: others had this processor.</summary>
     private static readonly long _gapTicks = Stopwatch.Frequency * 100 / 1_000_000;
@@ -36,6 +36,8 @@ internal sealed class FastPoller
     private static readonly long _trialTicks = Stopwatch.Frequency * 5 / 1_000;
     private static readonly long _stuckTicks = Stopwatch.Frequency * 50 / 1_000_000;
 
+    private static readonly long _recentTicks = Stopwatch.Frequency * 20 / 1_000;
+    private const int MaxRecent = 8;
     private const int HasWork = 1, IsAsleep = 2; // Bits of the alarm's word.
 
     [ThreadStatic]
@@ -50,7 +52,9 @@ internal sealed class FastPoller
     private readonly Queue<FastChannel> _continued = [];
     private bool _isBlocked;
 
-    private readonly List<FastChannel> _channels = []; // Only its own thread's.
+    // Only its own thread's: what it looks at, and what it looked at last.
+    private readonly List<FastChannel> _channels = [];
+    private readonly List<FastChannel> _recent = [];
     private FastChannel? _serving; // Only its own thread's.
     private long _turnStarted;
     private int _threadId;
@@ -81,7 +85,8 @@ internal sealed class FastPoller
                 return false;
             _offered.Add(channel);
         }
-        Volatile.Write(ref _guestProcessor, HostProcessors.Current());
+        if (_mine != this)
+            Volatile.Write(ref _guestProcessor, HostProcessors.Current());
         Wake();
         return true;
     }
@@ -199,14 +204,8 @@ internal sealed class FastPoller
             FastChannel? continued;
             lock (_lock)
             {
-                int processor = _offered.Count > 0 ? LeaveGuest() : -1;
-                foreach (FastChannel channel in _offered)
-                {
-                    channel.LastServed = now + _graceTicks;
-                    channel.BeginPolling(processor);
-                    _channels.Add(channel);
-                }
-                _offered.Clear();
+                if (_offered.Count > 0)
+                    BeginPolling(now);
                 if (!_continued.TryDequeue(out continued))
                     return hasRun;
             }
@@ -220,6 +219,31 @@ internal sealed class FastPoller
         }
     }
 
+    /// <summary>
+    /// Looks at what was offered, and at the guests that called often together with these a moment ago: they would have this
+    /// thread's processor meanwhile. With _lock held.
+    /// </summary>
+    private void BeginPolling(long now)
+    {
+        if (_channels.Count == 0)
+        {
+            _processor = LeaveGuest();
+            foreach (FastChannel channel in _recent)
+            {
+                if (now - channel.LastServed < _recentTicks && channel.TryReserve())
+                    _offered.Add(channel);
+            }
+        }
+        foreach (FastChannel channel in _offered)
+        {
+            channel.LastServed = now + _graceTicks;
+            channel.BeginPolling(_processor);
+            _channels.Add(channel);
+            _recent.Remove(channel);
+        }
+        _offered.Clear();
+    }
+
     /// <summary>Moves to another processor than the guest's. Gives the one that this thread is on.</summary>
     private int LeaveGuest()
     {
@@ -230,13 +254,19 @@ internal sealed class FastPoller
         return HostProcessors.Current();
     }
 
-    /// <summary>Looks no longer at those that have not called since <paramref name="since"/>.</summary>
+    /// <summary>
+    /// Looks no longer at those that have not called since <paramref name="since"/>. Guests that wait stay as long as others
+    /// call, which may be what they wait for.
+    /// </summary>
     private void Drop(long since)
     {
+        bool hasActive = false;
+        foreach (FastChannel channel in _channels)
+            hasActive |= channel.LastServed > since;
         for (int i = _channels.Count - 1; i >= 0; i--)
         {
             FastChannel channel = _channels[i];
-            if (channel.LastServed > since)
+            if (channel.LastServed > since || (hasActive && channel.IsDeferred))
                 continue;
             channel.EndPolling();
             _serving = channel;
@@ -244,8 +274,11 @@ internal sealed class FastPoller
             if (_channels.Count == 0)
                 return; // That one slept, and all were handed over.
             _channels.RemoveAt(i);
+            _recent.Add(channel);
             channel.EndOffer();
         }
+        if (_channels.Count == 0 && _recent.Count > MaxRecent)
+            _recent.RemoveRange(0, _recent.Count - MaxRecent);
     }
 
     /// <summary>
