@@ -1,5 +1,3 @@
-using System.Linq;
-
 namespace Sandbox.Linux;
 
 /// <summary>Where threads run (sched_setaffinity(2), getcpu(2)).</summary>
@@ -11,7 +9,7 @@ public static unsafe class HostProcessors
     private static readonly ulong[] _allowed = ReadAllowed();
 
     /// <summary>How many processors this process may use.</summary>
-    public static int Count { get; } = _allowed.Sum(static word => System.Numerics.BitOperations.PopCount(word));
+    public static int Count { get; } = CountAllowed();
 
     /// <summary>The processor the caller runs on at this moment; -1 if the host does not say.</summary>
     public static int Current()
@@ -50,6 +48,14 @@ public static unsafe class HostProcessors
         attributes[0] = attributesBytes; // size; policy SCHED_OTHER
         attributes[runtimeWord] = (ulong)nanoseconds;
         return HostSyscall.ErrorOf(HostSyscall.Call(Sys.sched_setattr, 0, (long)attributes, 0));
+    }
+
+    private static int CountAllowed()
+    {
+        int count = 0;
+        foreach (ulong word in _allowed)
+            count += System.Numerics.BitOperations.PopCount(word);
+        return count;
     }
 
     private static ulong[] ReadAllowed()
