@@ -16,7 +16,7 @@ public struct OpenRequest
 }
 
 /// <summary>
-/// Opens regular files for reading: <see cref="Count"/> names in a directory handle follow, as for open. The reply is an
+/// Opens regular files for reading: <see cref="Count"/> paths from a directory handle follow. The reply is an
 /// <see cref="OpenManyResult"/> for each, and a descriptor for each that has no error, in this order.
 /// </summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]

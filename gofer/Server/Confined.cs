@@ -11,10 +11,10 @@ internal static class Confined
 {
     private const ResolveFlags Resolve = ResolveFlags.Beneath | ResolveFlags.NoMagicLinks | ResolveFlags.NoSymlinks;
 
-    /// <summary>An O_PATH descriptor of a name in a directory; of the link itself if it is one.</summary>
-    public static Result<int> OpenPath(int directory, ReadOnlySpan<byte> nameWithNul) =>
+    /// <summary>An O_PATH descriptor of a name or a path of checked names in a directory; of the link itself if the last is one.</summary>
+    public static Result<int> OpenPath(int directory, ReadOnlySpan<byte> pathWithNul) =>
         HostDirectory.Open(
-            directory, nameWithNul, OpenFlags.Path | OpenFlags.NoFollow | OpenFlags.CloseOnExec, 0, Resolve);
+            directory, pathWithNul, OpenFlags.Path | OpenFlags.NoFollow | OpenFlags.CloseOnExec, 0, Resolve);
 
     /// <summary>
     /// A descriptor to list a directory with, at a path of checked components, none of which may be a link. Errors: ENOTDIR, and

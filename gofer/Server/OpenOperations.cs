@@ -53,10 +53,10 @@ internal static class OpenOperations
         using Handle directory = borrowed;
         for (uint i = 0; i < request.Count; i++)
         {
-            if (exchange.Request.ReadName(out ReadOnlySpan<byte> name) is not Errno.Ok and Errno badName)
-                return badName;
+            if (exchange.Request.ReadPath(out ReadOnlySpan<byte> path) is not Errno.Ok and Errno badPath)
+                return badPath;
             OpenManyResult result = default;
-            Result<int> opened = OpenForReading(exchange.Server.ProcSelfFd, directory.Fd, name, out result.Attributes);
+            Result<int> opened = OpenForReading(exchange.Server.ProcSelfFd, directory.Fd, path, out result.Attributes);
             if (opened.Failed(out int fd, out error))
                 result.Error = (int)error;
             else
@@ -121,10 +121,10 @@ internal static class OpenOperations
     }
 
     private static Result<int> OpenForReading(
-        ProcSelfFd procSelfFd, int directory, ReadOnlySpan<byte> name, out GoferAttributes attributes)
+        ProcSelfFd procSelfFd, int directory, ReadOnlySpan<byte> pathWithNul, out GoferAttributes attributes)
     {
         attributes = default;
-        if (Confined.OpenPath(directory, name).Failed(out int path, out Errno error))
+        if (Confined.OpenPath(directory, pathWithNul).Failed(out int path, out Errno error))
             return error;
         error = Confined.Attributes(path, out attributes);
         if (error == Errno.Ok)

@@ -24,7 +24,6 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
 
     // Opens in the order of the listing. Two threads at once may confuse the guess, which costs a message.
     private int _lastOpened = NotInOrder;
-    private int _ahead;
 
     public override bool CachesMissingNames => Gofer.Caching == GoferCaching.Exclusive;
 
@@ -172,21 +171,21 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
     /// <summary>
     /// A descriptor for reading a file of an exclusive tree. If the files are opened one after the other, the next ones come along.
     /// </summary>
-    internal Result<HostFd> OpenChild(FileName name, out GoferAttributes attributes)
+    internal Result<HostFd> OpenChild(FileName name, (ulong Device, ulong Inode) file, out GoferAttributes attributes)
     {
         GoferListing? listing = CurrentListing();
         int index = listing?.Find(name.Bytes) ?? -1;
         int gap = index - _lastOpened;
-        bool isInOrder = index >= 0 && (gap is > 0 and <= GapMax || (_lastOpened == NotInOrder && index <= FirstMax));
+        bool isFirst = _lastOpened == NotInOrder && (index <= FirstMax || Gofer.Ahead.Pays);
+        bool isInOrder = index >= 0 && (isFirst || gap is > 0 and <= GapMax);
         _lastOpened = index < 0 ? NotInOrder : index;
-        if (Gofer.Ahead.Take(this, name, out attributes) is { } fd)
+        if (Gofer.Ahead.Take(file, out attributes) is { } fd)
             return fd;
-        if (EnsureHandle().Failed(out uint handle, out Errno error))
-            return error;
-        _ahead = isInOrder ? Math.Min((4 * _ahead) + 3, GoferLimits.OpenManyMax - 1) : 0;
-        return _ahead == 0
-            ? Client.Open(handle, name.Bytes, OpenFlags.ReadOnly, out attributes)
-            : Gofer.Ahead.Open(this, handle, listing!.Entries[index..], 1 + _ahead, out attributes);
+        if (isInOrder)
+            return Gofer.Ahead.Open(this, listing!.Entries[index..], out attributes);
+        return EnsureHandle().Failed(out uint handle, out Errno error)
+            ? error
+            : Client.Open(handle, name.Bytes, OpenFlags.ReadOnly, out attributes);
     }
 
     /// <summary>Forgets a listing, if it is still that one.</summary>
@@ -211,13 +210,12 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
         Gofer.CountChange();
         Interlocked.Increment(ref _changes);
         Volatile.Write(ref _listing, null);
-        if (_lastOpened != NotInOrder)
-            Gofer.Ahead.Forget(this);
+        Gofer.Ahead.Forget();
         MarkStale();
     }
 
     /// <summary>The listing, unless there is none or it is too old.</summary>
-    private GoferListing? CurrentListing()
+    internal GoferListing? CurrentListing()
     {
         if (_listing is not { } listing || !Gofer.IsOutdated(listing.AskedTicks))
             return _listing;

@@ -131,7 +131,7 @@ internal sealed class GoferFile(GoferFileSystem fileSystem, in GoferAttributes a
     {
         attributes = default;
         if (!isWritable && Gofer.Caching == GoferCaching.Exclusive && Place is { } place && !HasHandle)
-            return place.Parent.OpenChild(place.Name, out attributes);
+            return place.Parent.OpenChild(place.Name, HostId, out attributes);
         if (Locate(out uint handle, out FileName name) is not Errno.Ok and Errno error)
             return error;
         OpenFlags flags = isWritable ? OpenFlags.ReadWrite : OpenFlags.ReadOnly;

@@ -26,7 +26,7 @@ internal sealed class GoferFileSystem : FileSystem
     public GoferFileSystem(GoferSession session, in AttachReply root, GoferCaching caching)
     {
         (Session, Caching, RootFlags) = (session, caching, root.Flags);
-        Ahead = new OpenAhead(session.Client);
+        Ahead = new OpenAhead(this);
         Listed = new ListAhead(this);
         Numbers = new InodeNumbers(root.Attributes.Device);
         Root = Make(root.Attributes, null);

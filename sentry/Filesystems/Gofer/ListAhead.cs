@@ -54,6 +54,13 @@ internal sealed class ListAhead(GoferFileSystem fileSystem)
         return fileSystem.IsOutdated(listing.AskedTicks) ? null : listing;
     }
 
+    /// <summary>The listing of a directory that was not asked for yet, if there is one that still holds; it stays.</summary>
+    public GoferListing? Peek((ulong Device, ulong Inode) directory)
+    {
+        using (_lock.Enter())
+            return _changes == fileSystem.Changes && _kept.TryGetValue(directory, out GoferListing? listing) ? listing : null;
+    }
+
     /// <summary>
     /// Lists the directory that is the first of some entries of <paramref name="parent"/>, and keeps the listings of others below and
     /// after it. ENOENT if the first does not fit into a message or is not what it was.

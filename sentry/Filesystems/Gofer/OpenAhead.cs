@@ -1,38 +1,49 @@
 using Sandbox.Gofer.Protocol;
 using Sandbox.Linux;
 using Sandbox.Sentry.Sync;
-using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Filesystems.Gofer;
 
 /// <summary>
-/// Descriptors of files that are likely to be opened next: whoever opens the files of a directory one after the other (tar, grep,
-/// cp, git) gets several with one message. A few are kept, for reading, until they are asked for or others take their place.
+/// Descriptors of files that are likely to be opened next: whoever opens the files of directories one after the other (tar, grep, cp,
+/// git) gets several with one message, also of the directories that follow. A few are kept, for reading, until they are asked for or
+/// others take their place.
 /// </summary>
-/// <remarks>Only for trees that nobody else changes. A directory whose names change forgets its own.</remarks>
-internal sealed class OpenAhead(GoferClient client)
+/// <remarks>Only for trees that nobody else changes. When a name changes, all are closed: they could keep a removed file's space.</remarks>
+internal sealed class OpenAhead(GoferFileSystem fileSystem)
 {
     private const int KeptMax = 64;
 
-    private readonly RankedLock _lock = new(LockRank.Leaf);
-    private readonly Kept[] _kept = new Kept[KeptMax]; // Guarded by _lock, as is the next. Empty ones have no directory.
-    private int _next;
+    /// <summary>Files that come with one that is opened in order, before it is known whether that pays.</summary>
+    private const int FewFiles = 4;
 
-    private readonly record struct Kept(GoferDirectory? Directory, FileName Name, HostFd? Fd, GoferAttributes Attributes);
+    private readonly RankedLock _lock = new(LockRank.Leaf);
+    private readonly Kept[] _kept = new Kept[KeptMax]; // Guarded by _lock, as are the next three. Empty ones have no descriptor.
+    private int _next;
+    private int _count;
+    private int _most = FewFiles;
+
+    private readonly record struct Kept((ulong Device, ulong Inode) File, HostFd? Fd, GoferAttributes Attributes);
+
+    /// <summary>True while what was opened ahead is used: then also the first file of a directory is probably one of many.</summary>
+    public bool Pays => Volatile.Read(ref _most) > FewFiles;
 
     /// <summary>Takes a descriptor out, if there is one.</summary>
-    public HostFd? Take(GoferDirectory directory, FileName name, out GoferAttributes attributes)
+    public HostFd? Take((ulong Device, ulong Inode) file, out GoferAttributes attributes)
     {
         attributes = default;
+        if (Volatile.Read(ref _count) == 0)
+            return null;
         using (_lock.Enter())
         {
             for (int i = 0; i < KeptMax; i++)
             {
-                if (_kept[i].Directory != directory || !_kept[i].Name.Equals(name))
+                if (_kept[i].Fd is not { } fd || _kept[i].File != file)
                     continue;
                 attributes = _kept[i].Attributes;
-                HostFd? fd = _kept[i].Fd;
                 _kept[i] = default;
+                _count--;
+                _most = Math.Min(2 * _most, GoferLimits.OpenManyMax);
                 return fd;
             }
         }
@@ -40,66 +51,55 @@ internal sealed class OpenAhead(GoferClient client)
     }
 
     /// <summary>
-    /// Opens the first of some entries, and keeps descriptors of the regular files after it, at most <paramref name="most"/> in
-    /// all. Errors: those of an open of the first.
+    /// Opens the first of some entries of a directory, and keeps descriptors of regular files after it and of those in directories that
+    /// follow. Errors: those of an open of the first, ESTALE.
     /// </summary>
-    public Result<HostFd> Open(
-        GoferDirectory directory, uint handle, ReadOnlySpan<GoferEntry> entries, int most, out GoferAttributes attributes)
+    public Result<HostFd> Open(GoferDirectory directory, ReadOnlySpan<GoferEntry> entries, out GoferAttributes attributes)
     {
         attributes = default;
-        Span<int> chosen = stackalloc int[GoferLimits.OpenManyMax];
-        int wanted = Choose(entries, chosen[..most]);
-        using GoferChannel channel = client.Take();
+        NextFiles files = new(fileSystem, Volatile.Read(ref _most));
+        if (files.Choose(directory, entries).Failed(out uint handle, out Errno error))
+            return error;
+        using GoferChannel channel = fileSystem.Client.Take();
         MessageWriter request = channel.Start();
-        request.Write(new OpenManyRequest { Handle = handle, Count = (uint)wanted });
-        foreach (int index in chosen[..wanted])
-            request.WriteText(entries[index].Name.Bytes);
+        request.Write(new OpenManyRequest { Handle = handle, Count = (uint)files.Chosen.Count });
+        foreach (NextFile file in files.Chosen)
+            request.WriteText(file.Path);
         Span<int> fds = stackalloc int[GoferLimits.OpenManyMax];
-        Errno error = channel.Exchange(GoferOperation.OpenMany, ref request, out MessageReader reply, fds, out int count);
+        error = channel.Exchange(GoferOperation.OpenMany, ref request, out MessageReader reply, fds, out int count);
         if (error != Errno.Ok)
             return error;
 
         Result<HostFd> first = Errno.EIO;
         int used = 0;
-        for (int i = 0; i < wanted; i++)
+        for (int i = 0; i < files.Chosen.Count; i++)
         {
             if (reply.Read(out OpenManyResult result) != Errno.Ok || (result.Error == 0 && used == count))
                 break; // The Gofer breaks the protocol: what it gave so far is good.
             if (i == 0)
                 (first, attributes) = (result.Error == 0 ? new HostFd(fds[used++]) : (Errno)result.Error, result.Attributes);
             else if (result.Error == 0)
-                Keep(new Kept(directory, entries[chosen[i]].Name, new HostFd(fds[used++]), result.Attributes));
+                Keep(new Kept((result.Attributes.Device, result.Attributes.Inode), new HostFd(fds[used++]), result.Attributes));
         }
         foreach (int fd in fds[used..count])
             HostFile.Close(fd);
         return first;
     }
 
-    /// <summary>Closes what is kept of a directory, or everything.</summary>
-    public void Forget(GoferDirectory? directory = null)
+    /// <summary>Closes everything.</summary>
+    public void Forget()
     {
-        for (int i = 0; i < KeptMax; i++)
+        for (int i = 0; i < KeptMax && Volatile.Read(ref _count) > 0; i++)
         {
-            HostFd? dropped = null;
+            HostFd? dropped;
             using (_lock.Enter())
             {
-                if (directory is null || _kept[i].Directory == directory)
-                    (dropped, _kept[i]) = (_kept[i].Fd, default);
+                dropped = _kept[i].Fd;
+                _kept[i] = default;
+                _count -= dropped is null ? 0 : 1;
             }
             dropped?.Dispose();
         }
-    }
-
-    /// <summary>Indexes of the first entry and of regular files after it; how many.</summary>
-    private static int Choose(ReadOnlySpan<GoferEntry> entries, Span<int> chosen)
-    {
-        int count = 0;
-        for (int i = 0; i < entries.Length && count < chosen.Length; i++)
-        {
-            if (i == 0 || entries[i].Type == FileType.Regular)
-                chosen[count++] = i;
-        }
-        return count;
     }
 
     private void Keep(in Kept kept)
@@ -110,6 +110,9 @@ internal sealed class OpenAhead(GoferClient client)
             old = _kept[_next].Fd;
             _kept[_next] = kept;
             _next = (_next + 1) % KeptMax;
+            _count += old is null ? 1 : 0;
+            if (old is not null)
+                _most = FewFiles; // Nobody wanted it.
         }
         old?.Dispose();
     }

@@ -115,6 +115,51 @@ public sealed class TreeListingTests : IDisposable
         Assert.Equal(3u, count);
     }
 
+    [Fact]
+    public void Files_of_the_directories_that_follow_are_opened_with_the_first()
+    {
+        Inode root = Mount();
+        List(root);
+        Inode a = Find(root, "a");
+        List(a);
+        Assert.Equal("a/1", Read(Find(a, "1")));
+
+        foreach (string file in (string[])["a/b/2", "a/b/c/3", "d/4"])
+            File.Delete(_gofer.At(file)); // Behind the sandbox's back: only who has it open still reads it.
+        Inode b = Find(a, "b"), d = Find(root, "d");
+        List(b);
+        List(d);
+        Inode c = Find(b, "c");
+        List(c);
+        Assert.Equal("a/b/2", Read(Find(b, "2")));
+        Assert.Equal("a/b/c/3", Read(Find(c, "3")));
+        Assert.Equal("d/4", Read(Find(d, "4")));
+    }
+
+    [Fact]
+    public void Files_opened_ahead_are_closed_when_a_name_changes()
+    {
+        Inode root = Mount();
+        List(root);
+        Inode a = Find(root, "a");
+        List(a);
+        Assert.Equal("a/1", Read(Find(a, "1")));
+        Assert.False(root.CreateFile("new"u8, _file).Failed(out _, out _));
+        File.Delete(_gofer.At("d/4"));
+        Inode d = Find(root, "d");
+        List(d);
+        Assert.Equal(Errno.ENOENT, d.Lookup("4"u8).Error);
+    }
+
+    private string Read(Inode inode)
+    {
+        Assert.False(inode.Open(default, OpenFlags.ReadOnly, _caller).Failed(out OpenFile? file, out Errno error), error.ToString());
+        byte[] buffer = new byte[100];
+        Assert.False(file.ReadAt(buffer, 0).Failed(out int count, out error), error.ToString());
+        file.Release();
+        return System.Text.Encoding.ASCII.GetString(buffer, 0, count);
+    }
+
     private IEnumerable<string> Walk(Inode directory, string path)
     {
         foreach (string name in List(directory))
