@@ -88,6 +88,7 @@ internal sealed class GoferFileSystem : FileSystem
     public override void Release()
     {
         Ahead.Forget();
+        Listed.Forget();
         Root.Forget();
         Session.Descriptors.CloseIdle();
     }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Diagnostics.CodeAnalysis;
 using Sandbox.Linux;
 using Sandbox.Sentry.Sync;
 
@@ -40,13 +41,10 @@ internal sealed class ListAhead(GoferFileSystem fileSystem)
         GoferListing? listing = Find(directory);
         if (listing is null)
         {
-            if (Interlocked.Exchange(ref _ahead, null) is not { } ahead)
+            if (!ReceiveAhead(out GoferDirectory? start, out List<byte[]>? next))
                 return null;
-            Collector sink = new(this, ahead.Request.Changes, default);
-            Errno error = ahead.Request.Receive(ahead.Channel, sink, out List<byte[]>? next);
-            fileSystem.Client.ReturnAhead(ahead.Channel);
             listing = Find(directory);
-            GoOn(error == Errno.Ok && listing is not null ? next : null, ahead.Request.Start); // It ends with the walk.
+            GoOn(listing is not null ? next : null, start); // It ends with the walk.
             if (listing is null)
                 return null;
         }
@@ -84,6 +82,31 @@ internal sealed class ListAhead(GoferFileSystem fileSystem)
         GoOn(error == Errno.Ok ? next : null, parent);
         AskAhead();
         return error != Errno.Ok ? error : sink.Wanted is { } listing ? listing : Errno.ENOENT;
+    }
+
+    /// <summary>Drops everything: the tree is unmounted.</summary>
+    public void Forget()
+    {
+        ReceiveAhead(out _, out _); // Its channel goes back.
+        using (_lock.Enter())
+        {
+            Clear();
+            _next = null;
+        }
+    }
+
+    /// <summary>Keeps the listings that are on their way; false if there are none. What to ask next, from where.</summary>
+    private bool ReceiveAhead([NotNullWhen(true)] out GoferDirectory? start, out List<byte[]>? next)
+    {
+        (start, next) = (null, null);
+        if (Interlocked.Exchange(ref _ahead, null) is not { } ahead)
+            return false;
+        start = ahead.Request.Start;
+        Collector sink = new(this, ahead.Request.Changes, default);
+        if (ahead.Request.Receive(ahead.Channel, sink, out next) != Errno.Ok)
+            next = null; // Nothing was asked for on behalf of anybody: who needs a listing asks again and sees the error.
+        fileSystem.Client.ReturnAhead(ahead.Channel);
+        return true;
     }
 
     /// <summary>Asks for the next listings, if somebody walks the tree and few are left.</summary>
