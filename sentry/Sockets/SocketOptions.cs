@@ -21,6 +21,7 @@ internal sealed class SocketOptions
 
     private ulong _switchedOn; // One bit per option number.
     private int _priority;
+    private int _receiveLowWater = 1;
 
     public int SendBuffer { get; private set; } = DefaultBuffer;
 
@@ -72,10 +73,14 @@ internal sealed class SocketOptions
                 ReceiveBuffer = Math.Max(Math.Clamp(number, 0, MaxBuffer) * 2, MinReceiveBuffer);
                 return Errno.Ok;
             case SocketOption.Priority:
+                if (number is < 0 or > 6)
+                    return Errno.EPERM;
                 _priority = number;
-                return number is >= 0 and <= 6 ? Errno.Ok : Errno.EPERM;
+                return Errno.Ok;
             case SocketOption.ReceiveLowWater:
-                return Errno.Ok; // One byte wakes a reader here; a program that asks for more reads again.
+                // One byte wakes a reader here all the same; a program that asks for more reads again.
+                _receiveLowWater = number < 0 ? int.MaxValue : Math.Max(number, 1);
+                return Errno.Ok;
             default:
                 return SetSwitch(option, number != 0);
         }
@@ -99,7 +104,9 @@ internal sealed class SocketOptions
                 return PutInt(value, ReceiveBuffer);
             case SocketOption.Priority:
                 return PutInt(value, _priority);
-            case SocketOption.ReceiveLowWater or SocketOption.SendLowWater:
+            case SocketOption.ReceiveLowWater:
+                return PutInt(value, _receiveLowWater);
+            case SocketOption.SendLowWater:
                 return PutInt(value, 1);
             case SocketOption.Mark or SocketOption.BusyPoll:
                 return PutInt(value, 0);

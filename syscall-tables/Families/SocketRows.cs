@@ -20,7 +20,8 @@ internal static unsafe class SocketRows
         rows[Sys.getsockname] = Syscall.Of<Fd, UserAddress, UserPtr<int>>("getsockname", &SocketSyscalls.GetSocketName);
         rows[Sys.getpeername] = Syscall.Of<Fd, UserAddress, UserPtr<int>>("getpeername", &SocketSyscalls.GetPeerName);
         rows[Sys.shutdown] = Syscall.Of<Fd, int>("shutdown", &SocketSyscalls.Shutdown);
-        rows[Sys.setsockopt] = Syscall.Of<Fd, int, int, UserAddress, int>("setsockopt", &SocketSyscalls.SetOption);
+        rows[Sys.setsockopt] = Syscall.Of<Fd, int, int, UserAddress, int>("setsockopt", &SocketSyscalls.SetOption)
+            .Partial("SO_RCVLOWAT, SO_TIMESTAMP*, SO_RXQ_OVFL, most IP_*, IPV6_*, TCP_*: kept, without effect");
         rows[Sys.getsockopt] = Syscall.Of<Fd, int, int, UserAddress, UserPtr<int>>("getsockopt", &SocketSyscalls.GetOption);
 
         rows[Sys.sendto] = Syscall.Of<Fd, UserAddress, ulong, SocketFlags, UserAddress, int>("sendto", &MessageSyscalls.SendTo)

@@ -76,6 +76,15 @@ int main(void)
     length = sizeof number;
     RETURNS(0, getsockopt(pair[0], SOL_SOCKET, SO_TYPE, &number, &length));
     RETURNS(SOCK_STREAM, number);
+    number = 3;
+    RETURNS(0, setsockopt(pair[0], SOL_SOCKET, SO_RCVLOWAT, &number, sizeof number));
+    number = 0;
+    RETURNS(0, getsockopt(pair[0], SOL_SOCKET, SO_RCVLOWAT, &number, &length));
+    RETURNS(3, number);
+    number = 0;
+    RETURNS(0, setsockopt(pair[0], SOL_SOCKET, SO_RCVLOWAT, &number, sizeof number));
+    RETURNS(0, getsockopt(pair[0], SOL_SOCKET, SO_RCVLOWAT, &number, &length));
+    RETURNS(1, number);
     RETURNS(0, getsockopt(pair[0], SOL_SOCKET, SO_DOMAIN, &number, &length));
     RETURNS(AF_UNIX, number);
     RETURNS(0, getsockopt(pair[0], SOL_SOCKET, SO_ERROR, &number, &length));
