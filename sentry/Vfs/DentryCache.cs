@@ -56,11 +56,16 @@ internal static class DentryCache
         return child;
     }
 
-    /// <summary>The name of a child was removed from its directory, whose lock is held.</summary>
+    /// <summary>
+    /// The name of a child was removed from its directory, whose lock is held. A file's name is remembered as missing:
+    /// many programs look for their lock or journal again and again, and the filesystem may be slow to say no.
+    /// </summary>
     public static void Remove(Dentry directory, Dentry child)
     {
         child.IsRemoved = true;
         directory.RemoveChild(child.Name.Bytes);
+        if (child.Inode is { IsDirectory: false } && directory.Inode!.CachesMissingNames)
+            directory.SetChild(new Dentry(directory, child.Name, null) { LastUsed = _additions / AdditionsPerTick });
     }
 
     /// <summary>
