@@ -9,12 +9,16 @@ namespace Sandbox.Platform.Notify;
 /// </summary>
 internal sealed class CallSites
 {
-    private const int CounterBits = 6, HotCount = 256;
+    /// <summary>Calls from one place until it is worth rewriting, and with it the places with a few calls.</summary>
+    private const int HotCount = 64, FewCount = 2;
+
+    /// <summary>The counts of the latest callers lie in sets; of each, the caller with the lowest count is replaced.</summary>
+    private const int SetBits = 5, Ways = 4;
     private const ulong TrapFlag = 0x100;
 
-    // Counts of the latest callers. Several receivers change them without a lock: a count that is off does no harm.
-    private readonly ulong[] _callers = new ulong[1 << CounterBits];
-    private readonly int[] _counts = new int[1 << CounterBits];
+    // Several receivers change them without a lock: a count that is off does no harm.
+    private readonly ulong[] _callers = new ulong[Ways << SetBits];
+    private readonly int[] _counts = new int[Ways << SetBits];
 
     // Replaced as a whole, by a thread that holds all others of the space still.
     private volatile State _state;
@@ -36,19 +40,37 @@ internal sealed class CallSites
     /// <summary>A forked child has the same code.</summary>
     public CallSites Fork() => new(_state);
 
-    /// <summary>True from time to time for a place that calls often.</summary>
+    /// <summary>Counts a call. True from time to time for a place that calls often.</summary>
     public bool IsHot(ulong instructionPointer)
     {
-        int index = (int)((instructionPointer * 0x9E37_79B9_7F4A_7C15) >> (64 - CounterBits));
-        if (_callers[index] != instructionPointer)
+        int set = (int)((instructionPointer * 0x9E37_79B9_7F4A_7C15) >> (64 - SetBits)) * Ways;
+        int coldest = set;
+        for (int i = set; i < set + Ways; i++)
         {
-            (_callers[index], _counts[index]) = (instructionPointer, 0);
-            return false;
+            if (_callers[i] == instructionPointer)
+                return ++_counts[i] % HotCount == 0;
+            if (_counts[i] < _counts[coldest])
+                coldest = i;
         }
-        if (++_counts[index] < HotCount)
-            return false;
-        _counts[index] = 0;
-        return true;
+        (_callers[coldest], _counts[coldest]) = (instructionPointer, 1);
+        return false;
+    }
+
+    /// <summary>
+    /// The places that have called more than a few times, in the order of their addresses. Their counts begin anew, so that what
+    /// cannot be rewritten does not stay in the way.
+    /// </summary>
+    public List<ulong> TakeFrequent()
+    {
+        List<ulong> frequent = [];
+        for (int i = 0; i < _callers.Length; i++)
+        {
+            if (_counts[i] >= FewCount)
+                frequent.Add(_callers[i]);
+            _counts[i] = 0;
+        }
+        frequent.Sort();
+        return frequent;
     }
 
     /// <summary>The call whose syscall stood at this address was rewritten.</summary>

@@ -14,10 +14,11 @@ internal sealed class FastPath(GuestThread thread, CommandRunner runner, FastPol
     private static readonly long _streakTicks = Stopwatch.Frequency * 30 / 1_000_000;
 
     private readonly FastSetup _setup = new(thread, runner);
-    private ulong _wantedSite;
+    private bool _wantsRewriting;
     private bool _wantsChannel;
     private bool _mayHaveChannel = true;
     private bool _isCounting;
+    private bool _isRewritten;
     private long _lastAnswer;
     private int _streak;
 
@@ -25,21 +26,22 @@ internal sealed class FastPath(GuestThread thread, CommandRunner runner, FastPol
     public FastChannel? Channel { get; private set; }
 
     /// <summary>The thread is to be brought in, for something has to be done with its full state.</summary>
-    public bool IsWanted => _wantsChannel || _wantedSite != 0;
+    public bool IsWanted => _wantsChannel || _wantsRewriting;
 
     /// <summary>A call was notified. Where it came from a rewritten place, it is told as if from the original.</summary>
     public void OnNotified(ref SyscallArguments call)
     {
         ulong caller = call.InstructionPointer;
-        if (FastLayout.IsInTable(caller))
-        {
+        _isRewritten = FastLayout.IsInTable(caller);
+        if (_isRewritten)
             call.InstructionPointer = thread.Space.Sites.Original(caller);
-            _isCounting = true;
-            _streak = Stopwatch.GetTimestamp() - _lastAnswer < _streakTicks ? _streak + 1 : 0;
+        else if (!FastCalls.Contains(call.Number))
             return;
-        }
-        if (thread.Space.Sites.IsHot(caller) && FastCalls.Contains(call.Number) && _setup.CanRewrite(caller))
-            _wantedSite = caller;
+        _isCounting = true;
+        _streak = Stopwatch.GetTimestamp() - _lastAnswer < _streakTicks ? _streak + 1 : 0;
+        if (_isRewritten || !thread.Space.Sites.IsHot(caller) || !pollers.IsReady || !_setup.CanRewrite(caller))
+            return;
+        (_wantsRewriting, _wantsChannel) = (true, _streak >= StreakCalls && Channel is null && _mayHaveChannel);
     }
 
     /// <summary>A notified call is about to be answered: what the guest does from here to its next call is its own time.</summary>
@@ -48,7 +50,7 @@ internal sealed class FastPath(GuestThread thread, CommandRunner runner, FastPol
         if (!_isCounting)
             return;
         _isCounting = false;
-        if (_streak >= StreakCalls)
+        if (_isRewritten && _streak >= StreakCalls)
             OnStreak();
         _lastAnswer = Stopwatch.GetTimestamp();
     }
@@ -58,10 +60,10 @@ internal sealed class FastPath(GuestThread thread, CommandRunner runner, FastPol
     {
         if (!IsWanted)
             return;
-        (ulong wanted, bool wantsChannel) = (_wantedSite, _wantsChannel);
-        (_wantedSite, _wantsChannel) = (0, false);
-        if (wanted != 0)
-            _setup.Rewrite(wanted);
+        (bool wantsRewriting, bool wantsChannel) = (_wantsRewriting, _wantsChannel);
+        (_wantsRewriting, _wantsChannel) = (false, false);
+        if (wantsRewriting)
+            _setup.Rewrite();
         if (!wantsChannel || Channel is not null)
             return;
         Channel = _setup.MakeChannel(context.Registers.GsBase != 0);

@@ -11,6 +11,7 @@ internal sealed class FastSetup(GuestThread thread, CommandRunner runner)
 {
     private const int Read = 1, Write = 2, Execute = 4, FreezeMilliseconds = 50;
     private const int SetGs = 0x1001;
+    private const int MaxRanges = CommandRunner.MaxBatch - 1;
     private const int PageBytes = 0x1000;
     private const ulong PageMask = 0xFFF;
 
@@ -20,22 +21,21 @@ internal sealed class FastSetup(GuestThread thread, CommandRunner runner)
     /// True if the call that ends at <paramref name="instructionPointer"/> may be rewritten: ordinary program text, which is
     /// a private mapping of a file and not writable. Code that a program makes or changes itself is left alone.
     /// </summary>
-    public bool CanRewrite(ulong instructionPointer) => TryRecognize(instructionPointer, out _);
+    public bool CanRewrite(ulong instructionPointer)
+    {
+        HostMapping mapping = default;
+        return TryRecognize(instructionPointer, ref mapping, out _);
+    }
 
     /// <summary>
-    /// Rewrites the call. All threads of the space stand still meanwhile, so none of them sees half of it; one that stood
-    /// between its instructions goes on in the table (<see cref="CallSites.TryMapOut"/>), and so does one that is in the call.
+    /// Rewrites the calls that are made often. All threads of the space stand still meanwhile, so none of them sees half of it;
+    /// one that stood between their instructions goes on in the table (<see cref="CallSites.TryMapOut"/>), and so does one
+    /// that is in a call.
     /// </summary>
-    public void Rewrite(ulong instructionPointer)
+    public void Rewrite()
     {
         lock (thread.Listener.CloneLock) // A fork must not copy what is half done.
-        {
-            Space.TryWhileFrozen(FreezeMilliseconds, () =>
-            {
-                if (TryRecognize(instructionPointer, out CallSite site) && PrepareTable())
-                    RewriteFrozen(instructionPointer - (ulong)site.ReturnOffset, site);
-            });
-        }
+            Space.TryWhileFrozen(FreezeMilliseconds, RewriteFrozen);
     }
 
     /// <summary>Gives the thread its page, and its gs base the page's address, unless the guest uses that itself.</summary>
@@ -87,7 +87,10 @@ internal sealed class FastSetup(GuestThread thread, CommandRunner runner)
         return isMapped;
     }
 
-    private bool TryRecognize(ulong instructionPointer, out CallSite site)
+    /// <param name="instructionPointer">Behind the call.</param>
+    /// <param name="mapping">The mapping asked for last, and now the call's.</param>
+    /// <param name="site">What the call looks like.</param>
+    private bool TryRecognize(ulong instructionPointer, ref HostMapping mapping, out CallSite site)
     {
         Span<byte> code = stackalloc byte[CallSite.CallBytes + CallSite.CompareBytes];
         site = default;
@@ -98,13 +101,17 @@ internal sealed class FastSetup(GuestThread thread, CommandRunner runner)
         {
             return false;
         }
-        ulong start = instructionPointer - (ulong)site.ReturnOffset;
+        ulong start = instructionPointer - (ulong)site.ReturnOffset, end = start + (ulong)site.EndOffset;
         bool isInOnePage = ((start ^ (start + CallSite.JumpBytes - 1)) & ~PageMask) == 0;
-        return isInOnePage && Space.Sites.Count < FastLayout.MaxEntries && PointerOf(site) != 0
-            && !Space.Sites.Contains(start + (ulong)site.SyscallOffset)
-            && !Space.FindMapping(new UserAddress(start)).Failed(out HostMapping mapping, out _)
-            && mapping.Protection == (MemoryProtection.Read | MemoryProtection.Execute)
-            && !mapping.IsShared && mapping.Inode != 0 && mapping.End >= start + (ulong)site.EndOffset
+        if (!isInOnePage || PointerOf(site) == 0 || Space.Sites.Contains(start + (ulong)site.SyscallOffset))
+            return false;
+        if ((start < mapping.Start || end > mapping.End)
+            && Space.FindMapping(new UserAddress(start)).Failed(out mapping, out _))
+        {
+            return false;
+        }
+        return mapping.Protection == (MemoryProtection.Read | MemoryProtection.Execute)
+            && !mapping.IsShared && mapping.Inode != 0 && start >= mapping.Start && end <= mapping.End
             && !(site.MustNotBeEntered && MayBeEntered(start + (ulong)site.SyscallOffset, mapping));
     }
 
@@ -117,39 +124,86 @@ internal sealed class FastSetup(GuestThread thread, CommandRunner runner)
         return !TryRead(start, code) || CallSite.HasBranchTo(code, (int)(address - start));
     }
 
-    private ulong PointerOf(in CallSite site) => FastLayout.PointerOf(site, Space.Sites.Count, Space.Sites.CountLike(site));
+    private ulong PointerOf(in CallSite site) =>
+        Space.Sites.Count == FastLayout.MaxEntries
+            ? 0
+            : FastLayout.PointerOf(site, Space.Sites.Count, Space.Sites.CountLike(site));
 
-    private void RewriteFrozen(ulong address, in CallSite site)
+    private void RewriteFrozen()
     {
+        if (!PrepareTable())
+            return;
+        List<RewrittenCall> calls = [];
+        List<(ulong Start, ulong End)> ranges = []; // The pages of the calls, a range for each mapping.
+        HostMapping mapping = default;
+        ulong rangeMapping = 0;
+        foreach (ulong caller in Space.Sites.TakeFrequent())
+        {
+            if (!TryRecognize(caller, ref mapping, out CallSite site))
+                continue;
+            RewrittenCall call = new(caller - (ulong)site.ReturnOffset, site);
+            ulong page = call.Address & ~PageMask;
+            bool isSameMapping = ranges.Count > 0 && rangeMapping == mapping.Start;
+            if (!isSameMapping && ranges.Count == MaxRanges)
+                break;
+            if (isSameMapping)
+                ranges[^1] = (ranges[^1].Start, page + PageBytes);
+            else
+                ranges.Add((page, page + PageBytes));
+            rangeMapping = mapping.Start;
+            calls.Add(call);
+        }
+        if (calls.Count == 0)
+            return;
+        if (TryProtect(ranges, Read | Write))
+        {
+            foreach (RewrittenCall call in calls)
+            {
+                if (!TryWriteCall(call))
+                    break;
+            }
+        }
+        if (!TryProtect(ranges, Read | Execute))
+            thread.Violation("keeps its code from being executable");
+    }
+
+    /// <summary>The table, the ranges and the entry are writable. False if something is no longer as it was.</summary>
+    private bool TryWriteCall(RewrittenCall call)
+    {
+        CallSite site = call.Site;
         ulong start = FastLayout.EntryOf(Space.Sites.Count), pointer = PointerOf(site);
         Span<byte> code = stackalloc byte[CallSite.CallBytes + CallSite.CompareBytes];
         Span<byte> entry = stackalloc byte[FastEntry.Bytes];
         code = code[..Math.Max(site.EndOffset, CallSite.JumpBytes)];
-        if (!TryRead(address, code))
-            return;
-        FastEntry.Write(entry, start, address, site, code);
+        if (pointer == 0 || !TryRead(call.Address, code))
+            return false;
+        FastEntry.Write(entry, start, call.Address, site, code);
         CallSite.WriteJump(code, pointer);
-        HostCommand table = Protect(FastLayout.TableStart, FastLayout.TableBytes, Read | Write);
-        HostCommand text = Protect(address & ~PageMask, PageBytes, Read | Write);
-        if (TryRun(table, text) && Space.TryWrite(start, entry) && Space.TryWrite(pointer, entry[..sizeof(ulong)])
-            && Space.TryWrite(address, code[..CallSite.JumpBytes]))
-        {
-            Space.Sites.Add(address, site);
-        }
-        text = Protect(address & ~PageMask, PageBytes, Read | Execute);
-        table = Protect(FastLayout.TableStart, FastLayout.TableBytes, Read | Execute);
-        if (!TryRun(text, table))
-            thread.Violation("keeps its code from being executable");
+        bool isWritten = Space.TryWrite(start, entry) && Space.TryWrite(pointer, entry[..sizeof(ulong)])
+            && Space.TryWrite(call.Address, code[..CallSite.JumpBytes]);
+        if (isWritten)
+            Space.Sites.Add(call.Address, site);
+        return isWritten;
     }
 
-    /// <summary>Nothing is ever writable and executable at once.</summary>
-    private static HostCommand Protect(ulong start, int bytes, int protection) =>
-        new(Sys.mprotect, (long)start, bytes, protection);
-
-    private bool TryRun(HostCommand first, HostCommand second)
+    /// <summary>Changes the protection of the table and the ranges: nothing is ever writable and executable at once.</summary>
+    private bool TryProtect(List<(ulong Start, ulong End)> ranges, int protection)
     {
-        Span<HostCommand> commands = [first, second];
-        return runner.Run(commands, true) is Errno.Ok && commands[0].Result == 0 && commands[1].Result == 0;
+        Span<HostCommand> commands = new HostCommand[1 + ranges.Count];
+        commands[0] = new HostCommand(Sys.mprotect, (long)FastLayout.TableStart, FastLayout.TableBytes, protection);
+        for (int i = 0; i < ranges.Count; i++)
+        {
+            (ulong start, ulong end) = ranges[i];
+            commands[1 + i] = new HostCommand(Sys.mprotect, (long)start, (long)(end - start), protection);
+        }
+        if (runner.Run(commands, true) is not Errno.Ok)
+            return false;
+        foreach (HostCommand command in commands)
+        {
+            if (command.Result != 0)
+                return false;
+        }
+        return true;
     }
 
     private bool TryRead(ulong address, Span<byte> bytes) =>

@@ -44,8 +44,9 @@ internal static class FastCalls
     {
         Add(
             0, Sys.read, Sys.close, Sys.fstat, Sys.lseek, Sys.pread64, Sys.getpid, Sys.recvfrom, Sys.fcntl, Sys.getcwd,
-            Sys.getuid, Sys.getgid, Sys.geteuid, Sys.getegid, Sys.getppid, Sys.gettid, Sys.getdents64, Sys.epoll_wait);
-        Add(1, Sys.stat, Sys.lstat, Sys.access, Sys.readlink);
+            Sys.getuid, Sys.getgid, Sys.geteuid, Sys.getegid, Sys.getppid, Sys.gettid, Sys.getdents64, Sys.epoll_wait,
+            Sys.fsync, Sys.fdatasync, Sys.ftruncate, Sys.fchown);
+        Add(1, Sys.stat, Sys.lstat, Sys.access, Sys.readlink, Sys.unlink, Sys.mkdir, Sys.rmdir);
         Add(2, Sys.openat, Sys.newfstatat, Sys.unlinkat, Sys.readlinkat, Sys.faccessat, Sys.statx);
         Add(3, Sys.write, Sys.pwrite64, Sys.sendto);
         Add(4, Sys.readv, Sys.writev);

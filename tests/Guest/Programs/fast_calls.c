@@ -346,6 +346,38 @@ static void made_code(void)
     }
 }
 
+/* Program text from files, one after the other at the same address, and changed in place: as dlclose and dlopen do. */
+static void mapped_code(void)
+{
+    static const unsigned char shapes[][16] = {
+        { 0xB8, SYS_getppid, 0, 0, 0, 0x0F, 0x05, 0xC3 },
+        { 0xB8, SYS_getpid, 0, 0, 0, 0x0F, 0x05, 0xC3 },
+        { 0x90, 0x90, 0x90, 0x31, 0xC0, 0x0F, 0x05, 0x48, 0x3D, 0x00, 0xF0, 0xFF, 0xFF, 0x19, 0xC0, 0xC3 }, /* read; sbb eax,eax */
+    };
+    char *at = NULL;
+    for (int i = 0; i < 6; i++) {
+        int text = open("text", O_RDWR | O_CREAT | O_TRUNC, 0755);
+        CHECK(text >= 0 && write(text, shapes[i % 3], 16) == 16 && ftruncate(text, 4096) == 0);
+        char *code = mmap(at, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | (at ? MAP_FIXED : 0), text, 0);
+        CHECK(code != MAP_FAILED && close(text) == 0);
+        int (*function)(int, void *, size_t) = (void *)code;
+        for (int j = 0; j < 400; j++) {
+            /* The comparison behind read tells values (-1) from errors (0). */
+            int wanted = i % 3 == 0 ? getppid() : i % 3 == 1 ? getpid() : j % 2 ? -1 : 0;
+            if (function(j % 2 ? file : -1, at, 0) != wanted) {
+                CHECK(!"mapped code is what runs");
+                return;
+            }
+        }
+        CHECK(mprotect(code, 4096, PROT_READ | PROT_WRITE) == 0);
+        memcpy(code, shapes[1], 16);
+        CHECK(mprotect(code, 4096, PROT_READ | PROT_EXEC) == 0 && function(0, 0, 0) == getpid());
+        IN_CHILD(CHECK(function(0, 0, 0) == getpid()));
+        CHECK(munmap(code, 4096) == 0);
+        at = code;
+    }
+}
+
 int main(int argc, char **argv __attribute__((unused)))
 {
     file = open("data", O_RDWR | O_CREAT, 0644);
@@ -361,6 +393,7 @@ int main(int argc, char **argv __attribute__((unused)))
     registers();
     stepping();
     made_code();
+    mapped_code();
     signals();
     blocking();
     go_calls();
