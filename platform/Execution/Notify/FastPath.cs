@@ -19,6 +19,7 @@ internal sealed class FastPath(GuestThread thread, CommandRunner runner, FastPol
     private bool _mayHaveChannel = true;
     private bool _isCounting;
     private bool _isRewritten;
+    private long _lastCall;
     private long _lastAnswer;
     private int _streak;
 
@@ -38,7 +39,11 @@ internal sealed class FastPath(GuestThread thread, CommandRunner runner, FastPol
         else if (!FastCalls.Contains(call.Number))
             return;
         _isCounting = true;
-        _streak = Stopwatch.GetTimestamp() - _lastAnswer < _streakTicks ? _streak + 1 : 0;
+        long now = Stopwatch.GetTimestamp();
+        _streak = now - _lastAnswer < _streakTicks ? _streak + 1 : 0;
+        if (_streak != 0)
+            pollers.AddInterval(now - _lastCall);
+        _lastCall = now;
         if (_isRewritten || !thread.Space.Sites.IsHot(caller) || !pollers.IsReady || !_setup.CanRewrite(caller))
             return;
         (_wantsRewriting, _wantsChannel) = (true, _streak >= StreakCalls && Channel is null && _mayHaveChannel);

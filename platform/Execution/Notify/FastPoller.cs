@@ -23,9 +23,7 @@ internal sealed class FastPoller
 
     private static readonly long _yieldTicks = Stopwatch.Frequency * 4 / 1_000_000;
     private static readonly long _idleTicks = Stopwatch.Frequency * 200 / 1_000_000;
-    private static readonly long _graceTicks = Stopwatch.Frequency * 300 / 1_000_000;
-    private static readonly long _paidTicks = Stopwatch.Frequency * 20 / 1_000_000;
-    private static readonly long _paidTicksIfBusy = Stopwatch.Frequency * 10 / 1_000_000;
+    private static readonly long _graceTicks = Stopwatch.Frequency * 100 / 1_000_000;
 
     /// <summary>Between two looks, with nothing to do: others had this processor.</summary>
     private static readonly long _gapTicks = Stopwatch.Frequency * 100 / 1_000_000;
@@ -179,8 +177,8 @@ internal sealed class FastPoller
         while (_channels.Count > 0 || (Volatile.Read(ref _alarm.Word) & HasWork) != 0);
         if (polled == 0)
             return;
-        // With fewer guests than other processors, this one would have been idle.
-        long paidTicks = polled < HostProcessors.Count ? _paidTicks : _paidTicksIfBusy;
+        // Notified, as many guests as there are processors would have run side by side.
+        long paidTicks = _pollers.NotifiedInterval / Math.Min(polled, HostProcessors.Count);
         _pollers.OnSession(served >= MinServed && last - start - lost - _idleTicks < served * paidTicks && lost * 2 < last - start);
     }
 
