@@ -26,6 +26,8 @@ internal sealed class FastPoller
     private static readonly long _graceTicks = Stopwatch.Frequency * 100 / 1_000_000;
 
     /// <summary>Between two looks, with nothing to do: others had this processor.</summary>
+    private static readonly long _quietTicks = Stopwatch.Frequency * 4 / 1_000_000;
+    private static readonly long _holdTicks = Stopwatch.Frequency * 50 / 1_000_000;
     private static readonly long _gapTicks = Stopwatch.Frequency * 100 / 1_000_000;
 
     /// <summary>
@@ -55,6 +57,7 @@ internal sealed class FastPoller
     private readonly List<FastChannel> _recent = [];
     private FastChannel? _serving; // Only its own thread's.
     private long _turnStarted;
+    private long _heldSince; // When the first of the deferred calls here could go on; 0 if none can.
     private int _threadId;
 
     /// <summary>Where it ran when it went to sleep.</summary>
@@ -146,7 +149,9 @@ internal sealed class FastPoller
             Volatile.Write(ref _turnStarted, last);
             bool hasServed = false;
             if ((Volatile.Read(ref _alarm.Word) & HasWork) != 0)
-                hasServed = Accept(last);
+                Accept(last);
+            if (_heldSince != 0 && !MustHold(last, lastServed))
+                hasServed = RunContinued();
             for (int i = 0; i < _channels.Count; i++)
             {
                 FastChannel channel = _serving = _channels[i];
@@ -174,7 +179,7 @@ internal sealed class FastPoller
             }
             last = now;
         }
-        while (_channels.Count > 0 || (Volatile.Read(ref _alarm.Word) & HasWork) != 0);
+        while (_channels.Count > 0 || _heldSince != 0 || (Volatile.Read(ref _alarm.Word) & HasWork) != 0);
         if (polled == 0)
             return;
         // Notified, as many guests as there are processors would have run side by side.
@@ -192,18 +197,43 @@ internal sealed class FastPoller
         return ticks * 2;
     }
 
-    /// <summary>What others have left here. True if handlers ran.</summary>
-    private bool Accept(long now)
+    /// <summary>What others have left here.</summary>
+    private void Accept(long now)
     {
         Interlocked.And(ref _alarm.Word, ~HasWork);
+        lock (_lock)
+        {
+            if (_offered.Count > 0)
+                BeginPolling(now);
+            if (_continued.Count > 0 && _heldSince == 0)
+                _heldSince = now;
+        }
+    }
+
+    /// <summary>
+    /// As long as the processors left to the guests are busy, one that is woken only takes the place of another, a thread switch for
+    /// each event. A little later there is more for it to find.
+    /// </summary>
+    private bool MustHold(long now, long lastServed)
+    {
+        if (now - lastServed > _quietTicks || now - _heldSince > _holdTicks)
+            return false;
+        int active = 0;
+        foreach (FastChannel channel in _channels)
+            active += channel.IsDeferred ? 0 : 1;
+        return active >= HostProcessors.Count - 1;
+    }
+
+    /// <summary>Runs the handlers of deferred calls that can go on. True if there were any.</summary>
+    private bool RunContinued()
+    {
+        _heldSince = 0;
         bool hasRun = false;
         while (true)
         {
             FastChannel? continued;
             lock (_lock)
             {
-                if (_offered.Count > 0)
-                    BeginPolling(now);
                 if (!_continued.TryDequeue(out continued))
                     return hasRun;
             }
