@@ -88,24 +88,10 @@ internal static class ChildWait
         return hasCandidate ? default(ChildChange) : Errno.ECHILD;
     }
 
-    // Traced threads, whoever's children they are, and those of them that have ended. With Tree held.
+    // Traced threads, whoever's children they are. With Tree held.
     private static ChildChange? LookAtTracees(Task task, WaitTarget target, Pid? id, WaitOptions options, ref bool hasCandidate)
     {
         bool consume = (options & WaitOptions.NoReap) == 0;
-        List<TraceExit> exits = task.Group.TraceExits;
-        for (int index = 0; index < exits.Count; index++)
-        {
-            TraceExit exit = exits[index];
-            if (!(target == WaitTarget.Any || (target == WaitTarget.Process && exit.Id == id)))
-                continue;
-            hasCandidate = true;
-            if ((options & WaitOptions.Exited) == 0)
-                continue;
-            if (consume)
-                exits.RemoveAt(index);
-            return new ChildChange(exit.Id.In(task.PidNamespace), exit.Status, CodeOf(exit.Status), exit.UserId, 0, 0, 0);
-        }
-
         foreach (Task tracee in task.Group.Tracees)
         {
             bool matches = target switch
@@ -117,6 +103,8 @@ internal static class ChildWait
             if (!matches || tracee.Trace is not { } trace)
                 continue;
             hasCandidate = true;
+            if (trace.HasEnded && ReportEnd(task, tracee, trace, options) is { } ended)
+                return ended;
             if (!trace.HasUnreportedStop)
                 continue;
             trace.HasUnreportedStop = !consume;
@@ -125,6 +113,26 @@ internal static class ChildWait
         }
 
         return null;
+    }
+
+    // A process's main thread is reported with all of it. With Tree held.
+    private static ChildChange? ReportEnd(Task task, Task tracee, TraceState trace, WaitOptions options)
+    {
+        ThreadGroup group = tracee.Group;
+        bool isProcess = tracee == group.Leader;
+        if ((options & WaitOptions.Exited) == 0 || (isProcess && !group.IsWaitable))
+            return null;
+        int status = tracee.WaitStatus;
+        ChildChange ended = isProcess
+            ? Describe(task, group, status, CodeOf(status))
+            : new(tracee.Id.In(task.PidNamespace), status, CodeOf(status), tracee.Credentials.UserId, 0, 0, 0);
+        if ((options & WaitOptions.NoReap) != 0)
+            return ended;
+        if (isProcess && !TraceLinks.IsHeldByTracer(group))
+            ProcessExit.Reap(group);
+        else
+            TraceLinks.Release(tracee, trace);
+        return ended;
     }
 
     private static bool Matches(ThreadGroup child, WaitTarget target, Pid? id, WaitOptions options)
@@ -146,7 +154,7 @@ internal static class ChildWait
         bool consume = (options & WaitOptions.NoReap) == 0;
         if (child.IsZombie)
         {
-            if ((options & WaitOptions.Exited) == 0)
+            if ((options & WaitOptions.Exited) == 0 || !child.IsWaitable || TraceLinks.IsHeldByTracer(child))
                 return null;
             ChildChange exited = Describe(task, child, child.ExitStatus, CodeOf(child.ExitStatus));
             if (consume)

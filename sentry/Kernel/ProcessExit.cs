@@ -32,8 +32,7 @@ internal static class ProcessExit
             if (isContainerInit && !group.IsNamespaceInit)
                 EndContainer(container, group.Kernel);
             parent = group.Parent;
-            if (parent is null || SignalSender.NotifyParentOfExit(group))
-                Reap(group);
+            Announce(group);
         }
 
         terminal?.Disassociate();
@@ -49,12 +48,27 @@ internal static class ProcessExit
         group.Kernel.ProcessExited?.Invoke(group, group.ExitStatus);
     }
 
+    /// <summary>
+    /// Tells who is to wait for a process that it has ended, once it is waitable: its main thread's tracer, else its parent.
+    /// Reaps it if there is nobody. With Tree held.
+    /// </summary>
+    public static void Announce(ThreadGroup group)
+    {
+        if (!group.IsWaitable)
+            return;
+        if (group.Leader.Trace is { } trace)
+            Ptrace.TraceLinks.OnProcessExit(group, trace);
+        else if (group.Parent is null || SignalSender.NotifyParentOfExit(group))
+            Reap(group);
+    }
+
     /// <summary>Frees a zombie's ids and takes it out of the tree. With Tree held.</summary>
     public static void Reap(ThreadGroup group)
     {
         if (group.IsReaped)
             return;
         group.IsReaped = true;
+        Ptrace.TraceLinks.Unlink(group.Leader, Signal.None);
         if (group.Parent is { } parent)
         {
             parent.Children.Remove(group);
@@ -166,10 +180,8 @@ internal static class ProcessExit
             child.ExitSignal = child.ExitSignal == Signal.None ? Signal.None : Signal.Child;
             reaper?.Children.Add(child);
             SendParentDeathSignal(child);
-            if (child.IsZombie && (reaper is null || SignalSender.NotifyParentOfExit(child)))
-                Reap(child);
-            else if (child.IsZombie)
-                reaper!.ChildWaiters.Notify(PollEvents.Readable);
+            if (child.Leader.Trace is null)
+                Announce(child);
         }
 
         group.Children.Clear();

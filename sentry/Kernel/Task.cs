@@ -143,6 +143,9 @@ internal sealed class Task : ICaller, IGuestEvents, IParkOwner
     /// <summary>The wait status it ends with (wait(2)). Guarded by Tree.</summary>
     public int ExitStatus { get; set; }
 
+    /// <summary>What a wait for this thread reports once it has ended: its process's status if that was made to exit.</summary>
+    public int WaitStatus => Group.IsExiting ? Group.ExitStatus : ExitStatus;
+
     /// <summary>The thread group's run state shows as 'T' (stopped) for this thread. Guarded by Tree.</summary>
     public bool IsStopped { get; set; }
 

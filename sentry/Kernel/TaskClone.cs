@@ -43,8 +43,8 @@ internal static class TaskClone
             child.VforkParent = task;
         TraceEvent traced = task.Trace is null ? TraceEvent.None : BeginTrace(task, child, arguments);
         thread.Start();
-        if (traced != TraceEvent.None)
-            TraceStops.OnEvent(task, OptionOf(traced), traced, (ulong)child.Id.In(task.Trace!.Tracer.PidNamespace));
+        if (traced != TraceEvent.None && task.Trace is { } trace) // The tracer may have gone meanwhile.
+            TraceStops.OnEvent(task, OptionOf(traced), traced, (ulong)child.Id.In(trace.Tracer.PidNamespace));
         if (arguments.Has(CloneFlags.Vfork))
             WaitForVforkChild(task, child);
         if (traced == TraceEvent.Vfork)

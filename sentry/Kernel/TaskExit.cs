@@ -80,12 +80,12 @@ internal static class TaskExit
         bool isLast;
         using (group.Kernel.Tree.Enter())
         {
-            Ptrace.TraceLinks.OnExit(task);
+            bool isUnwaited = Ptrace.TraceLinks.OnExit(task);
             group.Tasks.Remove(task);
             task.Kernel.TaskCount--;
             task.Namespaces.Container.TaskCount--;
             isLast = group.Tasks.Count == 0;
-            if (task != group.Leader)
+            if (task != group.Leader && !isUnwaited)
                 ReleaseId(task);
             if (isLast)
                 group.ExitStatus = group.IsExiting ? group.ExitStatus : group.Leader.ExitStatus;
@@ -99,8 +99,8 @@ internal static class TaskExit
             ProcessExit.Run(group);
     }
 
-    // With Tree held.
-    private static void ReleaseId(Task task)
+    /// <summary>Frees the id of a thread that is not its process's leader. With Tree held.</summary>
+    public static void ReleaseId(Task task)
     {
         task.Id.Task = null;
         if (!task.Id.IsInUse)

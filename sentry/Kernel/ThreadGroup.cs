@@ -95,8 +95,11 @@ internal sealed class ThreadGroup(Kernel kernel, Pid id, ProcessGroup processGro
     /// <summary>What its threads trace (ptrace(2)).</summary>
     public List<Task> Tracees { get; } = [];
 
-    /// <summary>Ends of traced threads that nobody has waited for yet.</summary>
-    public List<Ptrace.TraceExit> TraceExits { get; } = [];
+    /// <summary>How many traced threads but the leader have ended without their tracer's having waited for them.</summary>
+    public int UnwaitedThreads { get; set; }
+
+    /// <summary>All of it has ended, and no traced thread is left to wait for: the process may be waited for.</summary>
+    public bool IsWaitable => IsZombie && UnwaitedThreads == 0;
 
     /// <summary>oom_score_adj.</summary>
     public int OomScoreAdjustment { get; set; }

@@ -95,6 +95,7 @@ internal static class Exec
         own.Task = null;
         if (!own.IsInUse)
             PidNamespace.Release(own);
+        Kernel.Ptrace.TraceLinks.Unlink(group.Leader, Signal.None); // Its tracer learns of that end by the exec's stop only.
         group.Leader = task;
         task.Id = group.Id;
         group.Id.Task = task;

@@ -90,28 +90,80 @@ internal static class TraceLinks
     }
 
     /// <summary>
-    /// A task ends: what it traced is free or killed, and its own tracer gets to know. Called when it leaves its group.
+    /// A task ends: what it traced is free or killed, and its own tracer gets to know (of a leader: with its process). Called
+    /// when it leaves its group. True if the tracer must wait for it: its id stays until then.
     /// </summary>
-    public static void OnExit(Task task)
+    public static bool OnExit(Task task)
     {
         foreach (Task tracee in task.Group.Tracees.ToArray())
         {
             if (tracee.Trace is not { } theirs || theirs.Tracer != task)
                 continue;
+            if (theirs.HasEnded)
+            {
+                Release(tracee, theirs);
+                continue;
+            }
+
             Unlink(tracee, Signal.None);
             if (theirs.Has(TraceOptions.ExitKill))
                 TaskExit.BeginGroupExit(tracee.Group, (int)Signal.Kill);
         }
 
         if (task.Trace is not { } trace)
-            return;
+            return false;
+        trace.HasEnded = true;
+        if (task == task.Group.Leader)
+            return true;
+        task.Group.UnwaitedThreads++;
+        TellTracerOfExit(task, trace, Signal.Child);
+        return true;
+    }
+
+    /// <summary>
+    /// Whether the end of a process is its tracer's to see first: another process than its parent traces its main thread.
+    /// </summary>
+    public static bool IsHeldByTracer(ThreadGroup group) =>
+        group.Leader.Trace is { } trace && trace.Tracer.Group != group.Parent;
+
+    /// <summary>
+    /// A process has become waitable while its main thread is traced: the tracer hears of it, and nobody reaps it at once,
+    /// whatever the parent does with SIGCHLD. The parent hears of it when the tracer has waited, or has gone.
+    /// </summary>
+    public static void OnProcessExit(ThreadGroup group, TraceState trace) =>
+        TellTracerOfExit(group.Leader, trace, IsHeldByTracer(group) ? Signal.Child : group.ExitSignal);
+
+    /// <summary>
+    /// The tracer has waited for a tracee that has ended, or has ended itself: a thread is gone now; a process is its parent's.
+    /// </summary>
+    public static void Release(Task tracee, TraceState trace)
+    {
+        ThreadGroup group = tracee.Group;
+        bool wasHeld = IsHeldByTracer(group);
+        Unlink(tracee, Signal.None);
+        if (tracee != group.Leader)
+        {
+            group.UnwaitedThreads--;
+            TaskExit.ReleaseId(tracee);
+            ProcessExit.Announce(group);
+        }
+        else if (wasHeld)
+        {
+            ProcessExit.Announce(group);
+        }
+        else if (group.IsWaitable && SignalSender.IsReapedAtOnce(group))
+        {
+            // The parent has its signal already; its tracer thread has gone.
+            ProcessExit.Reap(group);
+            trace.Tracer.Group.ChildWaiters.Notify(PollEvents.In);
+        }
+    }
+
+    private static void TellTracerOfExit(Task tracee, TraceState trace, Signal signal)
+    {
         ThreadGroup tracer = trace.Tracer.Group;
-        Unlink(task, Signal.None);
-        // The natural parent hears of the leader by itself.
-        if (task == task.Group.Leader && tracer == task.Group.Parent)
-            return;
-        tracer.TraceExits.Add(new TraceExit(
-            task.Id, task.Group.IsExiting ? task.Group.ExitStatus : task.ExitStatus, task.Credentials.UserId));
+        if (signal != Signal.None)
+            SignalSender.SendToGroup(tracer, ParentNotice.OfExit(tracee, tracer, signal));
         tracer.ChildWaiters.Notify(PollEvents.In);
     }
 }

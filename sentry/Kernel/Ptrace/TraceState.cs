@@ -84,6 +84,9 @@ internal sealed class TraceState(Task tracer, TraceOptions options, bool isSeize
 
     public bool HasUnreportedStop { get; set; }
 
+    /// <summary>The tracee has ended: its tracer must wait for it, or go, before anybody else hears of that.</summary>
+    public bool HasEnded { get; set; }
+
     /// <summary>The wait status of the stop.</summary>
     public int Status { get; set; }
 
@@ -127,6 +130,3 @@ internal sealed class TraceState(Task tracer, TraceOptions options, bool isSeize
 
     public bool Has(TraceOptions option) => (Options & option) != 0;
 }
-
-/// <summary>The end of a traced thread that its tracer has not waited for.</summary>
-internal readonly record struct TraceExit(Pid Id, int Status, uint UserId);

@@ -55,12 +55,20 @@ internal static class SignalSender
         if (group.Parent is not { } parent)
             return false;
         Signal signal = group.ExitSignal;
-        SignalAction action = parent.Handlers[Signal.Child];
-        bool isReapedAtOnce = signal == Signal.Child && (action.IsIgnore || (action.Flags & SignalAction.NoChildWait) != 0);
-        if (signal != Signal.None && !(isReapedAtOnce && action.IsIgnore))
+        bool isReapedAtOnce = IsReapedAtOnce(group);
+        if (signal != Signal.None && !(isReapedAtOnce && parent.Handlers[Signal.Child].IsIgnore))
             SendToGroup(parent, ParentNotice.OfExit(group, parent));
         parent.ChildWaiters.Notify(PollEvents.In);
         return isReapedAtOnce;
+    }
+
+    /// <summary>Whether nobody will wait for a process (wait(2): SIGCHLD ignored or SA_NOCLDWAIT).</summary>
+    public static bool IsReapedAtOnce(ThreadGroup group)
+    {
+        if (group.ExitSignal != Signal.Child || group.Parent is not { } parent)
+            return false;
+        SignalAction action = parent.Handlers[Signal.Child];
+        return action.IsIgnore || (action.Flags & SignalAction.NoChildWait) != 0;
     }
 
     /// <summary>
