@@ -1,3 +1,4 @@
+using Sandbox.Linux;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Vfs;
 
@@ -22,7 +23,7 @@ internal sealed record GuestNamespace(CloneFlags Type, ulong Number, object? Tar
         {
             "ipc" => new GuestNamespace(CloneFlags.NewIpc, set.Ipc.Number, set.Ipc, set.Ipc.Owner),
             "mnt" => OfMounts(task.Fs),
-            "net" => new GuestNamespace(CloneFlags.NewNetwork, set.Network.Number, set.Network, set.Network.Owner),
+            "net" => new GuestNamespace(CloneFlags.NewNet, set.Network.Number, set.Network, set.Network.Owner),
             "pid" => OfPids(task.PidNamespace),
             "pid_for_children" => OfPids(set.PidForChildren),
             "user" => new GuestNamespace(

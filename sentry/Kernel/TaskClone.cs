@@ -39,13 +39,13 @@ internal static class TaskClone
             return fault;
         }
 
-        if (arguments.Has(CloneFlags.Vfork))
+        if (arguments.Has(CloneFlags.VFork))
             child.VforkParent = task;
         TraceEvent traced = task.Trace is null ? TraceEvent.None : BeginTrace(task, child, arguments);
         thread.Start();
         if (traced != TraceEvent.None && task.Trace is { } trace) // The tracer may have gone meanwhile.
             TraceStops.OnEvent(task, OptionOf(traced), traced, (ulong)child.Id.In(trace.Tracer.PidNamespace));
-        if (arguments.Has(CloneFlags.Vfork))
+        if (arguments.Has(CloneFlags.VFork))
             WaitForVforkChild(task, child);
         if (traced == TraceEvent.Vfork)
             TraceStops.OnEvent(task, TraceOptions.VforkDone, TraceEvent.VforkDone, (ulong)number);
@@ -57,7 +57,7 @@ internal static class TaskClone
     {
         if (arguments.Has(CloneFlags.Untraced))
             return TraceEvent.None;
-        TraceEvent kind = arguments.Has(CloneFlags.Vfork) ? TraceEvent.Vfork
+        TraceEvent kind = arguments.Has(CloneFlags.VFork) ? TraceEvent.Vfork
             : arguments.ExitSignal != Signal.Child ? TraceEvent.Clone
             : TraceEvent.Fork;
         TraceLinks.OnClone(task, child, OptionOf(kind));
@@ -73,7 +73,7 @@ internal static class TaskClone
 
     private static Result<IGuestThread> MakeThread(Task task, in CloneArguments arguments)
     {
-        Result<IGuestThread> made = arguments.Has(CloneFlags.Memory)
+        Result<IGuestThread> made = arguments.Has(CloneFlags.Vm)
             ? task.Thread.CreateThread(arguments.Has(CloneFlags.SetTls) ? arguments.Tls : null)
             : task.Thread.Fork();
         if (made.Failed(out IGuestThread? thread, out Errno error))
@@ -82,7 +82,7 @@ internal static class TaskClone
         thread.Registers.Rax = 0;
         if (!arguments.StackPointer.IsNull)
             thread.Registers.Rsp = arguments.StackPointer.Value;
-        if (arguments.Has(CloneFlags.SetTls) && !arguments.Has(CloneFlags.Memory))
+        if (arguments.Has(CloneFlags.SetTls) && !arguments.Has(CloneFlags.Vm))
         {
             const int setFsBase = 0x1002;
             HostCommand setTls = new(Sys.arch_prctl, setFsBase, (long)arguments.Tls);
@@ -183,11 +183,11 @@ internal static class TaskClone
 
     // sigaltstack(2): a child that shares memory but does not suspend the parent starts without one.
     private static bool KeepsAlternateStack(in CloneArguments arguments) =>
-        !arguments.Has(CloneFlags.Memory) || arguments.Has(CloneFlags.Vfork);
+        !arguments.Has(CloneFlags.Vm) || arguments.Has(CloneFlags.VFork);
 
     private static GuestMemory Share(Task task, IGuestThread thread, in CloneArguments arguments)
     {
-        if (!arguments.Has(CloneFlags.Memory))
+        if (!arguments.Has(CloneFlags.Vm))
             return task.GuestMemory.CloneFor(thread.AddressSpace);
         task.GuestMemory.AddUser();
         return task.GuestMemory;

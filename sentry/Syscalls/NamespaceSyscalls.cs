@@ -2,7 +2,6 @@ using Sandbox.Linux;
 using Sandbox.Sentry.Kernel;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Vfs;
-using CloneFlags = Sandbox.Sentry.Kernel.CloneFlags;
 
 namespace Sandbox.Sentry.Syscalls;
 
@@ -13,10 +12,10 @@ internal static class NamespaceSyscalls
     {
         CloneFlags all = (CloneFlags)flags;
         const CloneFlags known = CloneFlags.NewNamespaces | CloneFlags.Fs | CloneFlags.Files | CloneFlags.Thread
-            | CloneFlags.SignalHandlers | CloneFlags.Memory | CloneFlags.SystemVSemaphores;
+            | CloneFlags.SignalHandlers | CloneFlags.Vm | CloneFlags.SysVSemaphores;
         if ((all & ~known) != 0)
             return Errno.EINVAL;
-        const CloneFlags singleThread = CloneFlags.Thread | CloneFlags.SignalHandlers | CloneFlags.Memory | CloneFlags.NewUser;
+        const CloneFlags singleThread = CloneFlags.Thread | CloneFlags.SignalHandlers | CloneFlags.Vm | CloneFlags.NewUser;
         if ((all & singleThread) != 0 && task.Group.Tasks.Count > 1)
             return Errno.EINVAL;
         if (NamespaceChange.For(task, all).Failed(out NamespaceChange? change, out Errno error))

@@ -3,7 +3,6 @@ using Sandbox.Linux;
 using Sandbox.Sentry.Kernel;
 using Sandbox.Sentry.Kernel.Ptrace;
 using Sandbox.Sentry.Kernel.Signals;
-using CloneFlags = Sandbox.Sentry.Kernel.CloneFlags;
 
 namespace Sandbox.Sentry.Syscalls;
 
@@ -15,7 +14,7 @@ internal static class ProcessSyscalls
     public static SyscallResult Fork(Task task) => TaskClone.Clone(task, new CloneArguments { ExitSignal = Signal.Child });
 
     public static SyscallResult Vfork(Task task) =>
-        TaskClone.Clone(task, new CloneArguments { Flags = CloneFlags.Vfork | CloneFlags.Memory, ExitSignal = Signal.Child });
+        TaskClone.Clone(task, new CloneArguments { Flags = CloneFlags.VFork | CloneFlags.Vm, ExitSignal = Signal.Child });
 
     public static SyscallResult Clone(Task task, ulong flags, UserAddress stack, UserAddress parentTid, UserAddress childTid, ulong tls)
     {

@@ -41,4 +41,7 @@ public enum CloneFlags : ulong
 
     /// <summary>clone3 only: the child starts in the cgroup (v2) whose directory descriptor is given.</summary>
     IntoCgroup = 0x2_0000_0000,
+
+    /// <summary>Every namespace that clone(2) makes.</summary>
+    NewNamespaces = NewMount | NewCgroup | NewUts | NewIpc | NewUser | NewPid | NewNet,
 }

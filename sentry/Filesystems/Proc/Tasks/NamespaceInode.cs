@@ -2,7 +2,6 @@ using Sandbox.Linux;
 using Sandbox.Sentry.Kernel;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Vfs;
-using CloneFlags = Sandbox.Sentry.Kernel.CloneFlags;
 
 namespace Sandbox.Sentry.Filesystems.Proc.Tasks;
 
