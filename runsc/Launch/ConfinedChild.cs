@@ -132,13 +132,8 @@ internal sealed class ConfinedChild : IDisposable
         _script.ExecuteWith(program.Number, descriptors.All, arguments, Environment());
     }
 
-    /// <summary>Settings of the runtime that have no other place; nothing of the caller's.</summary>
-    private string[] Environment()
-    {
-        // The collector would let garbage grow to the size of the processor's cache, 70 MB here, before it first looks at it.
-        const string youngest = "DOTNET_GCgen0size=400000", limit = "DOTNET_GCgen0MaxBudget=600000"; // 4 and 6 MB; hexadecimal.
-        return _hasDiagnostics ? [youngest, limit, $"TMPDIR={DiagnosticPort.Directory}/"] : [youngest, limit];
-    }
+    /// <summary>Nothing of the caller's; the runtime keeps its own settings.</summary>
+    private string[] Environment() => _hasDiagnostics ? [$"TMPDIR={DiagnosticPort.Directory}/"] : [];
 
     /// <summary>Not even a program with file capabilities, which there is none of in its root, could give it any.</summary>
     private void DropCapabilities()
