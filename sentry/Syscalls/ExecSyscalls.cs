@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text;
 using Sandbox.Linux;
 using Sandbox.Sentry.Kernel;
@@ -79,32 +80,30 @@ internal static class ExecSyscalls
     {
         if (array.IsNull)
             return Errno.Ok;
-        byte[] buffer = new byte[4096];
-        for (ulong index = 0; index < MaxStrings; index++)
+        Span<ulong> pointers = stackalloc ulong[64];
+        ExecStringReader reader = new(task.Memory, stackalloc byte[ExecStringReader.WindowBytes]);
+        for (ulong index = 0; index < MaxStrings;)
         {
-            if (task.Memory.Read(new UserPtr<ulong>(array).At(index), out ulong pointer) is not Errno.Ok and Errno error)
+            // As far as the memory goes: the array may end with it.
+            UserAddress place = new UserPtr<ulong>(array).At(index).Address;
+            if (task.Memory.ReadSome(place, MemoryMarshal.AsBytes(pointers)).Failed(out int bytes, out Errno error))
                 return error;
-            if (pointer == 0)
-                return Errno.Ok;
-            if (ReadString(task, new UserAddress(pointer), ref buffer).Failed(out int length, out error))
-                return error;
-            budget -= length + 9;
-            if (budget < 0)
-                return Errno.E2BIG;
-            strings.Add(buffer.AsSpan(0, length).ToArray());
+            if (bytes < sizeof(ulong))
+                return Errno.EFAULT;
+            foreach (ulong pointer in pointers[..(bytes / sizeof(ulong))])
+            {
+                if (pointer == 0)
+                    return Errno.Ok;
+                if (reader.Read(new UserAddress(pointer)).Failed(out byte[]? text, out error))
+                    return error;
+                budget -= text.Length + 9;
+                if (budget < 0)
+                    return Errno.E2BIG;
+                strings.Add(text);
+                index++;
+            }
         }
 
         return Errno.E2BIG;
-    }
-
-    private static Result<int> ReadString(Task task, UserAddress address, ref byte[] buffer)
-    {
-        while (true)
-        {
-            Result<int> length = task.Memory.ReadString(address, buffer, Errno.E2BIG);
-            if (length.Error != Errno.E2BIG || buffer.Length >= ExecStrings.MaxStringBytes)
-                return length;
-            buffer = new byte[Math.Min(buffer.Length * 8, ExecStrings.MaxStringBytes)];
-        }
     }
 }
