@@ -1,5 +1,5 @@
-using System.Globalization;
-using System.Text;
+using System.Buffers;
+using System.Buffers.Text;
 using Sandbox.Linux;
 using Sandbox.Platform.Stub;
 
@@ -9,6 +9,7 @@ namespace Sandbox.Platform.Notify;
 internal sealed class ProcFiles(int directoryFd)
 {
     private const int ChunkBytes = 4 << 10, MaxBytes = 64 << 20; // Most are small, and read at each exit.
+    private const int MaxNameBytes = 128;
 
     /// <summary>The content of <c>PID/name</c>. ENOENT, ESRCH; EFBIG above 64 MiB.</summary>
     public Result<byte[]> Read(int pid, ReadOnlySpan<byte> name)
@@ -16,7 +17,19 @@ internal sealed class ProcFiles(int directoryFd)
         if (Open(pid, name).Failed(out int fd, out Errno error))
             return error;
         using HostFd file = new(fd);
-        byte[] buffer = new byte[ChunkBytes];
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(ChunkBytes);
+        try
+        {
+            return ReadAll(fd, ref buffer);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private static Result<byte[]> ReadAll(int fd, ref byte[] buffer)
+    {
         int length = 0;
         while (true)
         {
@@ -24,9 +37,12 @@ internal sealed class ProcFiles(int directoryFd)
             {
                 if (length >= MaxBytes)
                     return Errno.EFBIG;
-                Array.Resize(ref buffer, length * 2);
+                byte[] larger = ArrayPool<byte>.Shared.Rent(length * 2);
+                buffer.CopyTo(larger, 0);
+                ArrayPool<byte>.Shared.Return(buffer);
+                buffer = larger;
             }
-            if (HostFile.Read(fd, buffer.AsSpan(length)).Failed(out int count, out error))
+            if (HostFile.Read(fd, buffer.AsSpan(length)).Failed(out int count, out Errno error))
                 return error;
             if (count == 0)
                 return buffer[..length];
@@ -60,7 +76,11 @@ internal sealed class ProcFiles(int directoryFd)
 
     private Result<int> Open(int pid, ReadOnlySpan<byte> name)
     {
-        string path = string.Create(CultureInfo.InvariantCulture, $"{pid}/{Encoding.ASCII.GetString(name)}");
-        return HostFile.OpenAt(directoryFd, Encoding.ASCII.GetBytes(path), OpenFlags.ReadOnly | OpenFlags.CloseOnExec);
+        Span<byte> path = stackalloc byte[MaxNameBytes];
+        if (!Utf8Formatter.TryFormat(pid, path, out int digits) || digits + 1 + name.Length > path.Length)
+            return Errno.ENAMETOOLONG;
+        path[digits] = (byte)'/';
+        name.CopyTo(path[(digits + 1)..]);
+        return HostFile.OpenAt(directoryFd, path[..(digits + 1 + name.Length)], OpenFlags.ReadOnly | OpenFlags.CloseOnExec);
     }
 }
