@@ -15,6 +15,7 @@ internal sealed class GuestMemory(IAddressSpace space)
     private readonly Dictionary<(ulong Device, ulong Inode), VfsPath> _files = []; // Guarded by _lock.
     private readonly List<SegmentAttachment> _attachments = []; // Guarded by _lock.
     private int _users = 1;
+    private int _ownerThreads = 1;
     private VfsPath _executable;
 
     public IAddressSpace Space { get; } = space;
@@ -48,6 +49,12 @@ internal sealed class GuestMemory(IAddressSpace space)
     /// <summary>Tasks that use it.</summary>
     public int Users => Volatile.Read(ref _users);
 
+    /// <summary>
+    /// The process that was made with it: all of its host process's CPU time counts for that one, also what a vfork child uses in
+    /// it. Set before the first task that has it runs.
+    /// </summary>
+    public ThreadGroup? Owner { get; set; }
+
     /// <summary>True once a second task has used it: its host process's CPU time is then not one task's.</summary>
     public bool HasBeenShared { get; private set; }
 
@@ -57,11 +64,17 @@ internal sealed class GuestMemory(IAddressSpace space)
     /// </summary>
     public bool HasSharedMappings { get; set; }
 
-    public void AddUser()
+    /// <summary>One more task uses it. <paramref name="isOwner"/>: a thread of the owner.</summary>
+    public void AddUser(bool isOwner)
     {
         HasBeenShared = true;
         Interlocked.Increment(ref _users);
+        if (isOwner)
+            Interlocked.Increment(ref _ownerThreads);
     }
+
+    /// <summary>A thread of the owner is about to leave. True if it is the last.</summary>
+    public bool RemoveOwnerThread() => Interlocked.Decrement(ref _ownerThreads) == 0;
 
     /// <summary>True if that was the last user.</summary>
     public bool RemoveUser()

@@ -108,6 +108,8 @@ internal static class TaskClone
 
         if (AddTask(task, thread, arguments, resources).Failed(out Task? child, out Errno error))
         {
+            if (IsThreadOfOwner(task, arguments))
+                resources.Memory.RemoveOwnerThread();
             resources.Memory.RemoveUser();
             resources.Files.RemoveUser();
             return error;
@@ -129,6 +131,7 @@ internal static class TaskClone
             return error;
 
         ThreadGroup group = isThread ? task.Group : MakeGroup(task, id, arguments, pids);
+        resources.Memory.Owner ??= group;
         Task child = new(task.Kernel, group, id, thread, resources)
         {
             Name = task.Name,
@@ -189,9 +192,12 @@ internal static class TaskClone
     {
         if (!arguments.Has(CloneFlags.Vm))
             return task.GuestMemory.CloneFor(thread.AddressSpace);
-        task.GuestMemory.AddUser();
+        task.GuestMemory.AddUser(IsThreadOfOwner(task, arguments));
         return task.GuestMemory;
     }
+
+    private static bool IsThreadOfOwner(Task task, in CloneArguments arguments) =>
+        arguments.Has(CloneFlags.Thread) && task.GuestMemory.Owner == task.Group;
 
     private static FdTable ShareFiles(Task task, in CloneArguments arguments)
     {

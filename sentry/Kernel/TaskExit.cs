@@ -65,13 +65,17 @@ internal static class TaskExit
     // What the thread still has to do in its own memory, then the memory itself.
     private static void ReleaseMemory(Task task)
     {
-        CpuTime.Settle(task);
+        GuestMemory memory = task.GuestMemory;
+        if (memory.Owner != task.Group)
+            CpuTime.SettleThread(task);
         ThreadExitMemory.Release(task);
         ReleaseVforkParent(task);
-        if (!task.GuestMemory.RemoveUser())
+        if (memory.Owner == task.Group && memory.RemoveOwnerThread())
+            CpuTime.SettleOwner(task);
+        if (!memory.RemoveUser())
             return;
-        task.Group.PeakResident = Math.Max(task.Group.PeakResident, HostStatus.PeakResidentKibibytes(task.GuestMemory.Space));
-        task.GuestMemory.Space.Kill();
+        task.Group.PeakResident = Math.Max(task.Group.PeakResident, HostStatus.PeakResidentKibibytes(memory.Space));
+        memory.Space.Kill();
     }
 
     private static void LeaveGroup(Task task)

@@ -107,8 +107,8 @@ internal static class Exec
         GuestMemory oldMemory = task.GuestMemory;
         ThreadExitMemory.Release(task);
         ProcessTimers.DeletePosixTimers(task.Group);
-        if (oldMemory.Users == 1)
-            CpuTime.Settle(task); // A vfork child has used next to nothing, and asking the host costs.
+        if (oldMemory.Owner == task.Group && oldMemory.RemoveOwnerThread())
+            CpuTime.SettleOwner(task); // A vfork child's time is its parent's: little, and asking the host costs.
         UnshareFiles(task);
         task.Files.CloseOnExecAll();
         using (task.Kernel.Tree.Enter())
@@ -127,6 +127,7 @@ internal static class Exec
         task.RobustListHead = default;
         task.Name = image.CommandName;
         image.Thread.Events = task;
+        image.Memory.Owner = task.Group;
         task.GuestMemory = image.Memory;
         task.Thread = image.Thread;
         TaskExit.ReleaseVforkParent(task);

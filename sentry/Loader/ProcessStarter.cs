@@ -92,6 +92,7 @@ internal static class ProcessStarter
             HasExecuted = true,
             OomScoreAdjustment = request.OomScoreAdjustment,
         };
+        image.Memory.Owner = group;
         session.Leader = group;
         processGroup.Members.Add(group);
         (id.Session, id.ProcessGroup, id.ThreadGroup) = (session, processGroup, group);

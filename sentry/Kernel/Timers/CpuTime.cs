@@ -30,8 +30,20 @@ internal readonly record struct CpuTime(long User, long System)
             : HostClock.CpuTimeOf(task.GuestMemory.Space.HostProcessId);
         if (total is > 0 and < TickNanoseconds)
             return new CpuTime(total, 0); // The host's ticks cannot tell how it parts.
-        ReadOnlySpan<byte> stat = Read(task, name, hostThread, "/stat"u8);
+        return Split(total, Read(task, name, hostThread, "/stat"u8));
+    }
 
+    /// <summary>What all threads of the host process of a task's memory have used, ended ones included.</summary>
+    private static CpuTime OfSpace(Task task)
+    {
+        long total = HostClock.CpuTimeOf(task.GuestMemory.Space.HostProcessId);
+        if (total is > 0 and < TickNanoseconds)
+            return new CpuTime(total, 0);
+        return Split(total, task.GuestMemory.Space.ReadProcFile("stat"u8).Failed(out byte[]? text, out _) ? default : text);
+    }
+
+    private static CpuTime Split(long total, ReadOnlySpan<byte> stat)
+    {
         // Fields 14 and 15 are utime and stime; the name in parentheses (field 2) may hold anything.
         int end = stat.LastIndexOf((byte)')');
         if (end < 0)
@@ -57,18 +69,24 @@ internal readonly record struct CpuTime(long User, long System)
             sum = new CpuTime(group.ExitedUserTime, group.ExitedSystemTime);
         }
 
+        if (tasks.Length != 0 && tasks[0].GuestMemory.Owner == group)
+            return sum + OfSpace(tasks[0]);
         foreach (Task task in tasks)
             sum += OfTask(task);
         return sum;
     }
 
     /// <summary>
-    /// A thread ends, or leaves its address space by execve: what it used counts for its process from now on. Before the
-    /// host thread goes. Own thread, without locks.
+    /// The last thread of the process that owns a memory leaves it, by its end or by execve: what the host process has used
+    /// counts for the guest's from now on. Before the host process goes. Own thread, without locks.
     /// </summary>
-    public static void Settle(Task task)
+    public static void SettleOwner(Task task) => Settle(task, OfSpace(task));
+
+    /// <summary>The same for a thread in the memory of another process, before the host thread goes.</summary>
+    public static void SettleThread(Task task) => Settle(task, OfTask(task));
+
+    private static void Settle(Task task, CpuTime used)
     {
-        CpuTime used = OfTask(task);
         using (task.Kernel.Tree.Enter())
         {
             task.Group.ExitedUserTime += used.User;

@@ -193,7 +193,7 @@ internal sealed class FakeKernel : IDisposable, IKernelLog, ISyscallTable
     {
         using (Kernel.Tree.Enter())
         {
-            sibling.GuestMemory.AddUser();
+            sibling.GuestMemory.AddUser(isOwner: false);
             return NewTask(sibling.Group, Allocate(), sibling.GuestMemory, sibling.Credentials.UserId);
         }
     }
