@@ -61,13 +61,14 @@ internal static class ImageLoader
         memory.AuxiliaryVector = stack.AuxiliaryVector;
         memory.BreakStart = layout.BreakStart;
 
-        List<HostCommand> commands = [];
+        List<HostCommand> commands = new((2 * (executable.Image.Segments.Count + (executable.InterpreterImage?.Segments.Count ?? 0))) + 2);
         AddMappings(commands, executable.File, executable.Image, layout.Bias, memory);
         if (executable.Interpreter is { } interpreter)
             AddMappings(commands, interpreter, executable.InterpreterImage!, layout.InterpreterBias, memory);
         AddStack(commands, stack, executable.Image.HasExecutableStack);
-        if (commands.Exists(command => command.HostFd == NoMapping))
+        if (commands.Exists(static command => command.HostFd == NoMapping))
             return Errno.ENOEXEC;
+        bool hasMap = AddMemoryMap(commands, thread, memory, executable.Image, layout);
         if (thread.Execute(CollectionsMarshal.AsSpan(commands), stopAtError: true) is not Errno.Ok and Errno failed)
             return failed;
 
@@ -77,7 +78,8 @@ internal static class ImageLoader
             return rest;
         if (WriteAll(thread, stack.Pointer, stack.Bytes) is not Errno.Ok and Errno unwritten)
             return unwritten;
-        SetMemoryMap(kernel, thread, memory, executable.Image, layout);
+        if (hasMap && commands[^1].Result != 0)
+            kernel.Log.Debug($"PR_SET_MM_MAP: {commands[^1].Result}");
         ApplyLimits(thread.AddressSpace, limits);
 
         ref UserRegisters registers = ref thread.Registers;
@@ -148,6 +150,7 @@ internal static class ImageLoader
 
     private static void AddMappings(List<HostCommand> commands, OpenFile file, ElfImage image, ulong bias, GuestMemory memory)
     {
+        int recorded = -1;
         foreach (ElfSegment segment in image.Segments)
         {
             ulong start = (segment.Address + bias) & ~PageMask;
@@ -158,8 +161,12 @@ internal static class ImageLoader
             {
                 const MapFlags flags = MapFlags.Private | MapFlags.FixedNoReplace;
                 int fd = file.GetMappingFd(flags, segment.Protection).Failed(out int number, out _) ? NoMapping : number;
-                if (fd >= 0 && HostFile.Stat(fd).Failed(out Stat stat, out _) == false)
+                if (fd >= 0 && fd != recorded && !HostFile.Stat(fd).Failed(out Stat stat, out _))
+                {
                     memory.RecordFile(stat.Device, stat.Inode, file.Path);
+                    recorded = fd;
+                }
+
                 commands.Add(new HostCommand(
                     Sys.mmap, (long)start, (long)(mappedEnd - start), (long)segment.Protection, (long)flags,
                     fd, (long)(segment.FileOffset & ~PageMask), hostFd: fd));
@@ -222,8 +229,9 @@ internal static class ImageLoader
     }
 
     // prctl(2), PR_SET_MM_MAP: brk(2) then works natively. A host without checkpoint/restore refuses; brk answers as it can then.
-    private static void SetMemoryMap(
-        Kernel.Kernel kernel, IGuestThread thread, GuestMemory memory, ElfImage image, in Layout layout)
+    // The last command, for it may fail.
+    private static bool AddMemoryMap(
+        List<HostCommand> commands, IGuestThread thread, GuestMemory memory, ElfImage image, in Layout layout)
     {
         ElfSegment code = image.Segments[0], data = image.Segments[^1];
         ReadOnlySpan<ulong> map =
@@ -237,11 +245,9 @@ internal static class ImageLoader
         const int prSetMm = 35, prSetMmMap = 14;
         ulong scratch = thread.AddressSpace.ScratchAddress;
         if (WriteAll(thread, scratch, MemoryMarshal.AsBytes(map)) is not Errno.Ok)
-            return;
-        HostCommand command = new(Sys.prctl, prSetMm, prSetMmMap, (long)scratch, map.Length * 8);
-        Errno error = thread.Execute(new Span<HostCommand>(ref command), stopAtError: true);
-        if (error != Errno.Ok || command.Result != 0)
-            kernel.Log.Debug($"PR_SET_MM_MAP: {error} {command.Result}");
+            return false;
+        commands.Add(new HostCommand(Sys.prctl, prSetMm, prSetMmMap, (long)scratch, map.Length * 8));
+        return true;
     }
 
     private static void ApplyLimits(IAddressSpace space, ResourceLimits limits)
