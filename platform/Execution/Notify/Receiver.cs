@@ -9,11 +9,12 @@ internal sealed class Receiver
 {
     private const int StackBytes = 256 << 10;
 
-    private readonly ReceiverPool _pool;
-    private readonly object _lock = new();
+    private const int Idle = 0, Assigned = 1;
 
-    // Guarded by _lock.
-    private bool _hasWork;
+    private readonly ReceiverPool _pool;
+    private readonly HostFutex _state = new(); // Not a monitor: the woken thread would wait at once for the lock of the waker.
+
+    // Written before the state becomes Assigned, by the one who took the receiver out of the pool.
     private Listener? _listener;
     private GuestThread? _first;
 
@@ -27,26 +28,20 @@ internal sealed class Receiver
     /// <summary>Gives an idle receiver its work; null ends it.</summary>
     public void Assign(Listener? listener, GuestThread? first)
     {
-        lock (_lock)
-        {
-            (_listener, _first, _hasWork) = (listener, first, true);
-            Monitor.Pulse(_lock);
-        }
+        (_listener, _first) = (listener, first);
+        Volatile.Write(ref _state.Word, Assigned);
+        _state.Wake();
     }
 
     private void Run()
     {
         while (true)
         {
-            Listener? listener;
-            GuestThread? first;
-            lock (_lock)
-            {
-                while (!_hasWork)
-                    Monitor.Wait(_lock);
-                (listener, first) = (_listener, _first);
-                (_listener, _first, _hasWork) = (null, null, false);
-            }
+            while (Volatile.Read(ref _state.Word) == Idle)
+                _state.Wait(Idle, long.MaxValue);
+            (Listener? listener, GuestThread? first) = (_listener, _first);
+            (_listener, _first) = (null, null);
+            Volatile.Write(ref _state.Word, Idle);
             if (listener is null)
                 return;
             first?.ResumeFirst();
