@@ -269,6 +269,18 @@ internal sealed class AddressSpace : IAddressSpace
             thread.OnProcessEnd(signal);
     }
 
+    /// <summary>True if all bytes of both were written.</summary>
+    public bool TryWriteBoth(ulong firstAddress, ReadOnlySpan<byte> first, ulong secondAddress, ReadOnlySpan<byte> second)
+    {
+        while (true)
+        {
+            int tid = Volatile.Read(ref _accessThreadId);
+            Result<int> result = HostProcess.WriteMemory(tid, firstAddress, first, secondAddress, second);
+            if (result.Error is not Errno.ESRCH || tid == Volatile.Read(ref _accessThreadId))
+                return !result.Failed(out int count, out _) && count == first.Length + second.Length;
+        }
+    }
+
     private Result<uint> Exchange(ulong address, uint expected, uint value)
     {
         if (!TryRead(address, out uint found))

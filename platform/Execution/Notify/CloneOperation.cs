@@ -14,17 +14,19 @@ internal readonly struct CloneOperation(GuestThread parent, CommandRunner runner
     public Result<IGuestThread> Fork()
     {
         RequireFullState();
-        DropLentDescriptors();
         lock (parent.Listener.CloneLock)
         {
-            PendingClone pending = new(false);
+            using PendingClone pending = new(false);
             HostCommand clone = new(Sys.clone, (long)CloneFlags.Parent | ChildSignal);
-            if (RunClone(clone, pending).Failed(out int pid, out Errno error))
+            bool dropsLent = MayDropLentDescriptors;
+            if (RunClone(clone, pending, dropsLent).Failed(out int pid, out Errno error))
                 return error;
+            if (dropsLent)
+                parent.Space.HasLentDescriptors = false;
             SeccompNotification arrival = pending.Arrival;
-            if (HostProcess.OpenPidFd(pid).Failed(out int pidFd, out error))
-                return Abandon(arrival.ThreadId, error);
-            AddressSpace space = new(Platform, pid, new HostFd(pidFd), SlotAllocator.Fork(parent.Space.Slots, parent.Slot))
+            if (pending.TakeProcess() is not { } process)
+                return Abandon(arrival.ThreadId, Errno.EAGAIN);
+            AddressSpace space = new(Platform, pid, process, SlotAllocator.Fork(parent.Space.Slots, parent.Slot))
             {
                 HasLentDescriptors = parent.Space.HasLentDescriptors, Sites = parent.Space.Sites.Fork(),
             };
@@ -56,27 +58,38 @@ internal readonly struct CloneOperation(GuestThread parent, CommandRunner runner
             | CloneFlags.Thread | CloneFlags.SysVSemaphores;
         if (context.WriteCopy(slot) is not Errno.Ok and Errno error)
             return error;
-        PendingClone pending = new(true);
+        using PendingClone pending = new(true);
         CloneFlags flags = shared | (threadPointer is null ? 0 : CloneFlags.SetTls);
         ulong stack = slot + StubLayout.SlotBytes - 64;
         HostCommand clone = new(Sys.clone, (long)flags, (long)stack, 0, 0, (long)(threadPointer ?? 0));
-        if (RunClone(clone, pending).Failed(out int tid, out error))
+        if (RunClone(clone, pending, dropsLent: false).Failed(out int tid, out error))
             return error;
         GuestThread child = new(parent.Listener, parent.Space, tid, slot);
-        if (!child.TryEnterThread(pending.Arrival, parent))
-            return Abandon(parent.Space.HostProcessId, Errno.EAGAIN);
+        child.EnterThread(pending.Arrival, parent);
         Platform.Register(child);
         return Result<IGuestThread>.Of(child);
     }
 
+    /// <summary>
+    /// What was lent to the stub for mappings, which hold their files by themselves, can be closed. Another thread might be about
+    /// to use one; then they stay until a later fork.
+    /// </summary>
+    private bool MayDropLentDescriptors => parent.Space.HasLentDescriptors && parent.Space.IsLast(parent);
+
     /// <summary>The kernel's word for the child (the notification) must be the guest memory's word (the result).</summary>
-    private Result<int> RunClone(HostCommand command, PendingClone pending)
+    private Result<int> RunClone(HostCommand command, PendingClone pending, bool dropsLent)
     {
+        Span<HostCommand> commands = [default, default, default];
+        int count = 0;
         // The child must not have its parent's page; the parent gets it back when it resumes.
         context.MustRestorePageBase = context.HasPageBase;
         parent.Channel?.Release();
-        Span<HostCommand> commands = context.HasPageBase ? [FastSetup.ClearBase(), command] : [command];
-        bool hasFailed = runner.RunClone(commands, pending).Failed(out int id, out Errno error);
+        if (context.HasPageBase)
+            commands[count++] = FastSetup.ClearBase();
+        if (dropsLent)
+            commands[count++] = new HostCommand(Sys.close_range, 0, uint.MaxValue, 0);
+        commands[count++] = command;
+        bool hasFailed = runner.RunClone(commands[..count], pending).Failed(out int id, out Errno error);
         if (!pending.HasArrived)
         {
             if (hasFailed)
@@ -96,18 +109,6 @@ internal readonly struct CloneOperation(GuestThread parent, CommandRunner runner
     {
         HostSyscall.Call(Sys.kill, pid, (int)Signal.Kill);
         return error;
-    }
-
-    /// <summary>
-    /// Closes what was lent to the stub for mappings, which hold their files by themselves. Another thread might be about
-    /// to use one; then they stay until a later fork.
-    /// </summary>
-    private void DropLentDescriptors()
-    {
-        if (!parent.Space.HasLentDescriptors || !parent.Space.IsLast(parent))
-            return;
-        if (runner.Run([new HostCommand(Sys.close_range, 0, uint.MaxValue, 0)], true) is Errno.Ok)
-            parent.Space.HasLentDescriptors = false;
     }
 
     private Result<ulong> TakeSlot()

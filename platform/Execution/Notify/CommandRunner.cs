@@ -14,11 +14,16 @@ internal sealed class CommandRunner(GuestThread thread)
 {
     public const int MaxBatch = 48;
 
-    private readonly HostCommand[] _commands = new HostCommand[MaxBatch];
+    private HostCommand[] _commands = []; // As long as the longest batch so far: most threads never run more than a clone.
     private int _count;
     private int _next;
     private bool _isActive;
     private bool _isDone;
+
+    /// <summary>
+    /// The thread's stub comes from the zygote and still has its descriptors and parameters: they go before anything else is run.
+    /// </summary>
+    public bool IsFresh { get; set; }
 
     /// <summary>Notifications of this thread belong to its batch.</summary>
     public bool IsActive => Volatile.Read(ref _isActive);
@@ -29,6 +34,8 @@ internal sealed class CommandRunner(GuestThread thread)
     /// </summary>
     public Errno Run(Span<HostCommand> commands, bool stopAtError)
     {
+        if (IsFresh)
+            return RunFirst(commands, stopAtError);
         for (int start = 0; start < commands.Length; start += MaxBatch)
         {
             Span<HostCommand> part = commands.Slice(start, Math.Min(MaxBatch, commands.Length - start));
@@ -41,6 +48,20 @@ internal sealed class CommandRunner(GuestThread thread)
             break;
         }
         return Errno.Ok;
+    }
+
+    private Errno RunFirst(Span<HostCommand> commands, bool stopAtError)
+    {
+        IsFresh = false;
+        HostCommand[] all =
+        [
+            new HostCommand(Sys.close_range, 0, uint.MaxValue, 0),
+            new HostCommand(Sys.munmap, (long)StubLayout.ParametersStart, StubLayout.ParametersBytes),
+            .. commands,
+        ];
+        Errno error = Run(all, stopAtError);
+        all.AsSpan(all.Length - commands.Length).CopyTo(commands);
+        return error;
     }
 
     /// <summary>Puts one more filter on the thread, or all of its stub. ENOMEM, ESRCH.</summary>
@@ -70,6 +91,8 @@ internal sealed class CommandRunner(GuestThread thread)
     /// </summary>
     public Result<int> RunClone(Span<HostCommand> commands, PendingClone pending)
     {
+        if (IsFresh && RunFirst([], stopAtError: false) is not Errno.Ok and Errno gone)
+            return gone;
         if (RunPart(commands, true, pending) is not Errno.Ok and Errno error)
             return error;
         return HostSyscall.AsInt(commands[^1].Result);
@@ -105,7 +128,7 @@ internal sealed class CommandRunner(GuestThread thread)
         (_next, _isDone) = (0, false);
         Volatile.Write(ref _isActive, true);
         HostSeccompListener.Answer(listener.Fd, thread.NotificationId, _count);
-        bool isAlive = Wait(isDirect, () => _isDone, null);
+        bool isAlive = Wait(isDirect, null);
         Volatile.Write(ref _isActive, false);
         Errno error = isAlive ? ReadResults(commands) : Errno.ESRCH;
         if (pending is not null && error is Errno.Ok && commands[^1].Result > 0)
@@ -175,6 +198,8 @@ internal sealed class CommandRunner(GuestThread thread)
     {
         Span<byte> image = stackalloc byte[MaxBatch * StubLayout.CommandBytes];
         image = image[..(commands.Length * StubLayout.CommandBytes)];
+        if (_commands.Length < commands.Length)
+            _commands = new HostCommand[commands.Length];
         for (int i = 0; i < commands.Length; i++)
         {
             CommandImage.Write(
@@ -202,22 +227,24 @@ internal sealed class CommandRunner(GuestThread thread)
         return Errno.Ok;
     }
 
-    /// <summary>Receives (direct) or sleeps until <paramref name="isDone"/>. False if the stub died.</summary>
-    private bool Wait(bool isDirect, Func<bool> isDone, HostFd? child)
+    /// <summary>
+    /// Receives (direct) or sleeps until the batch is done, or until the child is there. False if the stub died, or the child.
+    /// </summary>
+    private bool Wait(bool isDirect, PendingClone? pending)
     {
         if (!isDirect)
         {
             lock (thread)
             {
-                while (!isDone() && !thread.IsGone)
+                while (!IsOver(pending) && !thread.IsGone)
                     Monitor.Wait(thread);
             }
-            return isDone();
+            return IsOver(pending);
         }
         Listener listener = thread.Listener;
-        while (!isDone())
+        while (!IsOver(pending))
         {
-            if (child is not null && HostPoll.WaitReadable(listener.Fd, child.Number) is { First: false, Second: true })
+            if (pending?.Process is { } child && HostPoll.WaitReadable(listener.Fd, child.Number) is { First: false, Second: true })
                 return false;
             Errno error = listener.Receive(out SeccompNotification notification);
             if (error is Errno.EINTR)
@@ -232,6 +259,8 @@ internal sealed class CommandRunner(GuestThread thread)
         return true;
     }
 
+    private bool IsOver(PendingClone? pending) => pending is null ? _isDone : pending.HasArrived;
+
     /// <summary>
     /// The clone succeeded, says the guest's memory: the child must come, however long the machine takes, or be dead. A
     /// new thread cannot die without its process. EAGAIN: the forked child died first; ESRCH: the parent did.
@@ -239,11 +268,11 @@ internal sealed class CommandRunner(GuestThread thread)
     private Errno AwaitChild(bool isDirect, PendingClone pending, int childId)
     {
         const int pollMilliseconds = 100;
-        using HostFd? child = pending.IsThread || HostProcess.OpenPidFd(childId).Failed(out int pidFd, out _)
-            ? null
-            : new HostFd(pidFd);
+        if (!pending.IsThread && !HostProcess.OpenPidFd(childId).Failed(out int pidFd, out _))
+            pending.Process = new HostFd(pidFd);
+        HostFd? child = pending.Process;
         if (isDirect)
-            return Wait(true, () => pending.HasArrived, child) ? Errno.Ok : Reap(child);
+            return Wait(true, pending) ? Errno.Ok : Reap(child);
         lock (pending)
         {
             while (!pending.HasArrived)

@@ -17,6 +17,9 @@ internal sealed class GuestContext(GuestThread thread)
     private const uint Magic1 = 0x46505853;
     private const int LegacyBytes = 512, MaxExtendedBytes = StubLayout.SlotStackBytes - 0x1000;
 
+    /// <summary>Where the extended state of a frame that was built here lies behind it: XRSTOR wants multiples of 64 bytes.</summary>
+    private const int StateOffset = 0x200;
+
     private SignalFrame _frame;
     private UserRegisters _registers;
     private UserRegisters _original;
@@ -84,23 +87,37 @@ internal sealed class GuestContext(GuestThread thread)
     /// </summary>
     public Errno WriteCopy(ulong slot)
     {
-        const int stateOffset = StubLayout.SlotStack + 0x1000;
         Load();
         int bytes = ExtendedBytes();
-        byte[] state = new byte[bytes];
-        if (ReadExtended(state).Failed(out _, out Errno error))
+        Span<byte> image = stackalloc byte[StateOffset + bytes];
+        if (ReadExtended(image[StateOffset..]).Failed(out _, out Errno error))
             return error;
+        SignalFrame copy = CopyFor(slot);
+        copy.Context.Rip = thread.Space.MapOut(copy.Context.Rip);
+        MemoryMarshal.Write(image, in copy);
+        ulong frame = FrameOf(slot);
+        ReadOnlySpan<byte> place = MemoryMarshal.AsBytes(new ReadOnlySpan<ulong>(in frame));
+        return thread.Space.TryWriteBoth(slot + StubLayout.SlotFrame, place, frame, image) ? Errno.Ok : Errno.EFAULT;
+    }
+
+    /// <summary>The new thread for whose slot <paramref name="parent"/> has built a frame: it need not be read.</summary>
+    public void EnterThread(in SeccompNotification doorbell, GuestContext parent)
+    {
+        (FrameAddress, FsBase, GsBase) = (FrameOf(thread.Slot), doorbell.A2, doorbell.A3);
+        _frame = parent.CopyFor(thread.Slot);
+        (_extendedAddress, _extendedBytes) = (_frame.Context.ExtendedState, parent._extendedBytes);
+    }
+
+    private static ulong FrameOf(ulong slot) => slot + StubLayout.SlotStack;
+
+    /// <summary>This frame with the registers as they stand, for the slot of another thread.</summary>
+    private SignalFrame CopyFor(ulong slot)
+    {
         SignalFrame copy = _frame;
         copy.SetRegisters(_registers);
-        copy.Context.Rip = thread.Space.MapOut(copy.Context.Rip);
-        copy.Context.ExtendedState = slot + stateOffset;
+        copy.Context.ExtendedState = FrameOf(slot) + StateOffset;
         (copy.StackPointer, copy.StackFlags, copy.StackBytes) = (slot + StubLayout.SlotStack, 0, StubLayout.SlotStackBytes);
-        ulong frame = slot + StubLayout.SlotStack;
-        bool isWritten = thread.Space.TryWrite(slot + stateOffset, state)
-            && thread.Space.TryWrite(frame, MemoryMarshal.AsBytes(new ReadOnlySpan<SignalFrame>(in copy)))
-            && thread.Space.TryWrite(
-                slot + StubLayout.SlotFrame, MemoryMarshal.AsBytes(new ReadOnlySpan<ulong>(in frame)));
-        return isWritten ? Errno.Ok : Errno.EFAULT;
+        return copy;
     }
 
     /// <summary>Writes what was changed back to the frame, so that rt_sigreturn makes it real. False: the frame is gone.</summary>

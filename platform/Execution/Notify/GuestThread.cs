@@ -104,14 +104,20 @@ internal sealed partial class GuestThread : IGuestThread
     }
 
     /// <summary>Takes over the first doorbell of a new thread, whose frame was made by the Sentry.</summary>
-    public bool TryEnterThread(in SeccompNotification doorbell, GuestThread parent)
+    public void EnterThread(in SeccompNotification doorbell, GuestThread parent)
     {
+        NotificationId = doorbell.Id;
         _syscall = parent._syscall;
-        return TryEnter(doorbell);
+        _context.EnterThread(doorbell, parent._context);
     }
+
+    /// <summary>The stub comes from the zygote: what it has of it goes before the thread runs anything.</summary>
+    public void MarkFresh() => _runner.IsFresh = true;
 
     public void Start()
     {
+        if (_runner.IsFresh)
+            _runner.Run([], stopAtError: false);
         ThreadStates old = Clear(ThreadStates.Unstarted);
         if ((old & ThreadStates.Gone) != 0)
         {

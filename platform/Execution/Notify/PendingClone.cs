@@ -7,7 +7,7 @@ namespace Sandbox.Platform.Notify;
 /// A clone that a guest thread executes at this moment. There is at most one per listener, and each verified clone makes
 /// exactly one new caller, so the first unknown thread id on the listener is its child, whatever the guest's memory says.
 /// </summary>
-internal sealed class PendingClone(bool isThread)
+internal sealed class PendingClone(bool isThread) : IDisposable
 {
     private readonly Lock _lock = new();
     private bool _hasArrived;
@@ -16,6 +16,9 @@ internal sealed class PendingClone(bool isThread)
     public bool IsThread => isThread;
 
     public SeccompNotification Arrival { get; private set; }
+
+    /// <summary>The process that the parent's memory says is the child; null for a thread. Owned until it is taken.</summary>
+    public HostFd? Process { get; set; }
 
     /// <summary>The child's first doorbell is here.</summary>
     public bool HasArrived
@@ -26,6 +29,16 @@ internal sealed class PendingClone(bool isThread)
                 return _hasArrived;
         }
     }
+
+    /// <summary>The child's pidfd, the caller's from now on; null if it could not be opened.</summary>
+    public HostFd? TakeProcess()
+    {
+        HostFd? process = Process;
+        Process = null;
+        return process;
+    }
+
+    public void Dispose() => Process?.Dispose();
 
     /// <summary>False if this is not what the child must do first.</summary>
     public bool TryArrive(in SeccompNotification notification)

@@ -19,6 +19,9 @@ internal sealed class Zygote : IDisposable
     private readonly Thread _thread;
     private readonly object _lock = new();
 
+    /// <summary>Counts what may be a reason to make a stub: what the zygote's thread sleeps on.</summary>
+    private readonly HostFutex _demand = new();
+
     // Guarded by _lock.
     private readonly Queue<GuestThread> _ready = new();
     private int _waiting;
@@ -51,19 +54,23 @@ internal sealed class Zygote : IDisposable
     /// <summary>A fresh stub, stopped. EAGAIN, ENOMEM.</summary>
     public Result<IGuestThread> Take()
     {
+        GuestThread? thread;
         lock (_lock)
         {
-            _waiting++;
-            Monitor.PulseAll(_lock);
             _error = Errno.Ok;
-            while (_ready.Count == 0 && _error is Errno.Ok && !_isStopping)
-                Monitor.Wait(_lock);
-            _waiting--;
-            if (!_ready.TryDequeue(out GuestThread? thread))
-                return _isStopping ? Errno.EAGAIN : _error;
-            Monitor.PulseAll(_lock);
-            return Result<IGuestThread>.Of(thread);
+            if (!_ready.TryDequeue(out thread))
+            {
+                _waiting++;
+                Demand();
+                while (_ready.Count == 0 && _error is Errno.Ok && !_isStopping)
+                    Monitor.Wait(_lock);
+                _waiting--;
+                if (!_ready.TryDequeue(out thread))
+                    return _isStopping ? Errno.EAGAIN : _error;
+            }
         }
+        Demand(); // Not with the lock: the thread would wake only to wait for it.
+        return Result<IGuestThread>.Of(thread);
     }
 
     public void Dispose()
@@ -73,6 +80,7 @@ internal sealed class Zygote : IDisposable
             _isStopping = true;
             Monitor.PulseAll(_lock);
         }
+        Demand();
         _thread.Join();
     }
 
@@ -111,13 +119,23 @@ internal sealed class Zygote : IDisposable
     /// <summary>Sleeps until a stub is wanted. False: stop.</summary>
     private bool AwaitDemand()
     {
-        lock (_lock)
+        while (true)
         {
-            // After an error only somebody who waits is a reason to try again.
-            while (!_isStopping && _ready.Count >= (_error is Errno.Ok ? Math.Max(_target, _waiting) : _waiting))
-                Monitor.Wait(_lock);
-            return !_isStopping;
+            int seen = Volatile.Read(ref _demand.Word);
+            lock (_lock)
+            {
+                // After an error only somebody who waits is a reason to try again.
+                if (_isStopping || _ready.Count < (_error is Errno.Ok ? Math.Max(_target, _waiting) : _waiting))
+                    return !_isStopping;
+            }
+            _demand.Wait(seen, long.MaxValue);
         }
+    }
+
+    private void Demand()
+    {
+        Interlocked.Increment(ref _demand.Word);
+        _demand.Wake();
     }
 
     private void Produce(ZygoteProcess process)
@@ -138,7 +156,8 @@ internal sealed class Zygote : IDisposable
                 _error = error is Errno.ENOMEM ? error : Errno.EAGAIN;
             else
                 _ready.Enqueue(thread);
-            Monitor.PulseAll(_lock);
+            if (_waiting > 0)
+                Monitor.PulseAll(_lock);
         }
     }
 
@@ -177,21 +196,14 @@ internal sealed class Zygote : IDisposable
             return error is Errno.Ok ? Errno.EIO : error;
         }
         _platform.Register(thread);
-        Clean(thread);
+        thread.MarkFresh();
+        if (_platform.InitialExtendedState.Length == 0)
+            LearnExtendedState(thread);
         return thread;
     }
 
-    /// <summary>No descriptor stays in the stub, and nothing of the zygote's parameters.</summary>
-    private void Clean(GuestThread thread)
+    private void LearnExtendedState(GuestThread thread)
     {
-        Span<HostCommand> commands =
-        [
-            new HostCommand(Sys.close_range, 0, uint.MaxValue, 0),
-            new HostCommand(Sys.munmap, (long)StubLayout.ParametersStart, StubLayout.ParametersBytes),
-        ];
-        thread.Execute(commands, false);
-        if (_platform.InitialExtendedState.Length != 0)
-            return;
         byte[] state = new byte[thread.ExtendedStateBytes];
         if (thread.ReadExtendedState(state).Error is Errno.Ok)
             _platform.InitialExtendedState = state;

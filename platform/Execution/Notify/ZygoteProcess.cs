@@ -200,6 +200,9 @@ internal sealed class ZygoteProcess : IDisposable
     private Result<ulong> Receive()
     {
         Span<byte> answer = stackalloc byte[8];
+        // A stub that is kept ready has its end of the socket, too: when the zygote dies there is no end of file.
+        if (HostPoll.WaitReadable(_control.Number, _pidFd.Number) is { First: false, Second: true })
+            return Errno.EPIPE;
         if (HostFile.Read(_control.Number, answer).Failed(out int count, out Errno error))
             return error;
         return count == answer.Length ? BinaryPrimitives.ReadUInt64LittleEndian(answer) : Errno.EPIPE;

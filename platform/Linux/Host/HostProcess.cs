@@ -54,6 +54,22 @@ public static unsafe class HostProcess
     public static Result<int> WriteMemory(int tid, ulong address, ReadOnlySpan<byte> buffer) =>
         Copy(Sys.process_vm_writev, tid, address, buffer);
 
+    /// <summary>process_vm_writev(2) to two places. Gives the bytes written to both.</summary>
+    public static Result<int> WriteMemory(
+        int tid, ulong firstAddress, ReadOnlySpan<byte> first, ulong secondAddress, ReadOnlySpan<byte> second)
+    {
+        fixed (byte* firstStart = first, secondStart = second)
+        {
+            Vector* local = stackalloc Vector[2];
+            Vector* remote = stackalloc Vector[2];
+            local[0] = new() { Base = (ulong)firstStart, Length = (ulong)first.Length };
+            local[1] = new() { Base = (ulong)secondStart, Length = (ulong)second.Length };
+            remote[0] = new() { Base = firstAddress, Length = (ulong)first.Length };
+            remote[1] = new() { Base = secondAddress, Length = (ulong)second.Length };
+            return HostSyscall.AsInt(HostSyscall.Call(Sys.process_vm_writev, tid, (long)local, 2, (long)remote, 2, 0));
+        }
+    }
+
     /// <summary>struct procmap_query without its name and build id (include/uapi/linux/fs.h).</summary>
     [StructLayout(LayoutKind.Sequential)]
     public struct Mapping
