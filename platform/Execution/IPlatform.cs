@@ -197,6 +197,12 @@ public interface IGuestThread
     /// <summary>A call that was or is about to be deferred can go on: OnSyscall comes again. Once for each; any thread.</summary>
     void Continue();
 
+    /// <summary>
+    /// What <see cref="IGuestEvents.Ids"/> said holds no longer, or may not be told any more. When this returns, the thread asks
+    /// for its ids by system calls again. Any thread.
+    /// </summary>
+    void ForgetIds();
+
     /// <summary>The handler is about to sleep for who knows how long, on the calling thread.</summary>
     void BeforeSleep();
 
@@ -241,6 +247,12 @@ public interface IGuestEvents
     /// <summary>The guest made a system call (<see cref="IGuestThread.Syscall"/>).</summary>
     GuestAction OnSyscall(IGuestThread thread);
 
+    /// <summary>
+    /// What the thread's calls for its ids answer, until <see cref="IGuestThread.ForgetIds"/>; null if each of them has to come
+    /// here. Asked for within a call of the thread.
+    /// </summary>
+    GuestIds? Ids => null;
+
     /// <summary>The guest's code faulted. <paramref name="info"/> is the host's siginfo (signal, code, address, trap number).</summary>
     GuestAction OnFault(IGuestThread thread, in FaultInfo info);
 
@@ -253,6 +265,10 @@ public interface IGuestEvents
     /// </summary>
     void OnExit(IGuestThread thread, int hostSignal);
 }
+
+/// <summary>The answers of getpid(2), gettid(2), getuid(2), geteuid(2), getgid(2) and getegid(2).</summary>
+public readonly record struct GuestIds(
+    int Process, int Thread, uint User, uint EffectiveUser, uint Group, uint EffectiveGroup);
 
 /// <summary>A synchronous fault of guest code (sigaction(2), siginfo_t).</summary>
 public readonly record struct FaultInfo(int Signal, int Code, ulong Address, ulong TrapNumber, ulong ErrorCode);

@@ -84,6 +84,9 @@ internal interface ISyscallTable
     /// <summary>Runs the handler of the number, or answers ENOSYS.</summary>
     SyscallResult Invoke(Task task, in SyscallArguments arguments);
 
+    /// <summary>It has to see calls that could be answered without it, too.</summary>
+    bool WantsEveryCall => false;
+
     /// <summary>The name of a number, or "syscall_N".</summary>
     string NameOf(int number);
 }

@@ -21,11 +21,14 @@ internal sealed class Task : ICaller, IGuestEvents, IParkOwner
 
     private volatile int _work;
     private volatile SeccompState? _seccomp;
+    private volatile Credentials _credentials;
+    private volatile Ptrace.TraceState? _trace;
+    private Pid _id;
 
     public Task(Kernel kernel, ThreadGroup group, Pid id, IGuestThread thread, TaskResources resources)
     {
-        (Kernel, Group, Id, Thread) = (kernel, group, id, thread);
-        (GuestMemory, Fs, Files, Credentials, Namespaces) =
+        (Kernel, Group, Thread, _id) = (kernel, group, thread, id);
+        (GuestMemory, Fs, Files, _credentials, Namespaces) =
             (resources.Memory, resources.Fs, resources.Files, resources.Credentials, resources.Namespaces);
         Sleeper = new Sleeper(this);
         thread.Events = this;
@@ -37,7 +40,15 @@ internal sealed class Task : ICaller, IGuestEvents, IParkOwner
     public ThreadGroup Group { get; }
 
     /// <summary>The thread id; exec by a thread other than the leader gives it the leader's. Guarded by Tree for writing.</summary>
-    public Pid Id { get; set; }
+    public Pid Id
+    {
+        get => _id;
+        set
+        {
+            _id = value;
+            Thread.ForgetIds();
+        }
+    }
 
     /// <summary>The platform's side. Replaced by exec.</summary>
     public IGuestThread Thread { get; set; }
@@ -52,7 +63,15 @@ internal sealed class Task : ICaller, IGuestEvents, IParkOwner
     public FdTable Files { get; set; }
 
     /// <summary>Replaced as a whole by its own thread; anyone may read the reference.</summary>
-    public Credentials Credentials { get; set; }
+    public Credentials Credentials
+    {
+        get => _credentials;
+        set
+        {
+            _credentials = value;
+            Thread.ForgetIds();
+        }
+    }
 
     public NamespaceSet Namespaces { get; set; }
 
@@ -60,7 +79,11 @@ internal sealed class Task : ICaller, IGuestEvents, IParkOwner
     public SeccompState? Seccomp
     {
         get => _seccomp;
-        set => _seccomp = value;
+        set
+        {
+            _seccomp = value;
+            Thread.ForgetIds();
+        }
     }
 
     public Sleeper Sleeper { get; }
@@ -117,7 +140,15 @@ internal sealed class Task : ICaller, IGuestEvents, IParkOwner
     // ---- Tracing ----
 
     /// <summary>Who traces it (ptrace(2)), or null. Guarded by Tree for writing; own thread may read it.</summary>
-    public Ptrace.TraceState? Trace { get; set; }
+    public Ptrace.TraceState? Trace
+    {
+        get => _trace;
+        set
+        {
+            _trace = value;
+            Thread.ForgetIds();
+        }
+    }
 
     // ---- Thread life ----
 
@@ -207,6 +238,8 @@ internal sealed class Task : ICaller, IGuestEvents, IParkOwner
     }
 
     // ---- Platform events ----
+
+    GuestIds? IGuestEvents.Ids => TaskIds.Of(this);
 
     GuestAction IGuestEvents.OnSyscall(IGuestThread thread) => RunLoop.OnSyscall(this, thread);
 

@@ -40,6 +40,8 @@ internal sealed class TracingTable : ISyscallTable
         }
     }
 
+    public bool WantsEveryCall => true;
+
     public SyscallResult Invoke(Task task, in SyscallArguments arguments)
     {
         SyscallArguments call = arguments; // The original may be gone when the call returns.

@@ -198,7 +198,7 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
                 _sleepId = id;
                 return;
             }
-            isMine = page.HasRequest && thread.TryOwn();
+            isMine = page.HasRequest && thread.Listener.Platform.Pollers is not null && thread.TryOwn();
             if (isMine)
                 (_isRunning, _sleepId) = (true, id);
         }
@@ -222,6 +222,7 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
         {
             call.InstructionPointer = site.Return;
             thread.SetSyscall(call);
+            thread.OfferIds();
             outcome = Handle(out value, out output);
         }
         else

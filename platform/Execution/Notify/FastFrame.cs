@@ -22,7 +22,9 @@ internal static class FastFrame
 
         if (offset >= (ulong)FastCode.Bytes.Length || page is null || !space.Sites.TryFind(page.Entry, out RewrittenCall call))
             return false;
-        if (offset < FastCode.WaitOffset)
+        if (offset < FastCode.ArgumentsOffset)
+            MakeCall(ref frame, page, call);
+        else if (offset < FastCode.WaitOffset)
             RestoreAll(ref frame, page, call);
         else
             MapWaiting(ref frame, space, page, call);

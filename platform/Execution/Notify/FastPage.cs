@@ -82,6 +82,24 @@ internal sealed unsafe class FastPage
         GC.KeepAlive(this);
     }
 
+    /// <summary>From now on the thread answers its calls for ids by itself.</summary>
+    public void SetIds(in GuestIds ids)
+    {
+        SetAnswer(0, (uint)ids.Process);
+        SetAnswer(1, (uint)ids.Thread);
+        SetAnswer(2, ids.User);
+        SetAnswer(3, ids.EffectiveUser);
+        SetAnswer(4, ids.Group);
+        SetAnswer(5, ids.EffectiveGroup);
+    }
+
+    /// <summary>Undoes <see cref="SetIds"/>.</summary>
+    public void ClearIds()
+    {
+        for (int i = 0; i < FastCalls.Answers; i++)
+            WriteAnswer(i, 0);
+    }
+
     /// <summary>Invites requests, or no longer. One that is posted at this moment stays.</summary>
     public void Open(bool isOpen)
     {
@@ -116,6 +134,14 @@ internal sealed unsafe class FastPage
         *(long*)(_start + FastLayout.PageResult) = value;
         *(ulong*)(_start + FastLayout.PageRedo) = isRedo ? 1ul : 0;
         SetState(state);
+    }
+
+    private void SetAnswer(int index, uint value) => WriteAnswer(index, FastLayout.AnswerValid | value);
+
+    private void WriteAnswer(int index, ulong word)
+    {
+        Volatile.Write(ref *(ulong*)(_start + FastLayout.PageAnswers + (index * sizeof(ulong))), word);
+        GC.KeepAlive(this);
     }
 
     private ulong ReadWord(int offset)

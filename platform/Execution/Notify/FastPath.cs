@@ -7,18 +7,20 @@ namespace Sandbox.Platform.Notify;
 /// How one guest thread comes onto the fast path: a place that it calls from often is rewritten, calls from there in quick
 /// succession get it a page, and then somebody who looks at it. Only the thread's current owner uses it.
 /// </summary>
-internal sealed class FastPath(GuestThread thread, CommandRunner runner, FastPollers pollers)
+internal sealed class FastPath(GuestThread thread, CommandRunner runner, FastPollers? pollers)
 {
     private const int StreakCalls = 8;
 
     private static readonly long _streakTicks = Stopwatch.Frequency * 30 / 1_000_000;
 
     private readonly FastSetup _setup = new(thread, runner);
+    private readonly Lock _idsLock = new(); // Held while the page's ids are changed.
     private bool _wantsRewriting;
     private bool _wantsChannel;
     private bool _mayHaveChannel = true;
     private bool _isCounting;
     private bool _isRewritten;
+    private int _number;
     private long _lastCall;
     private long _lastAnswer;
     private int _streak;
@@ -36,15 +38,16 @@ internal sealed class FastPath(GuestThread thread, CommandRunner runner, FastPol
         _isRewritten = FastLayout.IsInTable(caller);
         if (_isRewritten)
             call.InstructionPointer = thread.Space.Sites.Original(caller);
-        else if (!FastCalls.Contains(call.Number))
+        else if (!IsFast(call.Number))
             return;
-        _isCounting = true;
+        (_isCounting, _number) = (true, call.Number);
+        OfferIds(call.Number);
         long now = Stopwatch.GetTimestamp();
         _streak = now - _lastAnswer < _streakTicks ? _streak + 1 : 0;
         if (_streak != 0)
             pollers.AddInterval(now - _lastCall);
         _lastCall = now;
-        if (_isRewritten || !thread.Space.Sites.IsHot(caller) || !pollers.IsReady || !_setup.CanRewrite(caller))
+        if (_isRewritten || !thread.Space.Sites.IsHot(caller) || !IsWorthAPage(call.Number) || !_setup.CanRewrite(caller))
             return;
         (_wantsRewriting, _wantsChannel) = (true, _streak >= StreakCalls && Channel is null && _mayHaveChannel);
     }
@@ -56,8 +59,27 @@ internal sealed class FastPath(GuestThread thread, CommandRunner runner, FastPol
             return;
         _isCounting = false;
         if (_isRewritten && _streak >= StreakCalls)
-            OnStreak();
+            OnStreak(_number);
         _lastAnswer = Stopwatch.GetTimestamp();
+    }
+
+    /// <summary>The thread makes a call. If it asks for an id, it is to know all of them from now on.</summary>
+    public void OfferIds(int number)
+    {
+        if (!FastCalls.IsAnswered(number) || Channel is null || thread.Events!.Ids is not { } ids)
+            return;
+        lock (_idsLock)
+            Channel.Page.SetIds(ids);
+        Interlocked.MemoryBarrier();
+        if (thread.Events.Ids != ids)
+            ForgetIds(); // Whoever changed them meanwhile may have come before the lines above.
+    }
+
+    /// <summary>The thread makes its calls for ids again. Any thread.</summary>
+    public void ForgetIds()
+    {
+        lock (_idsLock)
+            Channel?.Page.ClearIds();
     }
 
     /// <summary>At the doorbell, with full state.</summary>
@@ -75,14 +97,17 @@ internal sealed class FastPath(GuestThread thread, CommandRunner runner, FastPol
         _mayHaveChannel = Channel is not null;
     }
 
-    private void OnStreak()
+    /// <summary>Without anybody to look at pages only ids are fast.</summary>
+    private bool IsFast(int number) => pollers is null ? FastCalls.IsAnswered(number) : FastCalls.Contains(number);
+
+    private bool IsWorthAPage(int number) => pollers is { IsReady: true } || FastCalls.IsAnswered(number);
+
+    private void OnStreak(int number)
     {
         _streak = 0;
-        if (!pollers.IsReady)
-            return;
-        if (Channel is FastChannel channel)
-            channel.TryOffer(pollers);
-        else
-            _wantsChannel = _mayHaveChannel;
+        if (Channel is null)
+            _wantsChannel = _mayHaveChannel && IsWorthAPage(number);
+        else if (pollers is { IsReady: true })
+            Channel.TryOffer(pollers);
     }
 }

@@ -25,7 +25,7 @@ internal sealed partial class GuestThread : IGuestThread
         _runner = new CommandRunner(this);
         _context = new GuestContext(this);
         _doorbell = new Doorbell(this, _runner, _context);
-        _fast = listener.Platform.Pollers is FastPollers pollers ? new FastPath(this, _runner, pollers) : null;
+        _fast = listener.Platform.HasFastPath ? new FastPath(this, _runner, listener.Platform.Pollers) : null;
     }
 
     public Listener Listener { get; }
@@ -270,6 +270,11 @@ internal sealed partial class GuestThread : IGuestThread
     public FastOutcome EndDeferred() => EndByKick() ? FastOutcome.Answered : FastOutcome.Gone;
 
     public void Continue() => Channel!.Continue();
+
+    public void ForgetIds() => _fast?.ForgetIds();
+
+    /// <summary>Its call has come by the page.</summary>
+    public void OfferIds() => _fast!.OfferIds(_syscall.Number);
 
     public void BeforeSleep() => FastPoller.BeforeSleep();
 

@@ -48,7 +48,8 @@ public sealed class NotifyPlatform : IPlatform
         Proc = new ProcFiles(procDirectory);
         _watcher = new ExitWatcher(this);
         Zygote = new Zygote(this, GuestFilter.Build(options.DirectMemory), options.ReadyStubs, options.Cgroup);
-        if (options.FastPath && HostProcessors.Count > 1 && Zygote.HasFsGsBase)
+        HasFastPath = options.FastPath && Zygote.HasFsGsBase;
+        if (HasFastPath && HostProcessors.Count > 1)
             Pollers = new FastPollers();
     }
 
@@ -61,7 +62,10 @@ public sealed class NotifyPlatform : IPlatform
 
     internal ThreadTable Threads { get; } = new();
 
-    /// <summary>Who looks at the pages of the fast path; null without one.</summary>
+    /// <summary>Frequent calls are rewritten.</summary>
+    internal bool HasFastPath { get; }
+
+    /// <summary>Who looks at the pages of the fast path; null where nobody does.</summary>
     internal FastPollers? Pollers { get; }
 
     internal ReceiverPool Receivers { get; } = new();

@@ -16,12 +16,22 @@ internal static class FastCalls
     /// <summary>The most bytes of a buffer that are copied to the page, or of answers that wait there.</summary>
     public const int MaxBufferBytes = 0x4000;
 
+    /// <summary>How many numbers the guest's side answers by itself while its page says so.</summary>
+    public const int Answers = 6;
+
+    /// <summary>Bytes of the image that are no rule: the first of the answers, and a call that never comes by a page.</summary>
+    public const byte FirstAnswer = 0xF0, NotFast = 0xFF;
+
     private const int PathBytes = 256, RuleBytes = 8;
 
     private static readonly bool[] _isFast = new bool[Numbers];
 
     // Numbers into _rules.
     private static readonly byte[] _inputs = new byte[Numbers];
+
+    // In the order of FastPage.SetIds.
+    private static readonly int[] _answered =
+        [Sys.getpid, Sys.gettid, Sys.getuid, Sys.geteuid, Sys.getgid, Sys.getegid];
 
     // The first stands for no input.
     private static readonly Rule[] _rules =
@@ -42,18 +52,21 @@ internal static class FastCalls
 
     static FastCalls()
     {
+        Array.Fill(_inputs, NotFast);
         Add(
-            0, Sys.read, Sys.close, Sys.fstat, Sys.lseek, Sys.pread64, Sys.getpid, Sys.recvfrom, Sys.fcntl, Sys.getcwd,
-            Sys.getuid, Sys.getgid, Sys.geteuid, Sys.getegid, Sys.getppid, Sys.gettid, Sys.getdents64, Sys.epoll_wait,
-            Sys.fsync, Sys.fdatasync, Sys.ftruncate, Sys.fchown);
-        Add(1, Sys.stat, Sys.lstat, Sys.access, Sys.readlink, Sys.unlink, Sys.mkdir, Sys.rmdir);
+            0, Sys.read, Sys.close, Sys.fstat, Sys.lseek, Sys.pread64, Sys.recvfrom, Sys.fcntl, Sys.getcwd, Sys.getppid,
+            Sys.getdents64, Sys.epoll_wait, Sys.fsync, Sys.fdatasync, Sys.ftruncate, Sys.fchown);
+        Add(1, Sys.stat, Sys.lstat, Sys.access, Sys.readlink, Sys.unlink, Sys.mkdir, Sys.rmdir, Sys.rename);
         Add(2, Sys.openat, Sys.newfstatat, Sys.unlinkat, Sys.readlinkat, Sys.faccessat, Sys.statx);
         Add(3, Sys.write, Sys.pwrite64, Sys.sendto);
         Add(4, Sys.readv, Sys.writev);
+        Add(5, Sys.poll);
         Add(6, Sys.sendmsg, Sys.recvmsg);
         Add(7, Sys.epoll_ctl);
         Add(8, Sys.rt_sigprocmask);
         Add(9, Sys.rt_sigaction);
+        for (int i = 0; i < Answers; i++)
+            Add((byte)(FirstAnswer + i), _answered[i]);
         _image = Build();
     }
 
@@ -65,12 +78,15 @@ internal static class FastCalls
 
     public static bool Contains(int number) => (uint)number < (uint)_isFast.Length && _isFast[number];
 
+    /// <summary>A call for an id, which the guest's side may answer.</summary>
+    public static bool IsAnswered(int number) => Array.IndexOf(_answered, number) >= 0;
+
     /// <summary>A call whose output is nothing but the bytes it counts: it may end with fewer of them.</summary>
     public static bool IsRead(ulong number) => number is Sys.read or Sys.pread64 or Sys.readv or Sys.preadv;
 
     /// <summary>
-    /// What the guest's side reads, for <see cref="FastLayout.InputsOffset"/>: a byte for each number, the index of its rule;
-    /// and the rules: offset of the address in a thread's page, offset of the length or 0, shift, u32 maximum at 4.
+    /// What the guest's side reads, for <see cref="FastLayout.InputsOffset"/>: a byte for each number, the index of its rule,
+    /// an answer or <see cref="NotFast"/>; and the rules: offset of the address in a thread's page, offset of the length or 0, shift, u32 maximum at 4.
     /// </summary>
     public static ReadOnlySpan<byte> Image => _image;
 

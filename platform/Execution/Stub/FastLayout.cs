@@ -45,6 +45,12 @@ internal static class FastLayout
     public const int PageNumber = 0x40, PageArguments = 0x48, PageEntry = 0x78;
 
     /// <summary>
+    /// Offset of the ids that the thread answers by itself: u64 each, with <see cref="AnswerValid"/> if the low half is the answer.
+    /// </summary>
+    public const int PageAnswers = 0x80, AnswerBit = 32;
+    public const ulong AnswerValid = 1ul << AnswerBit;
+
+    /// <summary>
     /// Offset of the data: the input, then the output. That is a list of records: u64 length, u64 guest address, as many bytes,
     /// up to 7 unused; a length of 0 ends it.
     /// </summary>

@@ -3,6 +3,9 @@
  * Signals, threads, fork, vfork and exec while calls are under way; registers; code made at run time.
  */
 #include "check.h"
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -30,6 +33,67 @@ static void reads(int count)
             return;
         }
     }
+}
+
+static void same(long number, long wanted)
+{
+    for (int i = 0; i < 600; i++) {
+        if (call(number, 0, 0, 0) != wanted) {
+            complain(__FILE__, __LINE__, "an id stays", number, errno);
+            return;
+        }
+    }
+}
+
+static void *own_thread(void *process)
+{
+    pid_t self = call(SYS_gettid, 0, 0, 0);
+    CHECK(self != (pid_t)(long)process);
+    same(SYS_gettid, self);
+    same(SYS_getpid, (long)process);
+    return NULL;
+}
+
+/* Ids are asked for over and over, and then they change, or may not be asked for any more. */
+static void identity(void)
+{
+    pid_t parent = getpid();
+    same(SYS_getpid, parent);
+    same(SYS_gettid, parent);
+    for (int i = 0; i < 5; i++) {
+        pthread_t thread;
+        IN_CHILD({
+            pid_t self = call(SYS_getpid, 0, 0, 0);
+            CHECK(self != parent && call(SYS_gettid, 0, 0, 0) == self && getppid() == parent);
+            same(SYS_getpid, self);
+            same(SYS_gettid, self);
+            pthread_create(&thread, NULL, own_thread, (void *)(long)self);
+            pthread_join(thread, NULL);
+            same(SYS_getuid, 0);
+            same(SYS_getegid, 0);
+            CHECK(syscall(SYS_setresgid, 2000, 2001, 2002) == 0);
+            CHECK(call(SYS_getgid, 0, 0, 0) == 2000 && call(SYS_getegid, 0, 0, 0) == 2001);
+            CHECK(syscall(SYS_setresuid, 1000, 1001, 1002) == 0);
+            CHECK(call(SYS_getuid, 0, 0, 0) == 1000 && call(SYS_geteuid, 0, 0, 0) == 1001);
+            same(SYS_getuid, 1000);
+            same(SYS_geteuid, 1001);
+            same(SYS_getgid, 2000);
+            same(SYS_getegid, 2001);
+            CHECK(syscall(SYS_setresuid, -1, 1002, -1) == 0 && call(SYS_geteuid, 0, 0, 0) == 1002);
+        });
+        IN_CHILD({
+            same(SYS_getuid, 0);
+            struct sock_filter code[] = {
+                { BPF_LD | BPF_W | BPF_ABS, 0, 0, 0 }, { BPF_JMP | BPF_JEQ | BPF_K, 0, 1, SYS_getuid },
+                { BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ERRNO | 77 }, { BPF_RET | BPF_K, 0, 0, SECCOMP_RET_ALLOW } };
+            struct sock_fprog program = { 4, code };
+            CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0);
+            CHECK(call(SYS_getuid, 0, 0, 0) == -1 && errno == 77);
+            same(SYS_geteuid, 0);
+            same(SYS_getuid, -1);
+        });
+    }
+    same(SYS_getpid, parent);
 }
 
 static void ids(int count)
@@ -390,6 +454,7 @@ int main(int argc, char **argv __attribute__((unused)))
     }
     reads(MANY);
     ids(MANY);
+    identity();
     registers();
     stepping();
     made_code();

@@ -23,6 +23,8 @@ public sealed class FastCodeTests
         Assert.Equal(post, FastCode.Bytes.Slice(FastCode.WaitOffset - post.Length, post.Length).ToArray());
         byte[] save = [0x49, 0x89, 0xCB]; // mov r11, rcx
         Assert.Equal(save, FastCode.Bytes.Slice(FastCode.SavedOffset - save.Length, save.Length).ToArray());
+        byte[] saved = [0x4D, 0x89, 0x4B, FastLayout.PageArguments + 40]; // mov [r11+70h], r9
+        Assert.Equal(saved, FastCode.Bytes.Slice(FastCode.ArgumentsOffset - saved.Length, saved.Length).ToArray());
         byte[] copy = [0xF3, 0xA4]; // rep movsb
         Assert.Equal(FastCode.InputCopyOffset, FastCode.Bytes.IndexOf(copy));
         Assert.Equal(FastCode.OutputCopyOffset, FastCode.Bytes.LastIndexOf(copy));
@@ -35,25 +37,23 @@ public sealed class FastCodeTests
     private static byte[] Assemble()
     {
         Assembler c = new(64);
-        Label real = c.CreateLabel(), open = c.CreateLabel(), post = c.CreateLabel();
+        Label real = c.CreateLabel(), mine = c.CreateLabel(), post = c.CreateLabel();
 
         // Only where gs is a page: the upper word of its base is the window's.
         c.rdgsbase(rcx);
         c.shr(rcx, 32);
         c.cmp(ecx, (int)StubLayout.WindowHigh);
         c.jne(real);
-        c.rdgsbase(rcx);
-        c.cmp(__dword_ptr[rcx], FastLayout.StateOpen);
-        c.je(open);
+        c.cmp(rax, FastCalls.Numbers);
+        c.jb(mine);
         c.Label(ref real);
         c.jmp(r11);
-        c.Label(ref open);
+        c.Label(ref mine);
+        c.rdgsbase(rcx);
         c.mov(__qword_ptr[rcx + FastLayout.PageNumber], rax);
-        AssemblerRegister64[] arguments = [rdi, rsi, rdx, r10, r8, r9];
-        for (int i = 0; i < arguments.Length; i++)
-            c.mov(__qword_ptr[rcx + Argument(i)], arguments[i]);
         c.mov(__qword_ptr[rcx + FastLayout.PageEntry], r11);
         c.mov(r11, rcx);
+        EmitAnswer(c);
         EmitInput(c, post);
         c.Label(ref post);
         EmitRestore(c);
@@ -61,6 +61,36 @@ public sealed class FastCodeTests
         c.mov(__dword_ptr[r11], FastLayout.StateRequest);
         EmitWait(c);
         return MachineCode.Assemble(c);
+    }
+
+    /// <summary>Answers a call for an id, leaves what is not fast to the real call, and saves the arguments of the others.</summary>
+    private static void EmitAnswer(Assembler c)
+    {
+        Label ask = c.CreateLabel(), closed = c.CreateLabel(), answer = c.CreateLabel();
+        c.movzx(ecx, __byte_ptr[rax + ((long)FastLayout.TableStart + FastLayout.InputsOffset)]);
+        c.cmp(ecx, FastCalls.FirstAnswer);
+        c.jb(ask);
+        c.cmp(ecx, FastCalls.NotFast);
+        c.je(closed);
+        c.mov(rcx, __qword_ptr[r11 + (rcx * 8) + (FastLayout.PageAnswers - (FastCalls.FirstAnswer * 8))]);
+        c.btr(rcx, FastLayout.AnswerBit);
+        c.jb(answer);
+        c.xor(ecx, ecx);
+        c.jmp(ask);
+        c.Label(ref answer);
+        c.mov(eax, ecx);
+        c.mov(r11, __qword_ptr[r11 + FastLayout.PageEntry]);
+        c.add(r11, 2);
+        c.jmp(r11);
+        c.Label(ref closed);
+        c.mov(r11, __qword_ptr[r11 + FastLayout.PageEntry]);
+        c.jmp(r11);
+        c.Label(ref ask);
+        c.cmp(__dword_ptr[r11], FastLayout.StateOpen);
+        c.jne(closed);
+        AssemblerRegister64[] arguments = [rdi, rsi, rdx, r10, r8, r9];
+        for (int i = 0; i < arguments.Length; i++)
+            c.mov(__qword_ptr[r11 + Argument(i)], arguments[i]);
     }
 
     private static int Argument(int index) => FastLayout.PageArguments + (8 * index);
@@ -83,13 +113,8 @@ public sealed class FastCodeTests
     private static void EmitInput(Assembler c, Label post)
     {
         const long rules = (long)FastLayout.TableStart + FastLayout.RulesOffset;
-        Label forward = c.CreateLabel(), tail = c.CreateLabel(), copy = c.CreateLabel(), unlisted = c.CreateLabel();
-        c.xor(ecx, ecx);
-        c.mov(__qword_ptr[r11 + FastLayout.PageInputLength], rcx);
-        c.cmp(rax, FastCalls.Numbers);
-        c.jae(unlisted);
-        c.movzx(ecx, __byte_ptr[rax + ((long)FastLayout.TableStart + FastLayout.InputsOffset)]);
-        c.Label(ref unlisted);
+        Label forward = c.CreateLabel(), tail = c.CreateLabel(), copy = c.CreateLabel();
+        c.mov(__qword_ptr[r11 + FastLayout.PageInputLength], 0);
 
         // With the direction flag set, the copies would go backwards: then it is the real call.
         c.mov(rsi, r11);
