@@ -45,7 +45,7 @@ internal sealed class FastPath(GuestThread thread, CommandRunner runner, FastPol
         long now = Stopwatch.GetTimestamp();
         _streak = now - _lastAnswer < _streakTicks ? _streak + 1 : 0;
         if (_streak != 0)
-            pollers.AddInterval(now - _lastCall);
+            pollers?.AddInterval(now - _lastCall);
         _lastCall = now;
         if (_isRewritten || !thread.Space.Sites.IsHot(caller) || !IsWorthAPage(call.Number) || !_setup.CanRewrite(caller))
             return;

@@ -235,7 +235,7 @@ internal sealed partial class GuestThread : IGuestThread
     public FastOutcome RunFast(out long value)
     {
         value = 0;
-        (_hasFullState, MayDefer) = (false, true);
+        (_hasFullState, MayDefer) = (false, Listener.Platform.Pollers is not null);
         try
         {
             GuestAction action = Events!.OnSyscall(this);
