@@ -1,7 +1,6 @@
 using System.Runtime.InteropServices;
 using Sandbox.Linux;
 using Sandbox.Sentry.Kernel;
-using Sandbox.Sentry.Kernel.Ptrace;
 using Sandbox.Sentry.Kernel.Signals;
 
 namespace Sandbox.Sentry.Syscalls;
@@ -168,23 +167,10 @@ internal static class ProcessSyscalls
             return null;
         using (task.Kernel.Tree.Enter())
         {
-            if (target == WaitTarget.ProcessGroup && number == 0)
-                return task.Group.ProcessGroup.Id;
-
-            return task.PidNamespace.Find(number) ?? (target == WaitTarget.Process ? FindEndedTracee(task, number) : null);
+            return target == WaitTarget.ProcessGroup && number == 0
+                ? task.Group.ProcessGroup.Id
+                : task.PidNamespace.Find(number);
         }
-    }
-
-    // A tracee's parent may have waited for it before its tracer does: then only the tracer still knows the id. With Tree held.
-    private static Pid? FindEndedTracee(Task task, int number)
-    {
-        foreach (TraceExit exit in task.Group.TraceExits)
-        {
-            if (exit.Id.In(task.PidNamespace) == number)
-                return exit.Id;
-        }
-
-        return null;
     }
 
     private static int StatusValue(in ChildChange change) => change.Code switch
