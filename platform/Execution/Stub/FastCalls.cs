@@ -86,7 +86,8 @@ internal static class FastCalls
 
     /// <summary>
     /// What the guest's side reads, for <see cref="FastLayout.InputsOffset"/>: a byte for each number, the index of its rule,
-    /// an answer or <see cref="NotFast"/>; and the rules: offset of the address in a thread's page, offset of the length or 0, shift, u32 maximum at 4.
+    /// an answer or <see cref="NotFast"/>; and the rules: offset of the address in a thread's page, offset of the length or 0,
+    /// shift, u32 maximum at 4.
     /// </summary>
     public static ReadOnlySpan<byte> Image => _image;
 
