@@ -11,6 +11,8 @@ internal sealed class Doorbell(GuestThread thread, CommandRunner runner, GuestCo
     /// <summary>A file mapping that could not be made in place; owned, -1 if none.</summary>
     private int _deferredFd = -1;
 
+    private bool _isResuming;
+
     /// <summary>The thread rang, and the calling receiver owns it.</summary>
     public void OnNotification(in SeccompNotification notification)
     {
@@ -104,11 +106,29 @@ internal sealed class Doorbell(GuestThread thread, CommandRunner runner, GuestCo
     /// <summary>Back to guest code through rt_sigreturn.</summary>
     public void Resume()
     {
+        WriteBack();
+        ulong id = thread.NotificationId;
+        _isResuming = true;
+        bool isAlive = thread.Leave(false);
+        _isResuming = false;
+        if (isAlive)
+            HostSeccompListener.Answer(thread.Listener.Fd, id, 0);
+    }
+
+    /// <summary>
+    /// The thread was kept from leaving, and calls may have been rewritten meanwhile: where it goes on may be between two
+    /// instructions that are no longer there.
+    /// </summary>
+    public void OnThaw()
+    {
+        if (_isResuming)
+            WriteBack();
+    }
+
+    private void WriteBack()
+    {
         if (!context.TryWriteBack())
             thread.Violation("unmapped its signal frame");
-        ulong id = thread.NotificationId;
-        if (thread.Leave(false))
-            HostSeccompListener.Answer(thread.Listener.Fd, id, 0);
     }
 
     /// <summary>The thread's own mmap is to be made when it comes in by the kick that is on its way.</summary>

@@ -368,7 +368,10 @@ internal sealed partial class GuestThread : IGuestThread
         {
             ThreadStates state = State;
             if ((state & ThreadStates.Frozen) != 0)
+            {
                 Space.AwaitThaw(this);
+                _doorbell.OnThaw();
+            }
             else if (Interlocked.CompareExchange(ref _state, (int)(state & ~ThreadStates.Busy), (int)state) == (int)state)
                 return state;
         }
