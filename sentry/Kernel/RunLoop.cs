@@ -19,7 +19,7 @@ internal static class RunLoop
         if (task.Trace is { } trace && TraceStops.BeforeCall(task, trace, thread, out GuestAction stop))
             return stop;
         task.SyscallNumber = thread.Syscall.Number;
-        sleeper.MayDefer = thread.MayDefer && task.Trace is null && task.Seccomp is null;
+        sleeper.MayDefer = thread.MayDefer && MayBeRepeated(task.SyscallNumber) && task.Trace is null && task.Seccomp is null;
         Counters.AddSyscall(task.SyscallNumber);
         long start = Counters.MeasuresLatency ? HostClock.Now(HostClock.Monotonic) : 0;
         // Before anything else may answer: nothing a guest's own filter could deny may go around this (a fast path, too,
@@ -30,6 +30,8 @@ internal static class RunLoop
             result = task.Kernel.Syscalls.Invoke(task, in thread.Syscall);
         if (result.Register == Deferred)
             return Defer(task, start);
+        if (sleeper.IsDeferred)
+            sleeper.EndDeferral();
         return Finish(task, thread, result, start);
     }
 
@@ -156,6 +158,10 @@ internal static class RunLoop
             _ => action,
         };
     }
+
+    /// <summary>Calls that have done nothing when they have to wait: not open(2) of a FIFO, which waits for somebody to see it.</summary>
+    private static bool MayBeRepeated(int number) => number is Sys.read or Sys.readv or Sys.recvfrom or Sys.recvmsg or Sys.write
+        or Sys.writev or Sys.sendto or Sys.sendmsg or Sys.epoll_wait or Sys.poll;
 
     private const long Deferred = -(long)Errno.EIOCBQUEUED;
 

@@ -35,6 +35,7 @@ internal static class SocketTransfer
         Errno error = Errno.Ok;
         do
         {
+            task.Sleeper.MayDefer &= total == 0;
             int length = (int)Math.Min(buffers.Remaining, piece.Length);
             error = buffers.Take(piece.AsSpan(0, length));
             if (error != Errno.Ok)
@@ -68,6 +69,7 @@ internal static class SocketTransfer
         int done = 0;
         do
         {
+            task.Sleeper.MayDefer &= done == 0;
             SendAttempt attempt = new(task, socket, piece[done..], destination, control, flags);
             Result<int> result = deadline.Nanoseconds == 0
                 ? attempt.Try()
@@ -75,7 +77,7 @@ internal static class SocketTransfer
             if (result.Failed(out int count, out error))
             {
                 // The socket took the control data over unless it would block or was never asked.
-                if (error is not (Errno.EAGAIN or Errno.ERESTARTSYS))
+                if (error is not (Errno.EAGAIN or Errno.ERESTARTSYS or Errno.EIOCBQUEUED))
                     control = null;
                 error = Interrupted(error, deadline);
                 return done;

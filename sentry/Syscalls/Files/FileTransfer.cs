@@ -60,6 +60,7 @@ internal static class FileTransfer
         long done = 0;
         while (true)
         {
+            task.Sleeper.MayDefer &= done == 0;
             Result<int> piece = WritePiece(
                 task, file, buffers, (int)Math.Min(allowed - done, ScratchBuffers.Bytes), offset < 0 ? -1 : offset + done, noWait,
                 out int offered);
