@@ -12,6 +12,9 @@ public static class GoferLimits
     /// <summary>Longest symbolic link target, without NUL (PATH_MAX - 1).</summary>
     public const int LinkTargetBytesMax = 4095;
 
+    /// <summary>Longest symbolic link target that comes with a listing, without NUL: longer ones are asked for.</summary>
+    public const int ListedTargetBytesMax = 255;
+
     /// <summary>Longest extended attribute name, without NUL (XATTR_NAME_MAX).</summary>
     public const int XattrNameBytesMax = 255;
 

@@ -23,7 +23,7 @@ public struct ReadDirectoryRequest
     public long Cookie;
 }
 
-/// <summary><see cref="Count"/> times <see cref="DirectoryEntryHeader"/>, name as text, and attributes if it has them.</summary>
+/// <summary><see cref="Count"/> entries: <see cref="DirectoryEntryHeader"/>, name as text, and what the header says follows.</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct ReadDirectoryReply
 {
@@ -90,6 +90,22 @@ public struct DirectoryEntryHeader
     /// <summary>The type bits of st_mode (not DT_*), or none if the host did not say.</summary>
     public FileType Type;
 
-    /// <summary>1 if <see cref="GoferAttributes"/> follow the name.</summary>
-    public uint HasAttributes;
+    /// <summary>What follows the name.</summary>
+    public DirectoryEntryContents Contents;
+}
+
+/// <summary>What follows the name of a directory's entry, in this order.</summary>
+[Flags]
+public enum DirectoryEntryContents : uint
+{
+    None = 0,
+
+    /// <summary><see cref="GoferAttributes"/>.</summary>
+    Attributes = 1,
+
+    /// <summary>
+    /// A symbolic link's target as text, of 1 to <see cref="GoferLimits.ListedTargetBytesMax"/> bytes; only with attributes. A link may come
+    /// without it.
+    /// </summary>
+    LinkTarget = 2,
 }

@@ -11,7 +11,8 @@ internal static class ReadOperations
 {
     /// <summary>
     /// One getdents64 at a time with this buffer. A record is at least 24 bytes and becomes at most 147 + name bytes in the
-    /// reply, so 8 KiB of records always fit into <see cref="BatchReplyBytesMax"/>.
+    /// reply, so 8 KiB of records always fit into <see cref="BatchReplyBytesMax"/>. Targets of links take only what the records after them
+    /// leave.
     /// </summary>
     private const int BatchBytes = 8192;
 
@@ -19,6 +20,10 @@ internal static class ReadOperations
 
     /// <summary>struct linux_dirent64: d_ino, d_off, d_reclen, d_type, d_name.</summary>
     private const int RecordHeaderBytes = 19;
+
+    /// <summary>By how much an entry with attributes is longer than its record, at most: the length before its name, and no padding.</summary>
+    private static int EntryGrowthBytes =>
+        Unsafe.SizeOf<DirectoryEntryHeader>() + sizeof(ushort) + Unsafe.SizeOf<GoferAttributes>() - RecordHeaderBytes;
 
     /// <summary>Answers the target as text. Errors: EINVAL (not a link), EBADF, ENOENT.</summary>
     public static Errno ReadLink(ref Exchange exchange)
@@ -141,22 +146,27 @@ internal static class ReadOperations
         ref MessageWriter reply, int directory, scoped ReadOnlySpan<byte> records, bool withAttributes, ref long cookie)
     {
         uint count = 0;
+        int bytesMax = withAttributes ? EntriesBytes(records, isMost: true) : 0;
         while (records.Length > RecordHeaderBytes && !reply.HasOverflowed)
         {
             int recordBytes = BinaryPrimitives.ReadUInt16LittleEndian(records[16..]);
-            if (WriteEntry(ref reply, directory, records[..recordBytes], withAttributes))
-                count++;
-            cookie = BinaryPrimitives.ReadInt64LittleEndian(records[8..]);
+            ReadOnlySpan<byte> record = records[..recordBytes];
             records = records[recordBytes..];
+            bytesMax -= recordBytes + EntryGrowthBytes;
+            if (WriteEntry(ref reply, directory, record, withAttributes, reservedBytes: bytesMax))
+                count++;
+            cookie = BinaryPrimitives.ReadInt64LittleEndian(record[8..]);
         }
         return count;
     }
 
-    /// <summary>What the entries of what getdents64 gave take in a reply, with attributes; at least.</summary>
-    public static int EntriesBytes(ReadOnlySpan<byte> records)
+    /// <summary>
+    /// What the entries of what getdents64 gave take in a reply, with attributes, without targets of links: at least, or at most.
+    /// </summary>
+    public static int EntriesBytes(ReadOnlySpan<byte> records, bool isMost)
     {
         const int paddingMax = 8; // Records are multiples of eight bytes, NUL included.
-        int perEntry = Unsafe.SizeOf<DirectoryEntryHeader>() + Unsafe.SizeOf<GoferAttributes>() - RecordHeaderBytes - paddingMax;
+        int perEntry = isMost ? EntryGrowthBytes : EntryGrowthBytes - paddingMax;
         int bytes = 0;
         while (records.Length > RecordHeaderBytes)
         {
@@ -164,11 +174,14 @@ internal static class ReadOperations
             bytes += recordBytes + perEntry;
             records = records[recordBytes..];
         }
-        return bytes - (2 * (24 + perEntry)); // The dots.
+        return isMost ? bytes : bytes - (2 * (24 + perEntry)); // The dots may be among them.
     }
 
-    /// <summary>False for an entry that is not reported: the dots, and what vanished meanwhile.</summary>
-    private static bool WriteEntry(ref MessageWriter reply, int directory, scoped ReadOnlySpan<byte> record, bool withAttributes)
+    /// <summary>
+    /// False for an entry that is not reported: the dots, and what vanished meanwhile. A target leaves <paramref name="reservedBytes"/> free.
+    /// </summary>
+    private static bool WriteEntry(
+        ref MessageWriter reply, int directory, scoped ReadOnlySpan<byte> record, bool withAttributes, int reservedBytes)
     {
         ReadOnlySpan<byte> name = record[RecordHeaderBytes..];
         int length = name.IndexOf((byte)0);
@@ -186,12 +199,37 @@ internal static class ReadOperations
                 directory, name[..(length + 1)], AtFlags.SymlinkNoFollow | AtFlags.NoAutomount, out statx);
             if (error == Errno.ENOENT)
                 return false;
-            header.HasAttributes = error == Errno.Ok ? 1u : 0u;
+            header.Contents = error == Errno.Ok ? DirectoryEntryContents.Attributes : DirectoryEntryContents.None;
         }
+        int start = reply.LengthBytes;
         reply.Write(header);
         reply.WriteText(name[..length]);
-        if (header.HasAttributes != 0)
-            reply.Write(GoferAttributes.From(statx));
+        if (header.Contents == DirectoryEntryContents.None)
+            return true;
+        GoferAttributes attributes = GoferAttributes.From(statx);
+        reply.Write(attributes);
+        if (attributes.Type == FileType.SymbolicLink && WriteListedTarget(ref reply, directory, name[..(length + 1)], reservedBytes))
+        {
+            header.Contents |= DirectoryEntryContents.LinkTarget;
+            reply.WriteAt(start, header);
+        }
+        return true;
+    }
+
+    /// <summary>
+    /// Writes a link's target as text; false if it is too long, or there is none any more. The attributes were read before: if another
+    /// link took the name since, theirs show it.
+    /// </summary>
+    private static bool WriteListedTarget(
+        ref MessageWriter reply, int directory, scoped ReadOnlySpan<byte> nameWithNul, int reservedBytes)
+    {
+        const int targetBytesMax = GoferLimits.ListedTargetBytesMax;
+        if (reply.FreeBytes < sizeof(ushort) + targetBytesMax + 1 + reservedBytes)
+            return false;
+        Span<byte> target = stackalloc byte[targetBytesMax + 1];
+        if (HostDirectory.ReadLink(directory, nameWithNul, target).Failed(out int bytes, out _) || bytes is 0 or > targetBytesMax)
+            return false;
+        reply.WriteText(target[..bytes]);
         return true;
     }
 }

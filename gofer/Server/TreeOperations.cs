@@ -101,7 +101,7 @@ internal static class TreeOperations
                 reply.WriteAt(offset, header);
                 break;
             }
-            if (ReadOperations.EntriesBytes(records[..length]) > reply.FreeBytes)
+            if (ReadOperations.EntriesBytes(records[..length], isMost: false) > reply.FreeBytes)
             {
                 reply.Overflow(); // Before all these attributes are asked for in vain.
                 break;
@@ -132,11 +132,13 @@ internal static class TreeOperations
             DirectoryEntryHeader header = MemoryMarshal.Read<DirectoryEntryHeader>(record[offset..]);
             int name = offset + Unsafe.SizeOf<DirectoryEntryHeader>();
             offset = name + sizeof(ushort) + NameAt(record, name).Length;
-            if (header.HasAttributes == 0)
+            if ((header.Contents & DirectoryEntryContents.Attributes) == 0)
                 continue;
             if (MemoryMarshal.Read<GoferAttributes>(record[offset..]).Type == FileType.Directory)
                 Insert(record, offsets, count++, name);
             offset += Unsafe.SizeOf<GoferAttributes>();
+            if ((header.Contents & DirectoryEntryContents.LinkTarget) != 0)
+                offset += sizeof(ushort) + NameAt(record, offset).Length;
         }
         return count;
     }
@@ -149,7 +151,7 @@ internal static class TreeOperations
         offsets[at] = name;
     }
 
-    /// <summary>A name we wrote as text, with its NUL.</summary>
+    /// <summary>A name (or a target) we wrote as text, with its NUL.</summary>
     private static ReadOnlySpan<byte> NameAt(ReadOnlySpan<byte> record, int offset) =>
         record.Slice(offset + sizeof(ushort), MemoryMarshal.Read<ushort>(record[offset..]) + 1);
 }

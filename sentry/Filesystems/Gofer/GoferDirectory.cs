@@ -40,7 +40,7 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
             bool isCertain = entry.HasAttributes && listing.IsFresh
                 && (entry.Type == FileType.Directory || entry.Attributes.LinkCount == 1);
             if (isCertain)
-                return Gofer.Adopt(entry.Attributes, new Place(this, entry.Name));
+                return Known(entry);
         }
         return Ask(name);
     }
@@ -255,6 +255,14 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
             DropListing(listing);
         else
             Gofer.Listings.Added(this, listing);
+    }
+
+    private GoferInode Known(in GoferEntry entry)
+    {
+        GoferInode inode = Gofer.Adopt(entry.Attributes, new Place(this, entry.Name));
+        if (inode is GoferSymbolicLink link && entry.LinkTarget is { } target)
+            link.Remember(target);
+        return inode;
     }
 
     private Result<Inode> Ask(ReadOnlySpan<byte> name)

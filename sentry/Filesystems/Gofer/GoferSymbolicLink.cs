@@ -26,6 +26,6 @@ internal sealed class GoferSymbolicLink(GoferFileSystem fileSystem, in GoferAttr
 
     protected override void ChangedOutside() => _target = null;
 
-    /// <summary>The target came along with the walk.</summary>
+    /// <summary>The target came along with the walk, or the listing.</summary>
     internal void Remember(byte[] target) => _target = target;
 }

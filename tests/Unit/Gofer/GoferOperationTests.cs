@@ -214,6 +214,23 @@ public sealed class GoferOperationTests : IDisposable
     }
 
     [Fact]
+    public void A_directory_of_links_with_long_targets_is_listed_whole()
+    {
+        string target = new('t', GoferLimits.ListedTargetBytesMax);
+        for (int i = 0; i < 1000; i++)
+            File.CreateSymbolicLink(_gofer.At($"l{i}"), target);
+        List<GoferEntry> entries = [];
+        long cookie = 0;
+        bool isEnd = false;
+        while (!isEnd)
+            Assert.False(Client.ReadDirectory(Root, true, ref cookie, entries).Failed(out isEnd, out _));
+        Assert.Equal(1000, entries.Select(entry => entry.Name.ToString()).Distinct().Count());
+        Assert.All(entries, entry => Assert.Equal((FileType.SymbolicLink, true), (entry.Type, entry.HasAttributes)));
+        Assert.All(entries, entry => Assert.True(entry.LinkTarget is null || entry.LinkTarget.Length == target.Length));
+        Assert.InRange(entries.Count(entry => entry.LinkTarget is not null), 100, 1000);
+    }
+
+    [Fact]
     public void A_listing_can_be_taken_up_at_an_older_cookie()
     {
         for (int i = 0; i < 2000; i++)

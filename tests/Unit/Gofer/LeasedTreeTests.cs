@@ -68,6 +68,20 @@ public sealed class LeasedTreeTests : IDisposable
     }
 
     [Fact]
+    public void A_link_that_the_host_replaced_after_it_was_listed_is_seen_after_a_command()
+    {
+        File.CreateSymbolicLink(_gofer.At("link"), "old");
+        Assert.Equal(1, CountEntries());
+        Inode link = Good(_root.Lookup("link"u8));
+        File.Delete(_gofer.At("link"));
+        File.CreateSymbolicLink(_gofer.At("link"), "new");
+        _session.EndLease();
+        if (!link.Revalidate())
+            link = Good(_root.Lookup("link"u8));
+        Assert.Equal("new", Encoding.UTF8.GetString(Good(link.ReadLink(_caller))));
+    }
+
+    [Fact]
     public void Two_names_of_a_file_are_one_inode()
     {
         File.WriteAllText(_gofer.At("a"), "");

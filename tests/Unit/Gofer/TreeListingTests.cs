@@ -107,6 +107,44 @@ public sealed class TreeListingTests : IDisposable
     }
 
     [Fact]
+    public void Targets_of_links_come_along_unless_they_are_long()
+    {
+        string longTarget = new('x', 256);
+        foreach (string directory in (string[])["a", "a/b"])
+        {
+            File.CreateSymbolicLink(_gofer.At(directory + "/link"), "1");
+            File.CreateSymbolicLink(_gofer.At(directory + "/long"), longTarget);
+        }
+        Inode root = Mount();
+        List(root);
+        foreach (Inode directory in (Inode[])[Find(root, "a"), Find(root, "a", "b")])
+        {
+            List(directory);
+            (Inode link, Inode longLink) = (Find(directory, "link"), Find(directory, "long"));
+            Assert.Equal(longTarget, TargetOf(longLink));
+            File.Delete(_gofer.At("a/link")); // Behind the sandbox's back: nobody can be asked any more.
+            File.Delete(_gofer.At("a/b/link"));
+            Assert.Equal("1", TargetOf(link));
+        }
+    }
+
+    [Fact]
+    public void A_link_that_the_sandbox_replaced_has_its_new_target()
+    {
+        File.CreateSymbolicLink(_gofer.At("d/link"), "old");
+        Inode root = Mount();
+        List(root);
+        Inode d = Find(root, "d");
+        List(d);
+        Inode link = Find(d, "link");
+        Assert.Equal(Errno.Ok, d.Unlink("link"u8, link));
+        Assert.False(d.CreateSymbolicLink("link"u8, "new"u8, new NewInode((uint)FileType.SymbolicLink, 0, 0)).Failed(out _, out _));
+        Assert.Equal("new", TargetOf(Find(d, "link")));
+        List(d);
+        Assert.Equal("new", TargetOf(Find(d, "link")));
+    }
+
+    [Fact]
     public void A_message_lists_no_more_directories_than_it_was_asked_for()
     {
         Assert.Equal(Errno.Ok, Tree("", "a", out uint count, directoriesMax: 2));
@@ -149,6 +187,12 @@ public sealed class TreeListingTests : IDisposable
         Inode d = Find(root, "d");
         List(d);
         Assert.Equal(Errno.ENOENT, d.Lookup("4"u8).Error);
+    }
+
+    private string TargetOf(Inode link)
+    {
+        Assert.False(link.ReadLink(_caller).Failed(out byte[]? target, out Errno error), error.ToString());
+        return System.Text.Encoding.ASCII.GetString(target);
     }
 
     private string Read(Inode inode)
