@@ -21,7 +21,7 @@ internal static class ReadOperations
     /// <summary>struct linux_dirent64: d_ino, d_off, d_reclen, d_type, d_name.</summary>
     private const int RecordHeaderBytes = 19;
 
-    /// <summary>By how much an entry with attributes is longer than its record, at most: the length before its name, and no padding.</summary>
+    /// <summary>By how much an entry with attributes is longer than its record at most: with its length, without padding.</summary>
     private static int EntryGrowthBytes =>
         Unsafe.SizeOf<DirectoryEntryHeader>() + sizeof(ushort) + Unsafe.SizeOf<GoferAttributes>() - RecordHeaderBytes;
 
