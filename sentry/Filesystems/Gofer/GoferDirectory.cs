@@ -176,7 +176,7 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
         GoferListing? listing = CurrentListing();
         int index = listing?.Find(name.Bytes) ?? -1;
         int gap = index - _lastOpened;
-        bool isFirst = _lastOpened == NotInOrder && (index <= FirstMax || Gofer.Ahead.Pays);
+        bool isFirst = (_lastOpened == NotInOrder || gap <= 0) && (index <= FirstMax || Gofer.Ahead.Pays);
         bool isInOrder = index >= 0 && (isFirst || gap is > 0 and <= GapMax);
         _lastOpened = index < 0 ? NotInOrder : index;
         if (Gofer.Ahead.Take(file, out attributes) is { } fd)

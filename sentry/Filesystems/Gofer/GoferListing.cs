@@ -53,7 +53,17 @@ internal sealed class ListingCache
 
     private readonly RankedLock _lock = new(LockRank.Leaf);
     private readonly Queue<(GoferDirectory Directory, GoferListing Listing)> _kept = new(); // Guarded by _lock.
+    private readonly Dictionary<(ulong Device, ulong Inode), (GoferDirectory Directory, GoferListing Listing)> _known = []; // Too.
     private int _entries; // Guarded by _lock: those of _kept, dropped ones included.
+
+    /// <summary>The listing that a directory keeps, if it does.</summary>
+    public GoferListing? Peek((ulong Device, ulong Inode) directory)
+    {
+        GoferDirectory? known;
+        using (_lock.Enter())
+            known = _known.GetValueOrDefault(directory).Directory;
+        return known?.CurrentListing();
+    }
 
     /// <summary>A directory keeps a listing; older ones may have to go.</summary>
     public void Added(GoferDirectory directory, GoferListing listing)
@@ -61,12 +71,15 @@ internal sealed class ListingCache
         using (_lock.Enter())
         {
             _kept.Enqueue((directory, listing));
+            _known[directory.HostId] = (directory, listing);
             _entries += listing.Entries.Length + 1;
             while (_entries > EntriesMax)
             {
                 (GoferDirectory oldest, GoferListing old) = _kept.Dequeue();
                 _entries -= old.Entries.Length + 1;
                 oldest.DropListing(old);
+                if (_known.TryGetValue(oldest.HostId, out (GoferDirectory, GoferListing Listing) known) && known.Listing == old)
+                    _known.Remove(oldest.HostId);
             }
         }
     }

@@ -7,37 +7,48 @@ namespace Sandbox.Sentry.Filesystems.Gofer;
 internal readonly record struct NextFile(byte[] Path);
 
 /// <summary>
-/// Guesses which files are opened after one: those behind it in its directory's listing, then those of directories below and behind
-/// that one, as far as their listings have come along.
+/// Guesses which files are opened after one, as whoever goes down a tree in the order of its listings does: those behind it in its
+/// directory, with those of directories between, then those behind that directory, as far as listings are known.
 /// </summary>
 internal sealed class NextFiles(GoferFileSystem fileSystem, int most)
 {
-    /// <summary>Directories behind one another that are looked into.</summary>
-    private const int DirectoriesMax = 32;
+    /// <summary>How far below a listing.</summary>
+    private const int DepthMax = 3;
 
-    /// <summary>How far below those.</summary>
-    private const int DepthMax = 2;
+    /// <summary>How many directories above are gone on with.</summary>
+    private const int LevelsUp = 3;
 
     /// <summary>Levels up to a directory with a handle.</summary>
     private const int LevelsMax = 32;
 
+    private int _entriesLeft = 512; // To be looked at: more are not worth the time.
+
     public List<NextFile> Chosen { get; } = [];
 
     /// <summary>
-    /// The first of some entries of a directory, and what will probably follow; answers the handle their paths start from. ESTALE.
+    /// What will probably follow in a directory from some entries on; the first of them in any case if <paramref name="isFirstCertain"/>.
+    /// Answers the handle their paths start from. ESTALE.
     /// </summary>
-    public Result<uint> Choose(GoferDirectory directory, ReadOnlySpan<GoferEntry> entries)
+    public Result<uint> Choose(GoferDirectory directory, ReadOnlySpan<GoferEntry> entries, bool isFirstCertain)
     {
-        if (directory.Place is not { } place || PathOf(place.Parent, out byte[] above).Failed(out uint handle, out _))
+        List<Place> up = [];
+        GoferDirectory top = directory;
+        for (; up.Count < LevelsUp && top.Place is { } place; top = place.Parent)
+            up.Add(place);
+        if (PathOf(top, out byte[] path).Failed(out uint handle, out Errno error))
+            return error;
+        byte[][] above = new byte[up.Count][];
+        for (int i = up.Count - 1; i >= 0; i--)
+            (above[i], path) = (path, Join(path, up[i].Name.Bytes));
+        if (isFirstCertain)
+            Chosen.Add(new NextFile(Join(path, entries[0].Name.Bytes)));
+        Add(isFirstCertain ? entries[1..] : entries, path, DepthMax);
+        for (int i = 0; i < up.Count && Chosen.Count < most; i++)
         {
-            AddFiles(entries, []);
-            return directory.EnsureHandle();
+            if (up[i].Parent.CurrentListing() is not { } siblings || siblings.Find(up[i].Name.Bytes) is not (>= 0 and int index))
+                break;
+            Add(siblings.Entries[(index + 1)..], above[i], DepthMax);
         }
-        byte[] path = Join(above, place.Name.Bytes);
-        AddFiles(entries, path);
-        AddDirectories(entries, path, DepthMax);
-        if (Chosen.Count < most && place.Parent.CurrentListing() is { } siblings && siblings.Find(place.Name.Bytes) is >= 0 and int index)
-            AddDirectories(siblings.Entries[(index + 1)..], above, DepthMax);
         return handle;
     }
 
@@ -62,36 +73,25 @@ internal sealed class NextFiles(GoferFileSystem fileSystem, int most)
     private static byte[] Join(ReadOnlySpan<byte> above, ReadOnlySpan<byte> name) =>
         above.IsEmpty ? name.ToArray() : [.. above, (byte)'/', .. name];
 
-    private void AddFiles(ReadOnlySpan<GoferEntry> entries, byte[] above)
+    // Recursion is bounded by DepthMax.
+    private void Add(ReadOnlySpan<GoferEntry> entries, byte[] above, int depth)
     {
+        if (above.Length > GoferLimits.PathBytesMax - GoferLimits.NameBytesMax - 1)
+            return;
         foreach (ref readonly GoferEntry entry in entries)
         {
-            if (Chosen.Count == most)
+            if (Chosen.Count == most || _entriesLeft-- <= 0)
                 return;
-            if (Chosen.Count == 0 || entry.Type == FileType.Regular)
+            if (!entry.HasAttributes)
+                continue;
+            (ulong Device, ulong Inode) id = (entry.Attributes.Device, entry.Attributes.Inode);
+            if (entry.Type == FileType.Regular && !fileSystem.Ahead.Has(id))
                 Chosen.Add(new NextFile(Join(above, entry.Name.Bytes)));
+            else if (entry.Type == FileType.Directory && depth > 0 && ListingOf(id) is { } listing)
+                Add(listing.Entries, Join(above, entry.Name.Bytes), depth - 1);
         }
     }
 
-    // Recursion is bounded by DepthMax.
-    private void AddDirectories(ReadOnlySpan<GoferEntry> entries, byte[] above, int depth)
-    {
-        int directories = 0;
-        foreach (ref readonly GoferEntry entry in entries)
-        {
-            if (Chosen.Count == most || directories == DirectoriesMax)
-                return;
-            if (entry.Type != FileType.Directory || !entry.HasAttributes)
-                continue;
-            directories++;
-            if (fileSystem.Listed.Peek((entry.Attributes.Device, entry.Attributes.Inode)) is not { } listing)
-                return; // What comes after it is even further away.
-            byte[] path = Join(above, entry.Name.Bytes);
-            if (path.Length > GoferLimits.PathBytesMax - GoferLimits.NameBytesMax - 1)
-                return;
-            AddFiles(listing.Entries, path);
-            if (depth > 0)
-                AddDirectories(listing.Entries, path, depth - 1);
-        }
-    }
+    private GoferListing? ListingOf((ulong Device, ulong Inode) directory) =>
+        fileSystem.Listed.Peek(directory) ?? fileSystem.Listings.Peek(directory);
 }

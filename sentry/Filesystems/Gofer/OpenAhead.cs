@@ -50,6 +50,22 @@ internal sealed class OpenAhead(GoferFileSystem fileSystem)
         return null;
     }
 
+    /// <summary>True if a descriptor of a file is kept.</summary>
+    public bool Has((ulong Device, ulong Inode) file)
+    {
+        if (Volatile.Read(ref _count) == 0)
+            return false;
+        using (_lock.Enter())
+        {
+            foreach (ref readonly Kept kept in _kept.AsSpan())
+            {
+                if (kept.Fd is not null && kept.File == file)
+                    return true;
+            }
+        }
+        return false;
+    }
+
     /// <summary>
     /// Opens the first of some entries of a directory, and keeps descriptors of regular files after it and of those in directories that
     /// follow. Errors: those of an open of the first, ESTALE.
@@ -58,7 +74,7 @@ internal sealed class OpenAhead(GoferFileSystem fileSystem)
     {
         attributes = default;
         NextFiles files = new(fileSystem, Volatile.Read(ref _most));
-        if (files.Choose(directory, entries).Failed(out uint handle, out Errno error))
+        if (files.Choose(directory, entries, isFirstCertain: true).Failed(out uint handle, out Errno error))
             return error;
         using GoferChannel channel = fileSystem.Client.Take();
         MessageWriter request = channel.Start();

@@ -175,6 +175,24 @@ public sealed class TreeListingTests : IDisposable
     }
 
     [Fact]
+    public void Files_come_along_again_when_a_tree_is_walked_again()
+    {
+        Inode root = Mount();
+        (Inode a, Inode b, Inode c, Inode d) = (Find(root, "a"), Find(root, "a", "b"), Find(root, "a", "b", "c"), Find(root, "d"));
+        foreach (Inode directory in (Inode[])[root, a, b, c, d])
+            List(directory);
+        for (int walk = 0; walk < 2; walk++)
+        {
+            Assert.Equal("a/1", Read(Find(a, "1"))); // An inode that nobody knew yet, without a descriptor.
+            if (walk == 1)
+                File.Delete(_gofer.At("a/b/c/3"));
+            Assert.Equal("a/b/2", Read(Find(b, "2")));
+            Assert.Equal("a/b/c/3", Read(Find(c, "3")));
+            Assert.Equal("d/4", Read(Find(d, "4")));
+        }
+    }
+
+    [Fact]
     public void Files_opened_ahead_are_closed_when_a_name_changes()
     {
         Inode root = Mount();
