@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Sandbox.Linux;
 using Sandbox.Platform.Stub;
 
@@ -14,6 +15,8 @@ namespace Sandbox.Platform.Notify;
 /// </remarks>
 internal sealed class FastChannel(GuestThread thread, FastPage page)
 {
+    private static readonly long _recentTicks = Stopwatch.Frequency * 20 / 1_000;
+
     private readonly object _lock = new();
     private readonly FastWindow _window = new(thread.Space, page);
 
@@ -34,8 +37,11 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
     /// <summary>Its call waits for something. A hint.</summary>
     public bool IsDeferred => Volatile.Read(ref _isDeferred);
 
-    /// <summary>When the poller took a request last (Stopwatch ticks). Only the poller's.</summary>
+    /// <summary>When a poller took a request last (Stopwatch ticks); only pollers write it.</summary>
     public long LastServed { get; set; }
+
+    /// <summary>A poller took a request a moment ago. A hint.</summary>
+    public bool WasServedRecently => Stopwatch.GetTimestamp() - LastServed < _recentTicks;
 
     private FastPollers Pollers => thread.Listener.Platform.Pollers!;
 

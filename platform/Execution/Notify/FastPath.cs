@@ -9,9 +9,7 @@ namespace Sandbox.Platform.Notify;
 /// </summary>
 internal sealed class FastPath(GuestThread thread, CommandRunner runner, FastPollers? pollers)
 {
-    private const int StreakCalls = 8;
-
-    private static readonly long _streakTicks = Stopwatch.Frequency * 30 / 1_000_000;
+    private const int StreakCalls = 8, AgainCalls = 1;
 
     private readonly FastSetup _setup = new(thread, runner);
     private readonly Lock _idsLock = new(); // Held while the page's ids are changed.
@@ -21,7 +19,6 @@ internal sealed class FastPath(GuestThread thread, CommandRunner runner, FastPol
     private bool _isCounting;
     private bool _isRewritten;
     private int _number;
-    private long _lastCall;
     private long _lastAnswer;
     private int _streak;
 
@@ -43,10 +40,9 @@ internal sealed class FastPath(GuestThread thread, CommandRunner runner, FastPol
         (_isCounting, _number) = (true, call.Number);
         OfferIds(call.Number);
         long now = Stopwatch.GetTimestamp();
-        _streak = now - _lastAnswer < _streakTicks ? _streak + 1 : 0;
-        if (_streak != 0)
-            pollers?.AddInterval(now - _lastCall);
-        _lastCall = now;
+        long gap = now - _lastAnswer;
+        _streak = gap < FastPollers.LongestGap ? _streak + 1 : 0;
+        pollers?.AddGap(gap);
         if (_isRewritten || !thread.Space.Sites.IsHot(caller) || !IsWorthAPage(call.Number) || !_setup.CanRewrite(caller))
             return;
         (_wantsRewriting, _wantsChannel) = (true, _streak >= StreakCalls && Channel is null && _mayHaveChannel);
@@ -58,7 +54,7 @@ internal sealed class FastPath(GuestThread thread, CommandRunner runner, FastPol
         if (!_isCounting)
             return;
         _isCounting = false;
-        if (_isRewritten && _streak >= StreakCalls)
+        if (_isRewritten && _streak >= (Channel is { WasServedRecently: true } ? AgainCalls : StreakCalls))
             OnStreak(_number);
         _lastAnswer = Stopwatch.GetTimestamp();
     }

@@ -13,9 +13,6 @@ internal sealed class FastPoller
 {
     private const int StackBytes = 256 << 10;
 
-    /// <summary>As many requests make up for waking this thread.</summary>
-    private const int MinServed = 16;
-
     /// <summary>
     /// The shortest the host knows: what it costs this thread to yield is a slice, if others want the processor.
     /// </summary>
@@ -28,15 +25,8 @@ internal sealed class FastPoller
     /// <summary>Between two looks, with nothing to do: others had this processor.</summary>
     private static readonly long _quietTicks = Stopwatch.Frequency * 4 / 1_000_000;
     private static readonly long _holdTicks = Stopwatch.Frequency * 50 / 1_000_000;
-    private static readonly long _gapTicks = Stopwatch.Frequency * 100 / 1_000_000;
-
-    /// <summary>
-    /// So long may others have it at first, for the guests that do not yet leave it to this thread: they are offered soon.
-    /// </summary>
-    private static readonly long _trialTicks = Stopwatch.Frequency * 5 / 1_000;
     private static readonly long _stuckTicks = Stopwatch.Frequency * 50 / 1_000_000;
 
-    private static readonly long _recentTicks = Stopwatch.Frequency * 20 / 1_000;
     private const int MaxRecent = 8;
     private const int HasWork = 1, IsAsleep = 2; // Bits of the alarm's word.
 
@@ -140,10 +130,9 @@ internal sealed class FastPoller
     /// <summary>Until nobody calls any more.</summary>
     private void Poll()
     {
-        long start = Stopwatch.GetTimestamp(), last = start, lastServed = start, nextYield = _yieldTicks;
-        long served = 0;
-        int polled = 0;
-        long lost = 0;
+        long last = Stopwatch.GetTimestamp(), lastServed = last, nextYield = _yieldTicks;
+        FastSession session = new(_pollers, last);
+        bool hasPolled = false;
         do
         {
             Volatile.Write(ref _turnStarted, last);
@@ -152,49 +141,55 @@ internal sealed class FastPoller
                 Accept(last);
             if (_heldSince != 0 && !MustHold(last, lastServed))
                 hasServed = RunContinued();
+            long seen = last;
             for (int i = 0; i < _channels.Count; i++)
             {
                 FastChannel channel = _serving = _channels[i];
                 if (!channel.TryServe())
                     continue;
-                (hasServed, channel.LastServed) = (true, Stopwatch.GetTimestamp());
-                served++;
+                session.OnServed(channel.LastServed, seen);
+                channel.LastServed = seen = Stopwatch.GetTimestamp();
+                hasServed = true;
             }
             if (_isBlocked)
                 EndBlock();
-            polled = Math.Max(polled, _channels.Count);
+            hasPolled |= _channels.Count > 0;
             long now = Stopwatch.GetTimestamp();
-            if (!hasServed)
+            if (hasServed)
             {
-                lost += now - last > _gapTicks ? now - last : 0;
-                Drop(lost > _trialTicks && lost * 2 > now - start ? long.MaxValue : now - _idleTicks);
-                if (now - lastServed > nextYield)
-                    nextYield = Yield(nextYield);
-                else
-                    X86Base.Pause();
+                (last, lastServed, nextYield) = (now, now, _yieldTicks);
+                continue;
+            }
+            session.OnIdle(now - last, IsCrowded);
+            last = now;
+            Drop(session.IsLosing(now) ? long.MaxValue : now - _idleTicks);
+            if (now - lastServed > nextYield)
+            {
+                nextYield *= 2;
+                last = Yield();
+                session.OnYielded(last - now);
             }
             else
             {
-                (lastServed, nextYield) = (now, _yieldTicks);
+                X86Base.Pause();
             }
-            last = now;
         }
         while (_channels.Count > 0 || _heldSince != 0 || (Volatile.Read(ref _alarm.Word) & HasWork) != 0);
-        if (polled == 0)
-            return;
-        // Notified, as many guests as there are processors would have run side by side.
-        long paidTicks = _pollers.NotifiedInterval / Math.Min(polled, HostProcessors.Count);
-        _pollers.OnSession(served >= MinServed && last - start - lost - _idleTicks < served * paidTicks && lost * 2 < last - start);
+        if (hasPolled)
+            _pollers.OnSession(session.Gain - (_idleTicks / 2));
     }
+
+    /// <summary>Guests run that would have this thread's processor if it did not look at pages.</summary>
+    private bool IsCrowded => _channels.Count >= HostProcessors.Count && CountActive() >= HostProcessors.Count;
 
     /// <summary>
     /// Nothing to do: a receiver that the host put on this processor, perhaps the very one that the guests wait for, would
-    /// otherwise wait for long. Gives the idle time after which to yield again.
+    /// otherwise wait for long. Gives the time.
     /// </summary>
-    private static long Yield(long ticks)
+    private static long Yield()
     {
         HostSyscall.Call(Sys.sched_yield);
-        return ticks * 2;
+        return Stopwatch.GetTimestamp();
     }
 
     /// <summary>What others have left here.</summary>
@@ -218,10 +213,16 @@ internal sealed class FastPoller
     {
         if (now - lastServed > _quietTicks || now - _heldSince > _holdTicks)
             return false;
+        return CountActive() >= HostProcessors.Count - 1;
+    }
+
+    /// <summary>Guests that do not wait for an answer that takes long.</summary>
+    private int CountActive()
+    {
         int active = 0;
         foreach (FastChannel channel in _channels)
             active += channel.IsDeferred ? 0 : 1;
-        return active >= HostProcessors.Count - 1;
+        return active;
     }
 
     /// <summary>Runs the handlers of deferred calls that can go on. True if there were any.</summary>
@@ -240,6 +241,7 @@ internal sealed class FastPoller
             hasRun = true;
             _serving = continued;
             continued.RunContinued();
+            continued.LastServed = Stopwatch.GetTimestamp();
             if (_isBlocked)
                 EndBlock();
             if (_pollers.IsReady)
@@ -258,7 +260,7 @@ internal sealed class FastPoller
             _processor = LeaveGuest();
             foreach (FastChannel channel in _recent)
             {
-                if (now - channel.LastServed < _recentTicks && channel.TryReserve())
+                if (channel.WasServedRecently && channel.TryReserve())
                     _offered.Add(channel);
             }
         }

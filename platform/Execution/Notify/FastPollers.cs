@@ -8,16 +8,22 @@ namespace Sandbox.Platform.Notify;
 /// </summary>
 internal sealed class FastPollers
 {
-    private const int MaxPollers = 4, MaxPauseShift = 10, PatientSessions = 2, IntervalShift = 6;
+    private const int MaxPollers = 4, MaxPauseShift = 10, GapShift = 6;
 
-    // A call that took longer waited for something.
-    private static readonly long _longestInterval = Stopwatch.Frequency * 60 / 1_000_000;
+    // What polling may lose before it pauses: at first, after a pause, and after it has paid for long.
+    private static readonly long _firstCredit = Stopwatch.Frequency / 1_000;
+    private static readonly long _nextCredit = Stopwatch.Frequency / 2_000;
+    private static readonly long _mostCredit = Stopwatch.Frequency / 200;
 
     private readonly Lock _lock = new();
     private readonly List<FastPoller> _pollers = []; // Guarded by _lock.
-    private int _unpaidSessions;
+    private long _credit = _firstCredit; // Guarded by _lock.
+    private int _pauses; // Guarded by _lock.
     private long _pausedUntil;
-    private long _interval = Stopwatch.Frequency * 8 / 1_000_000;
+    private long _gap = Stopwatch.Frequency * 5 / 1_000_000;
+
+    /// <summary>From an answer to the next call of a guest that calls often, at most (Stopwatch ticks).</summary>
+    public static long LongestGap { get; } = Stopwatch.Frequency * 30 / 1_000_000;
 
     /// <summary>False: polling would not pay at the moment.</summary>
     public bool IsReady => Stopwatch.GetTimestamp() >= Volatile.Read(ref _pausedUntil);
@@ -60,24 +66,34 @@ internal sealed class FastPollers
     }
 
     /// <summary>
-    /// From one call to the next of a guest that calls often, by notifications (Stopwatch ticks): a moving mean. What polling has to
-    /// be better than.
+    /// From an answer to the next call of a guest that calls often, by notifications (Stopwatch ticks): a moving mean. What polling
+    /// has to be better than.
     /// </summary>
-    public long NotifiedInterval => Volatile.Read(ref _interval);
+    public long NotifiedGap => Volatile.Read(ref _gap);
 
-    /// <summary>A guest that calls often has made its next call. Several receivers do this without a lock: it is a mean.</summary>
-    public void AddInterval(long ticks)
+    /// <summary>A guest has made its next call. Several receivers do this without a lock: it is a mean.</summary>
+    public void AddGap(long ticks)
     {
-        if (ticks < _longestInterval)
-            Volatile.Write(ref _interval, _interval + ((ticks - _interval) >> IntervalShift));
+        if (ticks < LongestGap)
+            Volatile.Write(ref _gap, _gap + ((ticks - _gap) >> GapShift));
     }
 
-    /// <summary>A poller goes to sleep. A session or two may be short by chance; after that, it is made to wait longer each time.</summary>
-    public void OnSession(bool hasPaid)
+    /// <summary>
+    /// A poller goes to sleep. It has saved the guests so much time (Stopwatch ticks), or cost them. Each pause without a gain between
+    /// is twice as long as the last.
+    /// </summary>
+    public void OnSession(long gain)
     {
-        int unpaid = hasPaid ? 0 : Math.Min(Volatile.Read(ref _unpaidSessions) + 1, PatientSessions + MaxPauseShift + 1);
-        Volatile.Write(ref _unpaidSessions, unpaid);
-        long pause = unpaid <= PatientSessions ? 0 : 1L << (unpaid - PatientSessions - 1);
-        Volatile.Write(ref _pausedUntil, Stopwatch.GetTimestamp() + (pause * (Stopwatch.Frequency / 1_000)));
+        lock (_lock)
+        {
+            _credit = Math.Min(_credit + gain, _mostCredit);
+            if (_credit > _firstCredit)
+                _pauses = 0;
+            if (_credit >= 0)
+                return;
+            long pause = Stopwatch.Frequency / 1_000 << Math.Min(_pauses++, MaxPauseShift);
+            _credit = _nextCredit;
+            Volatile.Write(ref _pausedUntil, Stopwatch.GetTimestamp() + pause);
+        }
     }
 }
