@@ -54,7 +54,7 @@ internal sealed class FastPath(GuestThread thread, CommandRunner runner, FastPol
         if (!_isCounting)
             return;
         _isCounting = false;
-        if (_isRewritten && _streak >= (Channel is { WasServedRecently: true } ? AgainCalls : StreakCalls))
+        if (_isRewritten && _streak >= (pollers is { IsPaying: true } && Channel is { WasServedRecently: true } ? AgainCalls : StreakCalls))
             OnStreak(_number);
         _lastAnswer = Stopwatch.GetTimestamp();
     }

@@ -176,7 +176,7 @@ internal sealed class FastPoller
         }
         while (_channels.Count > 0 || _heldSince != 0 || (Volatile.Read(ref _alarm.Word) & HasWork) != 0);
         if (hasPolled)
-            _pollers.OnSession(session.Gain - (_idleTicks / 2));
+            _pollers.OnSession(session.Gain - _idleTicks);
     }
 
     /// <summary>Guests run that would have this thread's processor if it did not look at pages.</summary>

@@ -8,7 +8,7 @@ namespace Sandbox.Platform.Notify;
 /// </summary>
 internal sealed class FastPollers
 {
-    private const int MaxPollers = 4, MaxPauseShift = 10, GapShift = 6;
+    private const int MaxPollers = 4, MaxPauseShift = 10, GapShift = 4, LongerGapShift = 9;
 
     // What polling may lose before it pauses: at first, after a pause, and after it has paid for long.
     private static readonly long _firstCredit = Stopwatch.Frequency / 1_000;
@@ -17,7 +17,7 @@ internal sealed class FastPollers
 
     private readonly Lock _lock = new();
     private readonly List<FastPoller> _pollers = []; // Guarded by _lock.
-    private long _credit = _firstCredit; // Guarded by _lock.
+    private long _credit = _firstCredit; // Written with _lock held.
     private int _pauses; // Guarded by _lock.
     private long _pausedUntil;
     private long _gap = Stopwatch.Frequency * 5 / 1_000_000;
@@ -27,6 +27,9 @@ internal sealed class FastPollers
 
     /// <summary>False: polling would not pay at the moment.</summary>
     public bool IsReady => Stopwatch.GetTimestamp() >= Volatile.Read(ref _pausedUntil);
+
+    /// <summary>It has paid lately.</summary>
+    public bool IsPaying => Volatile.Read(ref _credit) > _firstCredit;
 
     /// <summary>False if everybody who could look at the channel is stuck.</summary>
     public bool TryOffer(FastChannel channel)
@@ -66,16 +69,16 @@ internal sealed class FastPollers
     }
 
     /// <summary>
-    /// From an answer to the next call of a guest that calls often, by notifications (Stopwatch ticks): a moving mean. What polling
-    /// has to be better than.
+    /// From an answer to the next call of a guest that calls again at once, by notifications (Stopwatch ticks): it follows the short
+    /// ones quickly, the long ones slowly. What polling has to be better than.
     /// </summary>
     public long NotifiedGap => Volatile.Read(ref _gap);
 
-    /// <summary>A guest has made its next call. Several receivers do this without a lock: it is a mean.</summary>
+    /// <summary>A guest has made its next call. Several receivers do this without a lock: it is an estimate.</summary>
     public void AddGap(long ticks)
     {
         if (ticks < LongestGap)
-            Volatile.Write(ref _gap, _gap + ((ticks - _gap) >> GapShift));
+            Volatile.Write(ref _gap, _gap + ((ticks - _gap) >> (ticks < _gap ? GapShift : LongerGapShift)));
     }
 
     /// <summary>

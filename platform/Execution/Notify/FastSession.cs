@@ -34,8 +34,8 @@ internal struct FastSession(FastPollers pollers, long start)
     public void OnServed(long answered, long seen)
     {
         long gap = seen - answered;
-        if (gap > 0 && gap < FastPollers.LongestGap)
-            _gain = Math.Min(_gain + pollers.NotifiedGap - gap, _mostGain);
+        if (gap > 0)
+            _gain = Math.Min(_gain + Math.Max(pollers.NotifiedGap - gap, 0), _mostGain);
         _gain -= _away; // It may have waited for long.
         _away = 0;
     }
