@@ -54,7 +54,8 @@ internal sealed class FastPath(GuestThread thread, CommandRunner runner, FastPol
         if (!_isCounting)
             return;
         _isCounting = false;
-        if (_isRewritten && _streak >= (pollers is { IsPaying: true } && Channel is { WasServedRecently: true } ? AgainCalls : StreakCalls))
+        bool isAgain = pollers is { IsPaying: true } && Channel is { WasServedRecently: true };
+        if (_isRewritten && _streak >= (isAgain ? AgainCalls : StreakCalls))
             OnStreak(_number);
         _lastAnswer = Stopwatch.GetTimestamp();
     }
