@@ -28,7 +28,7 @@ public static class GoferLimits
     public const int CloseHandlesMax = 1024;
 
     /// <summary>Most files opened by one message.</summary>
-    public const int OpenManyMax = 16;
+    public const int OpenManyMax = 32;
 
     /// <summary>Most directories one message names to be listed with what is below them.</summary>
     public const int ReadTreePathsMax = 64;

@@ -21,7 +21,14 @@ internal sealed class NextFiles(GoferFileSystem fileSystem, int most)
     /// <summary>Levels up to a directory with a handle.</summary>
     private const int LevelsMax = 32;
 
+    /// <summary>Of the path down to where the guess begins: there is room for what comes below.</summary>
+    private const int TopPathBytesMax = GoferLimits.PathBytesMax / 2;
+
+    /// <summary>Of all paths: they go into one message.</summary>
+    private const int PathBytesMax = GoferLimits.MessageBytesMax / 2;
+
     private int _entriesLeft = 512; // To be looked at: more are not worth the time.
+    private int _bytes; // Of the chosen paths.
 
     public List<NextFile> Chosen { get; } = [];
 
@@ -41,7 +48,7 @@ internal sealed class NextFiles(GoferFileSystem fileSystem, int most)
         for (int i = up.Count - 1; i >= 0; i--)
             (above[i], path) = (path, Join(path, up[i].Name.Bytes));
         if (isFirstCertain)
-            Chosen.Add(new NextFile(Join(path, entries[0].Name.Bytes)));
+            Add(Join(path, entries[0].Name.Bytes));
         Add(isFirstCertain ? entries[1..] : entries, path, DepthMax);
         for (int i = 0; i < up.Count && Chosen.Count < most; i++)
         {
@@ -57,7 +64,7 @@ internal sealed class NextFiles(GoferFileSystem fileSystem, int most)
     {
         path = [];
         GoferInode at = directory;
-        for (int level = 0; level < LevelsMax; level++)
+        for (int level = 0; level < LevelsMax && path.Length <= TopPathBytesMax; level++)
         {
             if (at.PeekHandle() is > 0 and uint handle)
                 return handle;
@@ -80,16 +87,22 @@ internal sealed class NextFiles(GoferFileSystem fileSystem, int most)
             return;
         foreach (ref readonly GoferEntry entry in entries)
         {
-            if (Chosen.Count == most || _entriesLeft-- <= 0)
+            if (Chosen.Count == most || _bytes > PathBytesMax || _entriesLeft-- <= 0)
                 return;
             if (!entry.HasAttributes)
                 continue;
             (ulong Device, ulong Inode) id = (entry.Attributes.Device, entry.Attributes.Inode);
             if (entry.Type == FileType.Regular && !fileSystem.Ahead.Has(id))
-                Chosen.Add(new NextFile(Join(above, entry.Name.Bytes)));
+                Add(Join(above, entry.Name.Bytes));
             else if (entry.Type == FileType.Directory && depth > 0 && ListingOf(id) is { } listing)
                 Add(listing.Entries, Join(above, entry.Name.Bytes), depth - 1);
         }
+    }
+
+    private void Add(byte[] path)
+    {
+        Chosen.Add(new NextFile(path));
+        _bytes += path.Length;
     }
 
     private GoferListing? ListingOf((ulong Device, ulong Inode) directory) =>

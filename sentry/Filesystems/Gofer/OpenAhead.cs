@@ -12,7 +12,7 @@ namespace Sandbox.Sentry.Filesystems.Gofer;
 /// <remarks>Only for trees that nobody else changes. When a name changes, all are closed: they could keep a removed file's space.</remarks>
 internal sealed class OpenAhead(GoferFileSystem fileSystem)
 {
-    private const int KeptMax = 64;
+    private const int KeptMax = 128;
 
     /// <summary>Files that come with one that is opened in order, before it is known whether that pays.</summary>
     private const int FewFiles = 4;

@@ -193,6 +193,21 @@ public sealed class TreeListingTests : IDisposable
     }
 
     [Fact]
+    public void Files_with_long_names_far_down_are_opened_in_order()
+    {
+        string name = new('n', 240), path = "d";
+        for (int depth = 0; depth < 8; depth++)
+            path += "/" + name;
+        Directory.CreateDirectory(_gofer.At(path));
+        for (int i = 10; i < 90; i++)
+            File.WriteAllText(_gofer.At($"{path}/{name}{i}"), $"{i}");
+        Inode directory = Find(Mount(), path.Split('/'));
+        List(directory);
+        for (int i = 10; i < 90; i++)
+            Assert.Equal($"{i}", Read(Find(directory, $"{name}{i}")));
+    }
+
+    [Fact]
     public void Files_opened_ahead_are_closed_when_a_name_changes()
     {
         Inode root = Mount();
