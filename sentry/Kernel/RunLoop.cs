@@ -31,7 +31,7 @@ internal static class RunLoop
         if (result.Register == Deferred)
             return Defer(task, start);
         if (sleeper.IsDeferred)
-            sleeper.EndDeferral();
+            EndDeferral(task);
         return Finish(task, thread, result, start);
     }
 
@@ -42,7 +42,7 @@ internal static class RunLoop
         if (result.Register == Deferred)
             return Defer(task, task.CallStarted);
         if (task.Sleeper.IsDeferred)
-            task.Sleeper.EndDeferral();
+            EndDeferral(task);
         return Finish(task, thread, result, task.CallStarted);
     }
 
@@ -56,6 +56,13 @@ internal static class RunLoop
         if (!deadline.IsNever)
             (task.CallTimer ??= new CallTimer(task)).EndAt(deadline);
         return GuestAction.Defer;
+    }
+
+    /// <summary>Nobody makes the deferred call again.</summary>
+    public static void EndDeferral(Task task)
+    {
+        task.Sleeper.EndDeferral();
+        task.CallFile.Forget();
     }
 
     private static GuestAction Finish(Task task, IGuestThread thread, SyscallResult result, long start)

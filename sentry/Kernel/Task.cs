@@ -24,6 +24,7 @@ internal sealed class Task : ICaller, IGuestEvents, IParkOwner
     private volatile Credentials _credentials;
     private volatile Ptrace.TraceState? _trace;
     private Pid _id;
+    private CallFile _callFile;
 
     public Task(Kernel kernel, ThreadGroup group, Pid id, IGuestThread thread, TaskResources resources)
     {
@@ -87,6 +88,9 @@ internal sealed class Task : ICaller, IGuestEvents, IParkOwner
     }
 
     public Sleeper Sleeper { get; }
+
+    /// <summary>What the call that it makes works on.</summary>
+    public ref CallFile CallFile => ref _callFile;
 
     /// <summary>comm: at most 15 bytes (prctl(2), PR_SET_NAME).</summary>
     public byte[] Name { get; set; } = [];

@@ -25,6 +25,8 @@ internal static class TaskExit
                 task.ExitStatus = task.Group.ExitStatus;
         }
 
+        if (task.Sleeper.IsDeferred)
+            RunLoop.EndDeferral(task);
         ReleaseMemory(task);
         task.Files.RemoveUser();
         LeaveGroup(task);

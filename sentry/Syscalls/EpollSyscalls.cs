@@ -99,10 +99,10 @@ internal static class EpollSyscalls
     {
         if (maxEvents is <= 0 or > int.MaxValue / 12)
             return Errno.EINVAL;
-        if (task.Files.Get(epollFd).Failed(out OpenFile? file, out Errno error))
+        if (task.CallFile.Begin(task, epollFd).Failed(out OpenFile? file, out Errno error))
             return error;
         SyscallResult result = file is EpollFile epoll ? Run(task, epoll, events, maxEvents, deadline) : Errno.EINVAL;
-        file.Release();
+        task.CallFile.End(task, file);
         return result;
     }
 

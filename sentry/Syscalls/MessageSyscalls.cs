@@ -32,7 +32,7 @@ internal static class MessageSyscalls
         SocketAddress? destination = null;
         if (!address.IsNull && SocketArguments.ReadAddress(task, address, addressBytes).Failed(out destination, out error))
         {
-            socket.Release();
+            task.CallFile.End(task, socket);
             return error;
         }
 
@@ -43,7 +43,7 @@ internal static class MessageSyscalls
         Result<int> result = error != Errno.Ok
             ? error
             : SocketTransfer.Send(task, socket, ref buffers, destination, null, flags);
-        socket.Release();
+        task.CallFile.End(task, socket);
         return result;
     }
 
@@ -64,7 +64,7 @@ internal static class MessageSyscalls
             result = fault;
         }
 
-        socket.Release();
+        task.CallFile.End(task, socket);
         return result;
     }
 
@@ -75,7 +75,7 @@ internal static class MessageSyscalls
         Result<int> result = task.Memory.Read(message, out MessageHeader header) is not Errno.Ok and Errno fault
             ? fault
             : Send(task, socket, header, flags);
-        socket.Release();
+        task.CallFile.End(task, socket);
         return result;
     }
 
@@ -88,7 +88,7 @@ internal static class MessageSyscalls
             : Receive(task, socket, ref header, flags);
         if (result.Error == Errno.Ok && task.Memory.Write(message, header) is not Errno.Ok and Errno fault2)
             result = fault2;
-        socket.Release();
+        task.CallFile.End(task, socket);
         return result;
     }
 
@@ -109,7 +109,7 @@ internal static class MessageSyscalls
                 break;
         }
 
-        socket.Release();
+        task.CallFile.End(task, socket);
         return done > 0 ? done : error;
     }
 
@@ -141,7 +141,7 @@ internal static class MessageSyscalls
             }
         }
 
-        socket.Release();
+        task.CallFile.End(task, socket);
         return done > 0 ? done : error;
     }
 

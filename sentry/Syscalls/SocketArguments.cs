@@ -28,7 +28,7 @@ internal static class SocketArguments
     /// <summary>The socket of a descriptor, with a reference for the caller. EBADF, ENOTSOCK.</summary>
     public static Result<Socket> GetSocket(Task task, Fd fd)
     {
-        if (task.Files.Get(fd).Failed(out OpenFile? file, out Errno error))
+        if (task.CallFile.Begin(task, fd).Failed(out OpenFile? file, out Errno error))
             return error;
         if (file is Socket socket)
             return socket;

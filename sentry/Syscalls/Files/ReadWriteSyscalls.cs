@@ -60,7 +60,7 @@ internal static class ReadWriteSyscalls
 
     private static SyscallResult Single(Task task, Fd fd, UserAddress buffer, ulong count, long offset, bool isWrite)
     {
-        if (task.Files.Get(fd).Failed(out OpenFile? file, out Errno error))
+        if (task.CallFile.Begin(task, fd).Failed(out OpenFile? file, out Errno error))
             return error;
         try
         {
@@ -71,14 +71,14 @@ internal static class ReadWriteSyscalls
         }
         finally
         {
-            file.Release();
+            task.CallFile.End(task, file);
         }
     }
 
     private static SyscallResult Vector(
         Task task, Fd fd, UserPtr<IoVector> vectors, ulong count, long offset, int flags, bool isWrite)
     {
-        if (task.Files.Get(fd).Failed(out OpenFile? file, out Errno error))
+        if (task.CallFile.Begin(task, fd).Failed(out OpenFile? file, out Errno error))
             return error;
         try
         {
@@ -94,7 +94,7 @@ internal static class ReadWriteSyscalls
         }
         finally
         {
-            file.Release();
+            task.CallFile.End(task, file);
         }
     }
 

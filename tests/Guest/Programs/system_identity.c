@@ -31,7 +31,7 @@ int main(void)
     cpu_set_t set;
     RETURNS(0, sched_getaffinity(0, sizeof set, &set));
     int count = CPU_COUNT(&set);
-    CHECK(count >= 1 && count == get_nprocs());
+    CHECK(count >= 1 && count <= get_nprocs());
     RETURNS(0, sched_setaffinity(0, sizeof set, &set));
     CPU_ZERO(&set);
     FAILS(EINVAL, sched_setaffinity(0, sizeof set, &set));
