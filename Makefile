@@ -72,7 +72,7 @@ compare: publish packages $(BUSYBOX_ROOT) $(COMPARE_ROOT) ## the same work nativ
 	@[ -x $(ARTIFACTS)/gvisor/root/usr/bin/runsc ] || perf/compare/get-gvisor.sh $(ARTIFACTS)/gvisor || echo "going on without gVisor"
 	@mkdir -p $(ARTIFACTS)/compare
 	@perf/compare/compare.py --json $(ARTIFACTS)/compare/all-cores.json $(COMPARE_FLAGS)
-	@perf/compare/compare.py --json $(ARTIFACTS)/compare/one-core.json --cpus 0 --quick $(COMPARE_FLAGS)
+	@perf/compare/compare.py --json $(ARTIFACTS)/compare/one-core.json --cpus 0 --quick --rounds 3 $(COMPARE_FLAGS)
 	@perf/compare/document.py $(COMPARE_DOCUMENT) $(ARTIFACTS)/compare/all-cores.json $(ARTIFACTS)/compare/one-core.json
 
 $(COMPARE_ROOT): | packages $(DEBIAN_ROOT)
