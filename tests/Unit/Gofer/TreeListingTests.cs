@@ -156,11 +156,7 @@ public sealed class TreeListingTests : IDisposable
     [Fact]
     public void Files_of_the_directories_that_follow_are_opened_with_the_first()
     {
-        Inode root = Mount();
-        List(root);
-        Inode a = Find(root, "a");
-        List(a);
-        Assert.Equal("a/1", Read(Find(a, "1")));
+        Inode root = MountAndReadFirst(out Inode a);
 
         foreach (string file in (string[])["a/b/2", "a/b/c/3", "d/4"])
             File.Delete(_gofer.At(file)); // Behind the sandbox's back: only who has it open still reads it.
@@ -210,16 +206,23 @@ public sealed class TreeListingTests : IDisposable
     [Fact]
     public void Files_opened_ahead_are_closed_when_a_name_changes()
     {
-        Inode root = Mount();
-        List(root);
-        Inode a = Find(root, "a");
-        List(a);
-        Assert.Equal("a/1", Read(Find(a, "1")));
+        Inode root = MountAndReadFirst(out _);
         Assert.False(root.CreateFile("new"u8, _file).Failed(out _, out _));
         File.Delete(_gofer.At("d/4"));
         Inode d = Find(root, "d");
         List(d);
         Assert.Equal(Errno.ENOENT, d.Lookup("4"u8).Error);
+    }
+
+    /// <summary>Lists the root and its first directory, and reads the first file of that.</summary>
+    private Inode MountAndReadFirst(out Inode first)
+    {
+        Inode root = Mount();
+        List(root);
+        first = Find(root, "a");
+        List(first);
+        Assert.Equal("a/1", Read(Find(first, "1")));
+        return root;
     }
 
     private string TargetOf(Inode link)
