@@ -9,16 +9,14 @@ internal static class PathText
     private const int MaxBytes = 64 * 1024;
 
     /// <summary>
-    /// The path of a place as seen from a root, with " (deleted)" behind a removed name and "(unreachable)" in front of one that
-    /// is not below the root.
+    /// The path of a place as seen from a root, with " (deleted)" behind a removed name. Of a place that is not below the root it
+    /// is the path to the top of what the place is in, without a remark.
     /// </summary>
     public static byte[] Describe(VfsPath place, VfsPath root)
     {
         Walker walker = new(place, root);
         walker.Run();
         ByteBuilder text = new();
-        if (!walker.IsReachable)
-            text.Append("(unreachable)"u8);
         walker.AppendTo(text);
         if (place.Dentry.IsRemoved)
             text.Append(" (deleted)"u8);
@@ -51,13 +49,19 @@ internal static class PathText
         return names.Count == 0 ? "/"u8.ToArray() : text.ToArray();
     }
 
-    /// <summary>getcwd(2): the path with its NUL. ENOENT if the directory was removed.</summary>
+    /// <summary>
+    /// getcwd(2): the path with its NUL, and with "(unreachable)" in front if it is not below the root: only here, for links of
+    /// /proc do without. ENOENT if the directory was removed.
+    /// </summary>
     public static Result<byte[]> CurrentDirectory(VfsPath place, VfsPath root)
     {
         if (place.Dentry.IsRemoved)
             return Errno.ENOENT;
         ByteBuilder text = new();
-        text.Append(Describe(place, root)).Append(0);
+        byte[] path = Describe(place, root, out bool isReachable);
+        if (!isReachable)
+            text.Append("(unreachable)"u8);
+        text.Append(path).Append(0);
         return text.Length > Memory.UserMemory.MaxPathBytes ? Errno.ENAMETOOLONG : text.ToArray();
     }
 

@@ -9,6 +9,25 @@ static long field(const char *text, const char *key)
     return line ? strtol(line + strlen(key), NULL, 10) : -1;
 }
 
+/* A link of /proc to what is not below the root shows a path all the same; only getcwd has a word for it. */
+static void check_beyond_the_root(void)
+{
+    IN_CHILD(
+        int links = OK(open("/proc/self/fd", O_RDONLY));
+        int file = OK(open("outside", O_CREAT | O_RDWR, 0600));
+        OK(mkdir("jail", 0700));
+        OK(chroot("jail"));
+        char number[16];
+        char text[4096] = "";
+        snprintf(number, sizeof number, "%d", file);
+        ssize_t length = OK(readlinkat(links, number, text, sizeof text - 1));
+        CHECK(length > 8 && text[0] == '/' && strcmp(text + length - 8, "/outside") == 0);
+        OK(syscall(SYS_getcwd, text, sizeof text));
+        CHECK(strncmp(text, "(unreachable)/", 14) == 0));
+    OK(unlink("outside"));
+    OK(rmdir("jail"));
+}
+
 int main(int argc, char **argv)
 {
     char path[4096], name[64], target[4096], state;
@@ -116,6 +135,7 @@ int main(int argc, char **argv)
     snprintf(path, sizeof path, "/proc/self/task/%d/comm", getpid());
     CHECK(strlen(slurp(path)) > 1);
     CHECK(strstr(slurp("/proc/self/limits"), "Max open files") != NULL);
+    check_beyond_the_root();
     FAILS(ENOENT, open("/proc/self/nothing", O_RDONLY));
     FAILS(ENOENT, stat("/proc/999999", &st));
     CHECK(open("/proc/self/newfile", O_CREAT | O_WRONLY, 0644) == -1);
