@@ -10,20 +10,6 @@ internal static class PosixTimerSyscalls
 {
     private const int NotifySignal = 0, NotifyNone = 1, NotifyThreadId = 4, AbsoluteTime = 1;
 
-    /// <summary>struct sigevent, 64 bytes.</summary>
-    [StructLayout(LayoutKind.Explicit, Size = 64)]
-    internal struct SignalEvent
-    {
-        [FieldOffset(0)]
-        public ulong Value;
-        [FieldOffset(8)]
-        public int Signal;
-        [FieldOffset(12)]
-        public int Notify;
-        [FieldOffset(16)]
-        public int ThreadId;
-    }
-
     /// <summary>struct itimerspec.</summary>
     [StructLayout(LayoutKind.Sequential)]
     internal readonly record struct TimerValue(Timespec Interval, Timespec Value);

@@ -31,7 +31,7 @@ internal static unsafe class ClockRows
             int, UserPtr<IntervalTimerSyscalls.IntervalValue>, UserPtr<IntervalTimerSyscalls.IntervalValue>>(
             "setitimer", &IntervalTimerSyscalls.Set);
         rows[Sys.alarm] = Syscall.Of<uint>("alarm", &IntervalTimerSyscalls.Alarm);
-        rows[Sys.timer_create] = Syscall.Of<int, UserPtr<PosixTimerSyscalls.SignalEvent>, UserPtr<int>>(
+        rows[Sys.timer_create] = Syscall.Of<int, UserPtr<SignalEvent>, UserPtr<int>>(
             "timer_create", &PosixTimerSyscalls.Create);
         rows[Sys.timer_settime] = Syscall.Of<
             int, int, UserPtr<PosixTimerSyscalls.TimerValue>, UserPtr<PosixTimerSyscalls.TimerValue>>(
