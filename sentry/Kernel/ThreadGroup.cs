@@ -73,7 +73,10 @@ internal sealed class ThreadGroup(Kernel kernel, Pid id, ProcessGroup processGro
     public Task? ExecutingTask { get; set; }
 
     /// <summary>Has called execve since fork (setpgid(2) EACCES).</summary>
-    public bool HasExecuted { get; set; }
+    public bool HasExecuted => Executions > 0;
+
+    /// <summary>How often it has called execve since fork.</summary>
+    public int Executions { get; set; }
 
     /// <summary>prctl(PR_SET_CHILD_SUBREAPER).</summary>
     public bool IsChildSubreaper { get; set; }

@@ -116,7 +116,7 @@ internal static class Exec
             if (task.Group.Handlers.IsShared)
                 task.Group.Handlers = task.Group.Handlers.Clone();
             task.Group.Handlers.ResetCaught();
-            task.Group.HasExecuted = true;
+            task.Group.Executions++;
             task.AlternateStack = default;
             task.ParentDeathSignal = credentials.IsSecure ? Signal.None : task.ParentDeathSignal;
         }

@@ -89,7 +89,7 @@ internal static class ProcessStarter
         session.Groups.Add(processGroup);
         ThreadGroup group = new(kernel, id, processGroup, new SignalHandlers(), request.Limits)
         {
-            HasExecuted = true,
+            Executions = 1,
             OomScoreAdjustment = request.OomScoreAdjustment,
         };
         image.Memory.Owner = group;

@@ -237,7 +237,7 @@ internal sealed class FdTable
         if (!isBusy)
         {
             FileLocks.ReleaseOwner(file.Inode, this);
-            file.Flush();
+            file.Flush(this);
         }
 
         file.Release();

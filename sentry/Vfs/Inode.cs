@@ -173,7 +173,11 @@ internal abstract class Inode
 }
 
 /// <summary>What a new inode gets: type and permissions with the umask applied, and its owner.</summary>
-internal readonly record struct NewInode(uint Mode, uint UserId, uint GroupId);
+internal readonly record struct NewInode(uint Mode, uint UserId, uint GroupId)
+{
+    /// <summary>Who makes it, for filesystems that charge him for it; null for the Sentry itself.</summary>
+    public ICaller? Creator { get; init; }
+}
 
 /// <summary>A change of attributes; null leaves one as it is. Times in nanoseconds since the epoch.</summary>
 internal readonly record struct AttributeChange

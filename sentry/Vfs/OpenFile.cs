@@ -135,8 +135,8 @@ internal abstract class OpenFile
     /// <summary>ftruncate(2), on a writable file.</summary>
     public virtual Errno Truncate(long length) => Inode.SetAttributes(new AttributeChange { SizeBytes = length });
 
-    /// <summary>A descriptor that referred to this file was closed (close(2)); not the last one necessarily.</summary>
-    public virtual Errno Flush() => Errno.Ok;
+    /// <summary>A descriptor that referred to this file was closed (close(2)) in a table; not the last one necessarily.</summary>
+    public virtual Errno Flush(FdTable closer) => Errno.Ok;
 
     public void AddReference()
     {

@@ -73,7 +73,7 @@ internal static class OpenSyscalls
         if (task.Files.Remove(fd).Failed(out OpenFile? file, out Errno error))
             return error;
         FileLocks.ReleaseOwner(file.Inode, task.Files);
-        Errno flushed = file.Flush();
+        Errno flushed = file.Flush(task.Files);
         file.Release();
         return flushed;
     }

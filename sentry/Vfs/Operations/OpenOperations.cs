@@ -179,7 +179,7 @@ internal static class OpenOperations
                 bits &= ~ModeBits.SetGroupId;
         }
 
-        return new NewInode((uint)type | bits, credentials.FileSystemUserId, group);
+        return new NewInode((uint)type | bits, credentials.FileSystemUserId, group) { Creator = caller };
     }
 
     private static Errno CheckType(VfsPath place, in OpenRequest request)
