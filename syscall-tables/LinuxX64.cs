@@ -38,7 +38,6 @@ internal sealed class LinuxX64 : ISyscallTable
         // Last: these fill only what nobody above has.
         Join("security and tracing", UnsupportedRows.AddSecurity);
         Join("futexes", UnsupportedRows.AddFutexes);
-        Join("interprocess communication", UnsupportedRows.AddCommunication);
         Join("memory", UnsupportedRows.AddMemory);
         Join("files", UnsupportedRows.AddFiles);
         Join("paths", UnsupportedRows.AddPaths);

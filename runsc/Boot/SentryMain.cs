@@ -111,7 +111,8 @@ internal static class SentryMain
         Kernel kernel = new(platform, table, facts, log);
         DescriptorParts.Install(kernel);
         kernel.MakeFileSystem = (task, type, source, data) =>
-            FileSystemTypes.Create(kernel, task.PidNamespace, type, source, data, task.Namespaces.Container);
+            FileSystemTypes.Create(
+                kernel, task.PidNamespace, task.Namespaces.Ipc, type, source, data, task.Namespaces.Container);
         return kernel;
     }
 

@@ -22,15 +22,15 @@ internal sealed class ContainerMounts
     private readonly Kernel.Kernel _kernel;
     private readonly ContainerDescription _description;
     private readonly GoferSession _gofer;
-    private readonly PidNamespace _pids;
+    private readonly NamespaceSet _namespaces;
     private readonly Container _container;
     private readonly MountNamespace _namespace = new(UserNamespace.Root);
     private BootCaller _caller = null!;
 
     private ContainerMounts(
-        Kernel.Kernel kernel, ContainerDescription description, GoferSession gofer, PidNamespace pids, Container container)
+        Kernel.Kernel kernel, ContainerDescription description, GoferSession gofer, NamespaceSet namespaces, Container container)
     {
-        (_kernel, _description, _gofer, _pids, _container) = (kernel, description, gofer, pids, container);
+        (_kernel, _description, _gofer, _namespaces, _container) = (kernel, description, gofer, namespaces, container);
     }
 
     private static Credentials Superuser { get; } = new()
@@ -45,11 +45,11 @@ internal sealed class ContainerMounts
         Kernel.Kernel kernel,
         ContainerDescription description,
         GoferSession gofer,
-        PidNamespace pids,
+        NamespaceSet namespaces,
         Container container,
         out string? error)
     {
-        ContainerMounts mounts = new(kernel, description, gofer, pids, container);
+        ContainerMounts mounts = new(kernel, description, gofer, namespaces, container);
         error = mounts.BuildAll();
         return error is null ? mounts._caller.Fs : null;
     }
@@ -131,7 +131,7 @@ internal sealed class ContainerMounts
             return AddLegacyCgroups(description);
         Result<FileSystem> made = description.GoferRoot >= 0
             ? Bind(description)
-            : FileSystemTypes.Create(_kernel, _pids, description.Type, description.Source, description.Data, _container);
+            : Create(description.Type, description.Source, description.Data, _container);
         if (made.Failed(out FileSystem? files, out Errno error))
             return error == Errno.ENODEV ? $"unknown filesystem type \"{description.Type}\"" : Describe(error);
         byte[] destination = Encoding.UTF8.GetBytes(description.Destination);
@@ -250,6 +250,9 @@ internal sealed class ContainerMounts
         return null;
     }
 
+    private Result<FileSystem> Create(string type, string source, string data, Container? charged) =>
+        FileSystemTypes.Create(_kernel, _namespaces.PidForChildren, _namespaces.Ipc, type, source, data, charged);
+
     // As runc: a directory is covered by an empty read-only tmpfs, a file by /dev/null; what does not exist needs no mask.
     private Errno Mask(string path)
     {
@@ -258,7 +261,7 @@ internal sealed class ContainerMounts
             return error is Errno.ENOENT or Errno.ENOTDIR ? Errno.Ok : error;
         if (!place.Inode.IsDirectory)
             return MaskFile(place);
-        if (FileSystemTypes.Create(_kernel, _pids, "tmpfs", "tmpfs", "size=0k").Failed(out FileSystem? empty, out error))
+        if (Create("tmpfs", "tmpfs", "size=0k", null).Failed(out FileSystem? empty, out error))
             return error;
         return Attach(new Mount(empty, MaskFlags), place);
     }

@@ -1,4 +1,5 @@
 using Sandbox.Linux;
+using Sandbox.Sentry.Filesystems.Mqueue;
 using Sandbox.Sentry.Filesystems.Proc;
 using Sandbox.Sentry.Filesystems.Pts;
 using Sandbox.Sentry.Filesystems.Sys;
@@ -14,12 +15,14 @@ internal static class FileSystemTypes
     /// <summary>A new instance for a mount. ENODEV for an unknown type, EINVAL for bad options.</summary>
     /// <param name="kernel">The kernel it shows.</param>
     /// <param name="pids">The pid namespace a proc shows.</param>
+    /// <param name="ipc">The IPC namespace whose message queues an mqueue shows.</param>
     /// <param name="type">The name of the type.</param>
     /// <param name="source">What mount(2) calls the device; only shown.</param>
     /// <param name="data">Options of the type, with commas.</param>
     /// <param name="container">Who is charged for files in memory, and whose sysctls a proc shows.</param>
     public static Result<FileSystem> Create(
-        Kernel.Kernel kernel, PidNamespace pids, string type, string source, string data, Container? container = null)
+        Kernel.Kernel kernel, PidNamespace pids, IpcNamespace ipc, string type, string source, string data,
+        Container? container = null)
     {
         Errno error;
         switch (type)
@@ -42,7 +45,7 @@ internal static class FileSystemTypes
             case "cgroup2":
                 return StaticFileSystem.CreateCgroup(source, kernel);
             case "mqueue":
-                return StaticFileSystem.CreateMessageQueues(source);
+                return MqueueFileSystem.Of(ipc);
             default:
                 return Errno.ENODEV;
         }

@@ -284,7 +284,7 @@ internal sealed class SandboxControl : ISandboxControl
         made.Namespaces = new ContainerNamespaces(_kernel, network, FindContainer).Make(container, made, out string? error);
         if (made.Namespaces is null)
             return error;
-        made.Fs = ContainerMounts.Build(_kernel, container, gofer, made.Namespaces.PidForChildren, made, out error);
+        made.Fs = ContainerMounts.Build(_kernel, container, gofer, made.Namespaces, made, out error);
         if (made.Fs is null)
             return error;
         MemoryLimiter.Watch(_kernel, made);

@@ -56,6 +56,9 @@ internal sealed class Kernel
         return quota;
     }
 
+    /// <summary>How many bytes of message queues each user has.</summary>
+    public PosixQueues.QueueQuotas QueueQuotas { get; } = new();
+
     /// <summary>Threads alive in the sandbox. With Tree held.</summary>
     public int TaskCount { get; set; }
 

@@ -37,8 +37,11 @@ internal sealed class IpcNamespace(Security.UserNamespace owner)
     /// <summary>The System V objects, made at first use.</summary>
     public SystemV.SystemVObjects? SystemV;
 
-    /// <summary>The POSIX message queues, made at first use.</summary>
+    /// <summary>The POSIX message queues, made at first use by Filesystems.</summary>
     public object? MessageQueues;
+
+    /// <summary>Sysctls of the POSIX message queues.</summary>
+    public PosixQueues.QueueLimits QueueLimits { get; } = new();
 }
 
 /// <summary>Whether a network namespace of the sandbox stands for one of the host's.</summary>

@@ -1,4 +1,5 @@
 using Sandbox.Linux;
+using Sandbox.Sentry.Kernel.PosixQueues;
 using Sandbox.Sentry.Kernel.SystemV;
 using Sandbox.Sentry.Syscalls;
 
@@ -23,5 +24,20 @@ internal static unsafe class CommunicationRows
         rows[Sys.msgsnd] = Syscall.Of<int, UserAddress, nuint, int>("msgsnd", &MessageQueueSyscalls.Send);
         rows[Sys.msgrcv] = Syscall.Of<int, UserAddress, nuint, long, int>("msgrcv", &MessageQueueSyscalls.Receive);
         rows[Sys.msgctl] = Syscall.Of<int, int, UserAddress>("msgctl", &MessageQueueSyscalls.Control);
+        AddPosixQueues(rows);
+    }
+
+    private static void AddPosixQueues(Syscall?[] rows)
+    {
+        rows[Sys.mq_open] = Syscall.Of<UserString, OpenFlags, uint, UserPtr<QueueAttributes>>(
+            "mq_open", &PosixQueueSyscalls.Open);
+        rows[Sys.mq_unlink] = Syscall.Of<UserString>("mq_unlink", &PosixQueueSyscalls.Unlink);
+        rows[Sys.mq_timedsend] = Syscall.Of<Fd, UserAddress, nuint, uint, UserPtr<Timespec>>(
+            "mq_timedsend", &PosixQueueTransfer.Send);
+        rows[Sys.mq_timedreceive] = Syscall.Of<Fd, UserAddress, nuint, UserPtr<uint>, UserPtr<Timespec>>(
+            "mq_timedreceive", &PosixQueueTransfer.Receive);
+        rows[Sys.mq_notify] = Syscall.Of<Fd, UserPtr<SignalEvent>>("mq_notify", &PosixQueueSyscalls.Notify);
+        rows[Sys.mq_getsetattr] = Syscall.Of<Fd, UserPtr<QueueAttributes>, UserPtr<QueueAttributes>>(
+            "mq_getsetattr", &PosixQueueSyscalls.GetSetAttributes);
     }
 }

@@ -110,17 +110,6 @@ internal static class UnsupportedRows
         Add(rows, Sys.clock_adjtime, "clock_adjtime", Errno.EPERM, "time is the host's");
     }
 
-    public static void AddCommunication(Syscall?[] rows)
-    {
-        const string notYet = "as a Linux without CONFIG_POSIX_MQUEUE";
-        Add(rows, Sys.mq_open, "mq_open", Errno.ENOSYS, notYet);
-        Add(rows, Sys.mq_unlink, "mq_unlink", Errno.ENOSYS, notYet);
-        Add(rows, Sys.mq_timedsend, "mq_timedsend", Errno.ENOSYS, notYet);
-        Add(rows, Sys.mq_timedreceive, "mq_timedreceive", Errno.ENOSYS, notYet);
-        Add(rows, Sys.mq_notify, "mq_notify", Errno.ENOSYS, notYet);
-        Add(rows, Sys.mq_getsetattr, "mq_getsetattr", Errno.ENOSYS, notYet);
-    }
-
     public static void AddFutexes(Syscall?[] rows)
     {
         const string older = "futex(2) does the same; C libraries fall back";

@@ -69,6 +69,13 @@ internal enum ArgumentFormat
     OpenHow,
     CloneArguments,
 
+    /// <summary>struct mq_attr.</summary>
+    QueueAttributes,
+    QueueAttributesOut,
+
+    /// <summary>struct sigevent.</summary>
+    SignalEvent,
+
     // Flags and constants by name, in the order of FlagNames.
     OpenFlags,
 

@@ -20,7 +20,8 @@ internal readonly struct ArgumentText(Task task, SyscallArguments call)
         or ArgumentFormat.SignalSetOut or ArgumentFormat.SignalActionOut or ArgumentFormat.SignalInfoOut
         or ArgumentFormat.SocketAddressOut or ArgumentFormat.MessageOut or ArgumentFormat.EpollEventsOut
         or ArgumentFormat.FdPairOut or ArgumentFormat.IntegerOut or ArgumentFormat.LongOut or ArgumentFormat.WaitStatusOut
-        or ArgumentFormat.ResourceUsageOut or ArgumentFormat.LimitOut or ArgumentFormat.PollDescriptors;
+        or ArgumentFormat.ResourceUsageOut or ArgumentFormat.LimitOut or ArgumentFormat.QueueAttributesOut
+        or ArgumentFormat.PollDescriptors;
 
     /// <summary>The argument's register.</summary>
     public static ulong Register(in SyscallArguments call, int index) => index switch

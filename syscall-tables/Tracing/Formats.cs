@@ -1,6 +1,7 @@
 using Sandbox.Linux;
 using Sandbox.Sentry.Filesystems.Event;
 using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.PosixQueues;
 using Sandbox.Sentry.Kernel.Signals;
 using Sandbox.Sentry.Sockets;
 using Sandbox.Sentry.Syscalls;
@@ -53,6 +54,8 @@ internal static class Formats
         [typeof(UserPtr<ResourceUsage>)] = F.ResourceUsageOut,
         [typeof(UserPtr<Limit>)] = F.Limit,
         [typeof(UserPtr<OpenHow>)] = F.OpenHow,
+        [typeof(UserPtr<QueueAttributes>)] = F.QueueAttributes,
+        [typeof(UserPtr<SignalEvent>)] = F.SignalEvent,
     };
 
     /// <summary>The formats of a row's arguments.</summary>
@@ -168,7 +171,7 @@ internal static class Formats
         Sys.timerfd_create => [F.Clock, F.DescriptorFlags],
         Sys.timerfd_settime => [F.Fd, F.TimerFlags, F.TimerTime, F.TimerTimeOut],
         Sys.timerfd_gettime => [F.Fd, F.TimerTimeOut],
-        Sys.timer_create => [F.Clock, F.Address, F.IntegerOut],
+        Sys.timer_create => [F.Clock, F.SignalEvent, F.IntegerOut],
         Sys.timer_settime => [F.Signed32, F.TimerFlags, F.TimerTime, F.TimerTimeOut],
         Sys.timer_gettime => [F.Signed32, F.TimerTimeOut],
         Sys.epoll_ctl => [F.Fd, F.EpollOperation, F.Fd, F.EpollEvent],
@@ -186,6 +189,10 @@ internal static class Formats
         Sys.sendto => [F.Fd, F.Data, F.Unsigned64, F.MessageFlags, F.SocketAddress, F.Signed32],
         Sys.recvfrom => [F.Fd, F.DataOut, F.Unsigned64, F.MessageFlags, F.SocketAddressOut, F.IntegerOut],
         Sys.recvmsg => [F.Fd, F.MessageOut, F.MessageFlags],
+        Sys.mq_open => [F.Text, F.OpenFlags, F.Octal, F.QueueAttributes],
+        Sys.mq_timedsend => [F.Fd, F.Data, F.Unsigned64, F.Unsigned32, F.Time],
+        Sys.mq_timedreceive => [F.Fd, F.DataOut, F.Unsigned64, F.IntegerOut, F.Time],
+        Sys.mq_getsetattr => [F.Fd, F.QueueAttributes, F.QueueAttributesOut],
         _ => [],
     };
 }

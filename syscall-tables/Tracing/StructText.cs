@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using Sandbox.Linux;
 using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.PosixQueues;
 using Sandbox.Sentry.Kernel.Signals;
 using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Syscalls;
@@ -35,6 +36,8 @@ internal readonly struct StructText(UserMemory memory)
         ArgumentFormat.Limit or ArgumentFormat.LimitOut => Bounds(address),
         ArgumentFormat.OpenHow => How(address),
         ArgumentFormat.CloneArguments => Clone(address),
+        ArgumentFormat.QueueAttributes or ArgumentFormat.QueueAttributesOut => Queue(address),
+        ArgumentFormat.SignalEvent => Event(address),
         _ => null,
     };
 
@@ -177,6 +180,19 @@ internal readonly struct StructText(UserMemory memory)
         Read(address, out ulong flags) && Read(address + 32, out ulong signal) && Read(address + 40, out ulong stack)
             ? $"{{flags={TaskNames.Clone.Describe(flags)}, exit_signal={TaskNames.Signal((int)signal)}, stack=0x{stack:x}}}"
             : null;
+
+    private string? Queue(ulong address) => Read(address, out QueueAttributes queue)
+        ? Invariant($"{{flags={queue.Flags}, maxmsg={queue.MaxMessages}, msgsize={queue.MaxBytes}, curmsgs={queue.Count}}}")
+        : null;
+
+    private string? Event(ulong address)
+    {
+        const int thread = 2; // Of mq_notify: then the number is a descriptor.
+        if (!Read(address, out SignalEvent wanted))
+            return null;
+        string signal = wanted.Notify == thread ? Invariant($"{wanted.Signal}") : TaskNames.Signal(wanted.Signal);
+        return $"{{value=0x{wanted.Value:x}, signo={signal}, notify={TaskNames.Notify.Describe((uint)wanted.Notify)}}}";
+    }
 
     private static string Octal(uint mode) => "0" + Convert.ToString(mode, 8);
 

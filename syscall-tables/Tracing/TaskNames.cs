@@ -116,6 +116,9 @@ internal static class TaskNames
     public static readonly FlagNames.Set SignalHow = FlagNames.Set.Constant(
         (0, "SIG_BLOCK"), (1, "SIG_UNBLOCK"), (2, "SIG_SETMASK"));
 
+    public static readonly FlagNames.Set Notify = FlagNames.Set.Constant(
+        (0, "SIGEV_SIGNAL"), (1, "SIGEV_NONE"), (2, "SIGEV_THREAD"), (4, "SIGEV_THREAD_ID"));
+
     public static readonly FlagNames.Set SignalAction = FlagNames.Set.Flags(
         (1, "SA_NOCLDSTOP"), (2, "SA_NOCLDWAIT"), (4, "SA_SIGINFO"), (0x4000000, "SA_RESTORER"),
         (0x8000000, "SA_ONSTACK"), (0x10000000, "SA_RESTART"), (0x40000000, "SA_NODEFER"),

@@ -3,7 +3,7 @@ using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Filesystems.Sys;
 
-/// <summary>A filesystem whose tree the Sentry sets up when it is mounted: sysfs, the view of cgroups, an empty mqueue.</summary>
+/// <summary>A filesystem whose tree the Sentry sets up when it is mounted: sysfs, the view of cgroups.</summary>
 internal sealed class StaticFileSystem : FileSystem
 {
     private readonly string _typeName;
@@ -70,13 +70,6 @@ internal sealed class StaticFileSystem : FileSystem
         foreach (string controller in Kernel.Container.LegacyControllers)
             parent.Root.AddDirectory(controller);
         return parent;
-    }
-
-    /// <summary>mqueue(7): nothing but its directory.</summary>
-    public static StaticFileSystem CreateMessageQueues(string source)
-    {
-        const long magic = 0x19800202;
-        return new StaticFileSystem("mqueue", magic, source, ModeBits.Sticky | ModeBits.Permissions);
     }
 
     public override Errno GetStatistics(out StatFs statistics)

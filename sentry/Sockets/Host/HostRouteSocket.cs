@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Sandbox.Linux;
+using Sandbox.Sentry.Kernel.PosixQueues;
 using Sandbox.Sentry.Sockets.Netlink;
 using Sandbox.Sentry.Vfs;
 
@@ -7,12 +8,37 @@ namespace Sandbox.Sentry.Sockets.Host;
 
 /// <summary>
 /// AF_NETLINK, NETLINK_ROUTE, answered by the host's kernel about the container's network namespace: questions only. The
-/// Sentry has no privilege there, so that a change would be refused by the host as well.
+/// Sentry has no privilege there, so that a change would be refused by the host as well. What the Sentry itself has to say comes
+/// before the host's answers.
 /// </summary>
-internal sealed class HostRouteSocket(SocketKind type, NetworkStack stack, ICaller caller, OpenFlags flags, HostFd socket)
-    : HostInetSocket(AddressFamily.Netlink, type, 0, stack, caller, flags, socket)
+internal sealed class HostRouteSocket : HostInetSocket, ICookieReceiver
 {
+    // Cookies of message queues; no more than so many bytes of them wait to be read.
+    private const int CookieBytes = 32768;
+
     private const int FirstRequest = 16, LastRequest = 120, KindMask = 3, GetKind = 2, AddressBytes = 12, MaxRequestBytes = 65536;
+
+    private readonly PacketChannel _cookies;
+
+    public HostRouteSocket(SocketKind type, NetworkStack stack, ICaller caller, OpenFlags flags, HostFd socket)
+        : base(AddressFamily.Netlink, type, 0, stack, caller, flags, socket) =>
+        _cookies = new PacketChannel(Waiters, CookieBytes);
+
+    public void Deliver(ReadOnlySpan<byte> message)
+    {
+        Span<byte> kernel = stackalloc byte[AddressBytes];
+        kernel.Clear();
+        kernel[0] = AddressFamily.Netlink;
+        _cookies.Send(message, new SocketAddress(kernel), null, Waiters);
+    }
+
+    public override Result<int> Receive(Span<byte> destination, SocketFlags flags, ref MessageInfo info)
+    {
+        Result<int> cookie = _cookies.Receive(destination, flags, ref info);
+        return cookie.Error == Errno.EAGAIN ? base.Receive(destination, flags, ref info) : cookie;
+    }
+
+    public override PollEvents Poll() => base.Poll() | _cookies.PollReader();
 
     public override Errno Bind(ICaller caller, SocketAddress address)
     {
@@ -36,6 +62,12 @@ internal sealed class HostRouteSocket(SocketKind type, NetworkStack stack, ICall
         if (destination is not null && BinaryPrimitives.ReadUInt32LittleEndian(destination.Bytes[4..]) != 0)
             return Errno.ECONNREFUSED;
         return HoldsOnlyQuestions(data) ? HostInet.Send(HostNumber, data, 0, default) : Errno.EPERM;
+    }
+
+    protected override void OnRelease()
+    {
+        _cookies.CloseReader();
+        base.OnRelease();
     }
 
     private static bool HoldsOnlyQuestions(ReadOnlySpan<byte> data)

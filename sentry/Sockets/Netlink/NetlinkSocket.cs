@@ -1,12 +1,13 @@
 using System.Buffers.Binary;
 using Sandbox.Linux;
 using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.PosixQueues;
 using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Sockets.Netlink;
 
 /// <summary>AF_NETLINK, NETLINK_ROUTE (netlink(7)): each request is answered at once into the socket's own queue.</summary>
-internal sealed class NetlinkSocket : Socket
+internal sealed class NetlinkSocket : Socket, ICookieReceiver
 {
     private const int AddressBytes = 12, MaxRequestBytes = 65536;
 
@@ -86,6 +87,8 @@ internal sealed class NetlinkSocket : Socket
         _incoming.Receive(destination, flags, ref info);
 
     public override Result<SocketAddress> GetPeerAddress() => Format(0);
+
+    public void Deliver(ReadOnlySpan<byte> message) => _incoming.Send(message, Format(0), null, Waiters);
 
     public override PollEvents Poll() => _incoming.PollReader() | PollEvents.Writable;
 

@@ -52,4 +52,7 @@ internal abstract class SyntheticInode : Inode
 
     /// <summary>Something was written or an entry came or went.</summary>
     protected void Touch() => _modifyTime = _changeTime = HostClock.Now(HostClock.Realtime);
+
+    /// <summary>All three times become now.</summary>
+    protected void StampAll() => _accessTime = _modifyTime = _changeTime = HostClock.Now(HostClock.Realtime);
 }

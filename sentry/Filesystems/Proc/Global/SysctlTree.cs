@@ -2,6 +2,7 @@ using System.Buffers.Text;
 using System.Globalization;
 using Sandbox.Linux;
 using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.PosixQueues;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Vfs;
 using KernelVersion = Sandbox.Sentry.Kernel.Version;
@@ -31,8 +32,7 @@ internal static class SysctlTree
         ("fs/file-max", "9223372036854775807"), ("fs/nr_open", "1048576"), ("fs/pipe-max-size", "1048576"),
         ("fs/pipe-user-pages-soft", "16384"), ("fs/pipe-user-pages-hard", "0"), ("fs/inotify/max_user_watches", "65536"),
         ("fs/inotify/max_user_instances", "128"), ("fs/inotify/max_queued_events", "16384"), ("fs/epoll/max_user_watches", "1000000"),
-        ("fs/mqueue/msg_max", "10"), ("fs/mqueue/msgsize_max", "8192"), ("fs/mqueue/queues_max", "256"),
-        ("fs/mqueue/msg_default", "10"), ("fs/mqueue/msgsize_default", "8192"), ("fs/aio-max-nr", "65536"), ("fs/aio-nr", "0"),
+        ("fs/aio-max-nr", "65536"), ("fs/aio-nr", "0"),
         ("fs/file-nr", "0\t0\t9223372036854775807"), ("fs/mount-max", "10000"), ("fs/protected_hardlinks", "1"),
         ("fs/protected_symlinks", "1"), ("fs/protected_fifos", "0"), ("fs/protected_regular", "0"), ("fs/suid_dumpable", "0"),
         ("fs/lease-break-time", "45"), ("fs/leases-enable", "1"), ("fs/dentry-state", "0\t0\t45\t0\t0\t0"),
@@ -83,9 +83,27 @@ internal static class SysctlTree
             (caller, text) => SetName(caller, text, static (uts, name) => uts.DomainName = name)));
         Add(sys, "vm/drop_caches", new WritableTextFile(
             proc, (_, text) => WriteLine(text, "0"u8), (caller, text) => IsNumber(text) ? Errno.Ok : Errno.EINVAL));
+        AddQueueLimits(sys, proc);
         sys.AddDirectory("debug");
         sys.AddDirectory("dev");
         sys.AddDirectory("abi");
+    }
+
+    // Those of the IPC namespace of who opens them.
+    private static void AddQueueLimits(StaticDirectory sys, ProcFileSystem proc)
+    {
+        for (int index = 0; index < QueueLimits.Names.Length; index++)
+        {
+            QueueLimit limit = (QueueLimit)index;
+            Add(sys, "fs/mqueue/" + QueueLimits.Names[index], new WritableTextFile(
+                proc,
+                (caller, text) =>
+                {
+                    text.Append((long)((Task)caller).Namespaces.Ipc.QueueLimits[limit]).Append((byte)'\n');
+                    return Errno.Ok;
+                },
+                (caller, text) => ((Task)caller).Namespaces.Ipc.QueueLimits.Set(limit, text)));
+        }
     }
 
     private static TextFile Constant(ProcFileSystem proc, string value) => new(proc, System.Text.Encoding.UTF8.GetBytes(value + "\n"));
