@@ -165,10 +165,11 @@ internal static class SpecSupport
                 continue;
             }
 
-            bool isName = name is "kernel.hostname" or "kernel.domainname";
+            bool isKept = name is "kernel.hostname" or "kernel.domainname"
+                || name.StartsWith("fs.mqueue.", StringComparison.Ordinal);
             bool isShown = name is "kernel.msgmax" or "kernel.msgmnb" or "kernel.msgmni" or "kernel.sem" or "kernel.shmall"
-                or "kernel.shmmax" or "kernel.shmmni" or "kernel.shm_rmid_forced" || name.StartsWith("fs.mqueue.", StringComparison.Ordinal);
-            if (!isName && !isShown)
+                or "kernel.shmmax" or "kernel.shmmni" or "kernel.shm_rmid_forced";
+            if (!isKept && !isShown)
                 throw new Failure($"{place}.sysctl: {name}: is not a container's to set");
             if (isShown)
                 warnings.Add($"{place}.sysctl: {name}: programs read \"{value}\" but it limits nothing");

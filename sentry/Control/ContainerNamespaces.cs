@@ -1,4 +1,6 @@
+using Sandbox.Linux;
 using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.PosixQueues;
 using Sandbox.Sentry.Security;
 
 namespace Sandbox.Sentry.Control;
@@ -27,8 +29,27 @@ internal sealed class ContainerNamespaces(Kernel.Kernel kernel, HostNetwork netw
                 ?? new PidNamespace(kernel.RootPids, UserNamespace.Root),
             Container = made,
         };
-        error = _missing is null ? null : $"container \"{_missing}\", whose namespaces it shares, does not exist";
+        error = _missing is null
+            ? SetQueueLimits(set.Ipc.QueueLimits, description)
+            : $"container \"{_missing}\", whose namespaces it shares, does not exist";
         return error is null ? set : null;
+    }
+
+    // linux.sysctl fs.mqueue.*. As with runc, the namespace is set also if it is another container's.
+    private static string? SetQueueLimits(QueueLimits limits, ContainerDescription description)
+    {
+        const string prefix = "fs.mqueue.";
+        foreach ((string name, string value) in description.Sysctl)
+        {
+            if (!name.StartsWith(prefix, StringComparison.Ordinal))
+                continue;
+            int limit = Array.IndexOf(QueueLimits.Names, name[prefix.Length..]);
+            Errno error = limit < 0 ? Errno.ENOENT : limits.Set((QueueLimit)limit, Utf8(value));
+            if (error != Errno.Ok)
+                return $"linux.sysctl: {name}: \"{value}\": {ErrnoText.Of(error)}";
+        }
+
+        return null;
     }
 
     private NamespaceSet? Of(string? container)

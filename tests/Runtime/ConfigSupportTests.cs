@@ -47,15 +47,32 @@ public sealed class ConfigSupportTests : ContainerTests
     [Fact]
     public void Sysctls_of_the_container_are_what_it_reads()
     {
-        Bundle bundle = Busybox("sh", "-c", "cat /proc/sys/kernel/shmmax /proc/sys/net/core/somaxconn /proc/sys/net/ipv4/tcp_mtu_probing; hostname");
+        Bundle bundle = Busybox(
+            "sh", "-c",
+            "cd /proc/sys; cat kernel/shmmax net/core/somaxconn net/ipv4/tcp_mtu_probing fs/mqueue/msg_max; hostname");
         bundle.Config.Remove("hostname");
         bundle.Config["linux"]!["sysctl"] = new JsonObject
         {
             ["kernel.shmmax"] = "12345678", ["net.core.somaxconn"] = "511", ["net.ipv4.tcp_mtu_probing"] = "1", ["kernel.hostname"] = "named",
+            ["fs.mqueue.msg_max"] = "20",
         };
         HostResult result = Runsc.RunBundle(bundle, Minutes(1));
-        Assert.Equal("12345678\n511\n1\nnamed\n", result.Output);
+        Assert.Equal("12345678\n511\n1\n20\nnamed\n", result.Output);
         Assert.Contains("kernel.shmmax", result.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("fs.mqueue", result.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("fs.mqueue.msg_max", "0")]
+    [InlineData("fs.mqueue.msg_max", "many")]
+    [InlineData("fs.mqueue.nothing", "1")]
+    public void Sysctls_of_message_queues_are_checked(string name, string value)
+    {
+        Bundle bundle = Busybox("true");
+        bundle.Config["linux"]!["sysctl"] = new JsonObject { [name] = value };
+        HostResult result = Runsc.RunBundle(bundle, Minutes(1));
+        Assert.NotEqual(0, result.Status);
+        Assert.Contains(name, result.Error, StringComparison.Ordinal);
     }
 
     [Fact]
