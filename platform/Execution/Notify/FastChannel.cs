@@ -204,12 +204,13 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
                 _sleepId = id;
                 return;
             }
-            isMine = page.HasRequest && thread.Listener.Platform.Pollers is not null && thread.TryOwn();
+            isMine = page.HasRequest && thread.TryOwn();
             if (isMine)
                 (_isRunning, _sleepId) = (true, id);
         }
         if (isMine)
         {
+            thread.OnPosted();
             Run();
         }
         else
@@ -242,7 +243,7 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
     private FastOutcome Handle(out long value, out int output)
     {
         _window.Begin();
-        FastOutcome outcome = thread.RunFast(out value);
+        FastOutcome outcome = thread.RunFast(Volatile.Read(ref _isPolled), out value);
         output = _window.End(ref value);
         return outcome;
     }
@@ -276,7 +277,9 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
             if (_waiting > 0)
                 Monitor.PulseAll(_lock);
         }
-        if (sleeper != 0)
-            HostSeccompListener.Answer(thread.Listener.Fd, sleeper, 0);
+        if (sleeper == 0)
+            return;
+        thread.OnPostAnswered();
+        HostSeccompListener.Answer(thread.Listener.Fd, sleeper, 0);
     }
 }

@@ -18,7 +18,6 @@ internal sealed class FastPath(GuestThread thread, CommandRunner runner, FastPol
     private bool _mayHaveChannel = true;
     private bool _isCounting;
     private bool _isRewritten;
-    private int _number;
     private long _lastAnswer;
     private int _streak;
 
@@ -35,17 +34,20 @@ internal sealed class FastPath(GuestThread thread, CommandRunner runner, FastPol
         _isRewritten = FastLayout.IsInTable(caller);
         if (_isRewritten)
             call.InstructionPointer = thread.Space.Sites.Original(caller);
-        else if (!IsFast(call.Number))
+        else if (!FastCalls.Contains(call.Number))
             return;
-        (_isCounting, _number) = (true, call.Number);
         OfferIds(call.Number);
-        long now = Stopwatch.GetTimestamp();
-        long gap = now - _lastAnswer;
-        _streak = gap < FastPollers.LongestGap ? _streak + 1 : 0;
-        pollers?.AddGap(gap);
-        if (_isRewritten || !thread.Space.Sites.IsHot(caller) || !IsWorthAPage(call.Number) || !_setup.CanRewrite(caller))
+        Count();
+        if (_isRewritten || !thread.Space.Sites.IsHot(caller) || !_setup.CanRewrite(caller))
             return;
         (_wantsRewriting, _wantsChannel) = (true, _streak >= StreakCalls && Channel is null && _mayHaveChannel);
+    }
+
+    /// <summary>A call came by the page, but by a notification.</summary>
+    public void OnPosted()
+    {
+        _isRewritten = true;
+        Count();
     }
 
     /// <summary>A notified call is about to be answered: what the guest does from here to its next call is its own time.</summary>
@@ -56,7 +58,7 @@ internal sealed class FastPath(GuestThread thread, CommandRunner runner, FastPol
         _isCounting = false;
         bool isAgain = pollers is { IsPaying: true } && Channel is { WasServedRecently: true };
         if (_isRewritten && _streak >= (isAgain ? AgainCalls : StreakCalls))
-            OnStreak(_number);
+            OnStreak();
         _lastAnswer = Stopwatch.GetTimestamp();
     }
 
@@ -94,16 +96,19 @@ internal sealed class FastPath(GuestThread thread, CommandRunner runner, FastPol
         _mayHaveChannel = Channel is not null;
     }
 
-    /// <summary>Without anybody to look at pages only ids are fast.</summary>
-    private bool IsFast(int number) => pollers is null ? FastCalls.IsAnswered(number) : FastCalls.Contains(number);
+    private void Count()
+    {
+        _isCounting = true;
+        long gap = Stopwatch.GetTimestamp() - _lastAnswer;
+        _streak = gap < FastPollers.LongestGap ? _streak + 1 : 0;
+        pollers?.AddGap(gap);
+    }
 
-    private bool IsWorthAPage(int number) => pollers is { IsReady: true } || FastCalls.IsAnswered(number);
-
-    private void OnStreak(int number)
+    private void OnStreak()
     {
         _streak = 0;
         if (Channel is null)
-            _wantsChannel = _mayHaveChannel && IsWorthAPage(number);
+            _wantsChannel = _mayHaveChannel;
         else if (pollers is { IsReady: true })
             Channel.TryOffer(pollers);
     }

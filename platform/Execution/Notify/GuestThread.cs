@@ -230,12 +230,12 @@ internal sealed partial class GuestThread : IGuestThread
 
     /// <summary>
     /// Handles a call that came by the shared page, for the first time or again after it was deferred. Unless it is deferred
-    /// now, the thread is given up.
+    /// now, which <paramref name="mayDefer"/> allows, the thread is given up.
     /// </summary>
-    public FastOutcome RunFast(out long value)
+    public FastOutcome RunFast(bool mayDefer, out long value)
     {
         value = 0;
-        (_hasFullState, MayDefer) = (false, Listener.Platform.Pollers is not null);
+        (_hasFullState, MayDefer) = (false, mayDefer);
         try
         {
             GuestAction action = Events!.OnSyscall(this);
@@ -272,6 +272,12 @@ internal sealed partial class GuestThread : IGuestThread
     public void Continue() => Channel!.Continue();
 
     public void ForgetIds() => _fast?.ForgetIds();
+
+    /// <summary>A call that nobody has looked for stands in the page.</summary>
+    public void OnPosted() => _fast!.OnPosted();
+
+    /// <summary>It sleeps, and is about to be told that its call has an answer.</summary>
+    public void OnPostAnswered() => _fast!.OnAnswer();
 
     /// <summary>Its call has come by the page.</summary>
     public void OfferIds() => _fast!.OfferIds(_syscall.Number);

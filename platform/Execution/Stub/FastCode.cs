@@ -16,16 +16,16 @@ internal static class FastCode
     public const int ArgumentsOffset = 0x88;
 
     /// <summary>The instructions that copy from and to the guest's memory, and may fault.</summary>
-    public const int InputCopyOffset = 0x10B, OutputCopyOffset = 0x17E;
+    public const int InputCopyOffset = 0x10B, OutputCopyOffset = 0x17D;
 
     /// <summary>Where the shared code has posted its request: from here on the thread waits for the answer or has it.</summary>
-    public const int WaitOffset = 0x125;
+    public const int WaitOffset = 0x121;
 
     /// <summary>Where rsi is the address of the next record of output, and where there is none left.</summary>
-    public const int RecordOffset = 0x171, LastOffset = 0x18A;
+    public const int RecordOffset = 0x170, LastOffset = 0x189;
 
     /// <summary>The instruction pointer of a sleeping thread, as seccomp sees it.</summary>
-    public const int SleepOffset = 0x149;
+    public const int SleepOffset = 0x148;
     public const ulong SleepAddress = FastLayout.TableStart + FastLayout.CodeOffset + SleepOffset;
 
     public static ReadOnlySpan<byte> Bytes =>
@@ -58,7 +58,7 @@ internal static class FastCode
         0x4D, 0x8B, 0x5B, 0x78,                          // 63: mov r11,[r11+78h]
         0x41, 0xFF, 0xE3,                                // 67: jmp r11
         0x41, 0x83, 0x3B, 0x01,                          // 6a: cmp dword ptr [r11],1
-        0x75, 0xF3,                                      // 6e: jne short 63h
+        0x77, 0xF3,                                      // 6e: ja short 63h
         0x49, 0x89, 0x7B, 0x48,                          // 70: mov [r11+48h],rdi
         0x49, 0x89, 0x73, 0x50,                          // 74: mov [r11+50h],rsi
         0x49, 0x89, 0x53, 0x58,                          // 78: mov [r11+58h],rdx
@@ -106,46 +106,47 @@ internal static class FastCode
         0x49, 0x8B, 0x7B, 0x48,                          // 10d: mov rdi,[r11+48h]
         0x49, 0x8B, 0x73, 0x50,                          // 111: mov rsi,[r11+50h]
         0x49, 0x8B, 0x53, 0x58,                          // 115: mov rdx,[r11+58h]
-        0xB9, 0x00, 0x10, 0x00, 0x00,                    // 119: mov ecx,1000h
-        0x41, 0xC7, 0x03, 0x02, 0x00, 0x00, 0x00,        // 11e: mov dword ptr [r11],2
-        0x41, 0x8B, 0x03,                                // 125: mov eax,[r11]
-        0x2D, 0x02, 0x00, 0x00, 0x00,                    // 128: sub eax,2
-        0x72, 0x26,                                      // 12d: jb short 155h
-        0x74, 0x08,                                      // 12f: je short 139h
-        0xFF, 0xC8,                                      // 131: dec eax
-        0x75, 0x0D,                                      // 133: jne short 142h
-        0xFF, 0xC9,                                      // 135: dec ecx
-        0xEB, 0x03,                                      // 137: jmp short 13Ch
-        0x83, 0xE9, 0x10,                                // 139: sub ecx,10h
-        0x7E, 0x04,                                      // 13c: jle short 142h
-        0xF3, 0x90,                                      // 13e: pause
-        0xEB, 0xE3,                                      // 140: jmp short 125h
-        0xB8, 0x60, 0x5F, 0x00, 0x00,                    // 142: mov eax,5F60h
-        0x0F, 0x05,                                      // 147: syscall
-        0xF3, 0x49, 0x0F, 0xAE, 0xCB,                    // 149: rdgsbase r11
-        0xB9, 0x01, 0x00, 0x00, 0x00,                    // 14e: mov ecx,1
-        0xEB, 0xD0,                                      // 153: jmp short 125h
-        0x49, 0x83, 0x7B, 0x10, 0x00,                    // 155: cmp qword ptr [r11+10h],0
-        0x74, 0x0B,                                      // 15a: je short 167h
-        0x49, 0x8B, 0x43, 0x40,                          // 15c: mov rax,[r11+40h]
-        0x4D, 0x8B, 0x5B, 0x78,                          // 160: mov r11,[r11+78h]
-        0x41, 0xFF, 0xE3,                                // 164: jmp r11
-        0x49, 0x8B, 0x4B, 0x18,                          // 167: mov rcx,[r11+18h]
-        0xE3, 0x25,                                      // 16b: jrcxz 192h
-        0x49, 0x8D, 0x34, 0x0B,                          // 16d: lea rsi,[r11+rcx]
-        0x48, 0x8B, 0x0E,                                // 171: mov rcx,[rsi]
-        0xE3, 0x14,                                      // 174: jrcxz 18Ah
-        0x48, 0x8B, 0x7E, 0x08,                          // 176: mov rdi,[rsi+8]
-        0x48, 0x83, 0xC6, 0x10,                          // 17a: add rsi,10h
-        0xF3, 0xA4,                                      // 17e: rep movsb [rdi],[rsi]
-        0x48, 0x83, 0xC6, 0x07,                          // 180: add rsi,7
-        0x48, 0x83, 0xE6, 0xF8,                          // 184: and rsi,0FFFFFFFFFFFFFFF8h
-        0xEB, 0xE7,                                      // 188: jmp short 171h
-        0x49, 0x8B, 0x7B, 0x48,                          // 18a: mov rdi,[r11+48h]
-        0x49, 0x8B, 0x73, 0x50,                          // 18e: mov rsi,[r11+50h]
-        0x49, 0x8B, 0x43, 0x08,                          // 192: mov rax,[r11+8]
-        0x4D, 0x8B, 0x5B, 0x78,                          // 196: mov r11,[r11+78h]
-        0x49, 0x83, 0xC3, 0x02,                          // 19a: add r11,2
-        0x41, 0xFF, 0xE3,                                // 19e: jmp r11
+        0xB9, 0x02, 0x00, 0x00, 0x00,                    // 119: mov ecx,2
+        0x41, 0x87, 0x0B,                                // 11e: xchg [r11],ecx
+        0xC1, 0xE1, 0x0C,                                // 121: shl ecx,0Ch
+        0x41, 0x8B, 0x03,                                // 124: mov eax,[r11]
+        0x2D, 0x02, 0x00, 0x00, 0x00,                    // 127: sub eax,2
+        0x72, 0x26,                                      // 12c: jb short 154h
+        0x74, 0x08,                                      // 12e: je short 138h
+        0xFF, 0xC8,                                      // 130: dec eax
+        0x75, 0x0D,                                      // 132: jne short 141h
+        0xFF, 0xC9,                                      // 134: dec ecx
+        0xEB, 0x03,                                      // 136: jmp short 13Bh
+        0x83, 0xE9, 0x10,                                // 138: sub ecx,10h
+        0x7E, 0x04,                                      // 13b: jle short 141h
+        0xF3, 0x90,                                      // 13d: pause
+        0xEB, 0xE3,                                      // 13f: jmp short 124h
+        0xB8, 0x60, 0x5F, 0x00, 0x00,                    // 141: mov eax,5F60h
+        0x0F, 0x05,                                      // 146: syscall
+        0xF3, 0x49, 0x0F, 0xAE, 0xCB,                    // 148: rdgsbase r11
+        0xB9, 0x01, 0x00, 0x00, 0x00,                    // 14d: mov ecx,1
+        0xEB, 0xD0,                                      // 152: jmp short 124h
+        0x49, 0x83, 0x7B, 0x10, 0x00,                    // 154: cmp qword ptr [r11+10h],0
+        0x74, 0x0B,                                      // 159: je short 166h
+        0x49, 0x8B, 0x43, 0x40,                          // 15b: mov rax,[r11+40h]
+        0x4D, 0x8B, 0x5B, 0x78,                          // 15f: mov r11,[r11+78h]
+        0x41, 0xFF, 0xE3,                                // 163: jmp r11
+        0x49, 0x8B, 0x4B, 0x18,                          // 166: mov rcx,[r11+18h]
+        0xE3, 0x25,                                      // 16a: jrcxz 191h
+        0x49, 0x8D, 0x34, 0x0B,                          // 16c: lea rsi,[r11+rcx]
+        0x48, 0x8B, 0x0E,                                // 170: mov rcx,[rsi]
+        0xE3, 0x14,                                      // 173: jrcxz 189h
+        0x48, 0x8B, 0x7E, 0x08,                          // 175: mov rdi,[rsi+8]
+        0x48, 0x83, 0xC6, 0x10,                          // 179: add rsi,10h
+        0xF3, 0xA4,                                      // 17d: rep movsb [rdi],[rsi]
+        0x48, 0x83, 0xC6, 0x07,                          // 17f: add rsi,7
+        0x48, 0x83, 0xE6, 0xF8,                          // 183: and rsi,0FFFFFFFFFFFFFFF8h
+        0xEB, 0xE7,                                      // 187: jmp short 170h
+        0x49, 0x8B, 0x7B, 0x48,                          // 189: mov rdi,[r11+48h]
+        0x49, 0x8B, 0x73, 0x50,                          // 18d: mov rsi,[r11+50h]
+        0x49, 0x8B, 0x43, 0x08,                          // 191: mov rax,[r11+8]
+        0x4D, 0x8B, 0x5B, 0x78,                          // 195: mov r11,[r11+78h]
+        0x49, 0x83, 0xC3, 0x02,                          // 199: add r11,2
+        0x41, 0xFF, 0xE3,                                // 19d: jmp r11
     ];
 }

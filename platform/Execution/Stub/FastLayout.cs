@@ -66,10 +66,10 @@ internal static class FastLayout
     public const int StateClosed = 0, StateOpen = 1, StateRequest = 2, StateTaken = 3, StateDeferred = 4;
 
     /// <summary>
-    /// Turns of the waiting loop (a pause instruction each, some 10 to 45 ns) before the thread sleeps, and what one counts for
-    /// while nobody has taken the request.
+    /// Turns of the waiting loop (a pause instruction each, some 10 to 45 ns) before the thread sleeps, as a power of two and
+    /// where somebody looks, and what one counts for while nobody has taken the request.
     /// </summary>
-    public const int Turns = 0x1000, RequestTurns = 16;
+    public const int TurnsShift = 12, RequestTurns = 16;
 
     /// <summary>The call number of a thread that goes to sleep until its request is answered.</summary>
     public const int SleepNumber = 0x5F60;

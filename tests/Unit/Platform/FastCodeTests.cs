@@ -19,7 +19,7 @@ public sealed class FastCodeTests
     [Fact]
     public void The_regions_begin_where_the_offsets_say()
     {
-        byte[] post = [0x41, 0xC7, 0x03, FastLayout.StateRequest, 0, 0, 0]; // mov dword ptr [r11], 2
+        byte[] post = [0x41, 0x87, 0x0B]; // xchg [r11], ecx
         Assert.Equal(post, FastCode.Bytes.Slice(FastCode.WaitOffset - post.Length, post.Length).ToArray());
         byte[] save = [0x49, 0x89, 0xCB]; // mov r11, rcx
         Assert.Equal(save, FastCode.Bytes.Slice(FastCode.SavedOffset - save.Length, save.Length).ToArray());
@@ -57,8 +57,8 @@ public sealed class FastCodeTests
         EmitInput(c, post);
         c.Label(ref post);
         EmitRestore(c);
-        c.mov(ecx, FastLayout.Turns);
-        c.mov(__dword_ptr[r11], FastLayout.StateRequest);
+        c.mov(ecx, FastLayout.StateRequest);
+        c.xchg(__dword_ptr[r11], ecx);
         EmitWait(c);
         return MachineCode.Assemble(c);
     }
@@ -87,7 +87,7 @@ public sealed class FastCodeTests
         c.jmp(r11);
         c.Label(ref ask);
         c.cmp(__dword_ptr[r11], FastLayout.StateOpen);
-        c.jne(closed);
+        c.ja(closed);
         AssemblerRegister64[] arguments = [rdi, rsi, rdx, r10, r8, r9];
         for (int i = 0; i < arguments.Length; i++)
             c.mov(__qword_ptr[r11 + Argument(i)], arguments[i]);
@@ -159,6 +159,7 @@ public sealed class FastCodeTests
     {
         Label wait = c.CreateLabel(), answered = c.CreateLabel(), value = c.CreateLabel();
         Label request = c.CreateLabel(), turn = c.CreateLabel(), sleep = c.CreateLabel();
+        c.shl(ecx, FastLayout.TurnsShift); // Where nobody looked the state was 0, and so is the number of turns.
         c.Label(ref wait);
         c.mov(eax, __dword_ptr[r11]);
         c.sub(eax, FastLayout.StateRequest);
