@@ -199,9 +199,18 @@ public interface IGuestThread
 
     /// <summary>
     /// What <see cref="IGuestEvents.Ids"/> said holds no longer, or may not be told any more. When this returns, the thread asks
-    /// for its ids by system calls again. Any thread.
+    /// for its ids by system calls again, and all of its file leases are over. Any thread.
     /// </summary>
     void ForgetIds();
+
+    /// <summary>It may have room for bytes of files. A hint, for its own calls.</summary>
+    bool MayReadFiles { get; }
+
+    /// <summary>
+    /// Room for bytes of the regular file that is open as <paramref name="descriptor"/>, which the thread may read by itself: the one
+    /// it has for that descriptor, if it has one. Null if it makes all its calls. Only within a call of the thread.
+    /// </summary>
+    IFileLease? OfferFile(int descriptor);
 
     /// <summary>The handler is about to sleep for who knows how long, on the calling thread.</summary>
     void BeforeSleep();
@@ -252,6 +261,12 @@ public interface IGuestEvents
     /// here. Asked for within a call of the thread.
     /// </summary>
     GuestIds? Ids => null;
+
+    /// <summary>
+    /// The thread's last call, a read(2) or readv(2) of a descriptor which has answered, did not bring the guest so many of its bytes,
+    /// for it has no memory there.
+    /// </summary>
+    void OnUnread(IGuestThread thread, int descriptor, long bytes);
 
     /// <summary>The guest's code faulted. <paramref name="info"/> is the host's siginfo (signal, code, address, trap number).</summary>
     GuestAction OnFault(IGuestThread thread, in FaultInfo info);

@@ -25,6 +25,7 @@ internal sealed class Task : ICaller, IGuestEvents, IParkOwner
     private volatile Ptrace.TraceState? _trace;
     private Pid _id;
     private CallFile _callFile;
+    private LeaseUse _leaseUse;
 
     public Task(Kernel kernel, ThreadGroup group, Pid id, IGuestThread thread, TaskResources resources)
     {
@@ -91,6 +92,9 @@ internal sealed class Task : ICaller, IGuestEvents, IParkOwner
 
     /// <summary>What the call that it makes works on.</summary>
     public ref CallFile CallFile => ref _callFile;
+
+    /// <summary>How it has used the files that it was let read by itself.</summary>
+    public ref LeaseUse LeaseUse => ref _leaseUse;
 
     /// <summary>comm: at most 15 bytes (prctl(2), PR_SET_NAME).</summary>
     public byte[] Name { get; set; } = [];
@@ -246,6 +250,16 @@ internal sealed class Task : ICaller, IGuestEvents, IParkOwner
     GuestIds? IGuestEvents.Ids => TaskIds.Of(this);
 
     GuestAction IGuestEvents.OnSyscall(IGuestThread thread) => RunLoop.OnSyscall(this, thread);
+
+    void IGuestEvents.OnUnread(IGuestThread thread, int descriptor, long bytes)
+    {
+        // What was at the number when the call began, unless another thread has closed it since.
+        if (Files.Get(new Fd(descriptor)).Failed(out OpenFile? file, out _))
+            return;
+        if (file.IsSeekable)
+            file.Seek(-bytes, SeekWhence.Current);
+        file.Release();
+    }
 
     GuestAction IGuestEvents.OnFault(IGuestThread thread, in FaultInfo info) => RunLoop.OnFault(this, thread, info);
 

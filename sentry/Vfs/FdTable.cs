@@ -79,6 +79,13 @@ internal sealed class FdTable
             _entries[number] = new Entry { File = file, CloseOnExec = closeOnExec };
     }
 
+    /// <summary>True if that number is a descriptor of this very file.</summary>
+    public bool Has(int number, OpenFile file)
+    {
+        using (_lock.Enter())
+            return (uint)number < (uint)_entries.Length && _entries[number].File == file;
+    }
+
     /// <summary>Gives a reserved number back.</summary>
     public void Unreserve(int number)
     {
@@ -116,6 +123,7 @@ internal sealed class FdTable
             if ((uint)fd.Number >= (uint)_entries.Length || _entries[fd.Number].File is not { } file)
                 return Errno.EBADF;
             Free(fd.Number);
+            file.EndLease();
             return file;
         }
     }
@@ -236,6 +244,7 @@ internal sealed class FdTable
     {
         if (!isBusy)
         {
+            file.EndLease();
             FileLocks.ReleaseOwner(file.Inode, this);
             file.Flush(this);
         }

@@ -65,6 +65,19 @@ internal abstract class Inode
     /// <summary>One address space less runs this file.</summary>
     public void RemoveImage() => Interlocked.Decrement(ref _images);
 
+    private int _leases;
+
+    /// <summary>
+    /// True for a regular file of which this sandbox hears every change, of bytes and attributes: a guest may read it without the
+    /// Sentry until then (<see cref="ReadLeases"/>).
+    /// </summary>
+    public virtual bool MayBeLeased => false;
+
+    /// <summary>Somebody reads it, or is about to, without the Sentry.</summary>
+    public bool HasLeases => Volatile.Read(ref _leases) != 0;
+
+    internal void CountLeases(int change) => Interlocked.Add(ref _leases, change);
+
     // ---- Attributes ----
 
     /// <summary>All attributes (stat(2)). <paramref name="stat"/> comes filled in from the properties above.</summary>

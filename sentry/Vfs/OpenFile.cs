@@ -138,6 +138,17 @@ internal abstract class OpenFile
     /// <summary>A descriptor that referred to this file was closed (close(2)) in a table; not the last one necessarily.</summary>
     public virtual Errno Flush(FdTable closer) => Errno.Ok;
 
+    /// <summary>
+    /// Nobody reads it without the Sentry any more when this returns. A descriptor table that loses the file says so before anybody
+    /// can know.
+    /// </summary>
+    public virtual void EndLease()
+    {
+    }
+
+    /// <summary>More than the given number of references: somebody else may use it. A hint.</summary>
+    public bool HasMoreReferences(int count) => Volatile.Read(ref _references) > count;
+
     public void AddReference()
     {
         int before = Interlocked.Increment(ref _references);

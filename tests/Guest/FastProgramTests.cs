@@ -8,7 +8,7 @@ namespace Sandbox.GuestTests;
 public sealed class FastProgramTests : CProgramTests
 {
     public static MatrixTheoryData<string, GuestRunner> Rows => new(
-        ["fast_calls", "fast_data", "fast_waits"], [GuestRunner.Linux, GuestRunner.Sandbox, GuestRunner.Notified]);
+        ["fast_calls", "fast_data", "fast_files", "fast_waits"], [GuestRunner.Linux, GuestRunner.Sandbox, GuestRunner.Notified]);
 
     [Theory, MemberData(nameof(Rows))]
     public void Program_sees_what_Linux_shows(string program, GuestRunner kernel) => Run(program, kernel);

@@ -112,13 +112,13 @@ internal sealed class CallSites
     /// A thread came in with its registers: makes them those it would have in the original code. Nothing more is promised
     /// to a guest that jumps into the table by itself. True if it stood at a copy of the shared code, which may have faulted.
     /// </summary>
-    public bool MapIn(ref SignalContext frame, AddressSpace space, FastPage? page)
+    public bool MapIn(ref SignalContext frame, GuestThread thread)
     {
         if (!FastLayout.IsInTable(frame.Rip) || !HasTable)
             return false;
         ulong offset = frame.Rip - FastLayout.TableStart;
         if (offset < FastLayout.EntriesOffset)
-            return FastFrame.MapIn(ref frame, space, page);
+            return FastFrame.MapIn(ref frame, thread);
         MapEntry(ref frame, offset - FastLayout.EntriesOffset);
         return false;
     }

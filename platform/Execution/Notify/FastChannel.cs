@@ -34,6 +34,9 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
 
     public FastPage Page => page;
 
+    /// <summary>What the thread reads by itself.</summary>
+    public FastLeases Leases { get; } = new(page);
+
     /// <summary>Its call waits for something. A hint.</summary>
     public bool IsDeferred => Volatile.Read(ref _isDeferred);
 

@@ -10,8 +10,9 @@ namespace Sandbox.Platform.Notify;
 internal static class FastFrame
 {
     /// <summary>Makes the registers those of the original code. True if the thread stood at a copy.</summary>
-    public static bool MapIn(ref SignalContext frame, AddressSpace space, FastPage? page)
+    public static bool MapIn(ref SignalContext frame, GuestThread thread)
     {
+        AddressSpace space = thread.Space;
         ulong offset = frame.Rip - FastLayout.TableStart;
         if (offset < FastCode.SavedOffset)
         {
@@ -20,15 +21,28 @@ internal static class FastFrame
             return false;
         }
 
-        if (offset >= (ulong)FastCode.Bytes.Length || page is null || !space.Sites.TryFind(page.Entry, out RewrittenCall call))
+        if (offset >= (ulong)FastCode.Bytes.Length || thread.Channel?.Page is not { } page
+            || !space.Sites.TryFind(page.Entry, out RewrittenCall call))
             return false;
         if (offset < FastCode.ArgumentsOffset)
             MakeCall(ref frame, page, call);
+        else if (HasLeaseValue(offset, frame))
+            (frame.Rdi, frame.Rsi, frame.Rdx, frame.Rax, frame.Rip) =
+                (page.Argument(0), page.Argument(1), page.Argument(2), (ulong)page.Answer.Value, call.Return);
         else if (offset < FastCode.WaitOffset)
             RestoreAll(ref frame, page, call);
         else
-            MapWaiting(ref frame, space, page, call);
-        return offset is FastCode.InputCopyOffset or FastCode.OutputCopyOffset;
+            MapWaiting(ref frame, thread, page, call);
+        return offset is FastCode.InputCopyOffset or FastCode.OutputCopyOffset
+            or FastCode.LeasePathOffset or FastCode.LeaseStatOffset or FastCode.LeaseCopyOffset;
+    }
+
+    /// <summary>A call on a lease is over, and what it read is no longer at the file's position.</summary>
+    private static bool HasLeaseValue(ulong offset, in SignalContext frame)
+    {
+        const ulong zeroFlag = 0x40;
+        return offset is >= FastCode.LeaseDoneOffset and < FastCode.LeaseEndOffset
+            || (offset == FastCode.LeaseCommitOffset && (frame.Eflags & zeroFlag) != 0);
     }
 
     private static void RestoreAll(ref SignalContext frame, FastPage page, in RewrittenCall call)
@@ -41,7 +55,7 @@ internal static class FastFrame
         (frame.Rax, frame.Rip) = (page.Number, call.Syscall);
 
     /// <summary>The request is answered, or nobody has taken it and nobody can: its thread is owned.</summary>
-    private static void MapWaiting(ref SignalContext frame, AddressSpace space, FastPage page, in RewrittenCall call)
+    private static void MapWaiting(ref SignalContext frame, GuestThread thread, FastPage page, in RewrittenCall call)
     {
         (long value, bool isRedo) = page.Answer;
         if (page.HasRequest)
@@ -57,13 +71,14 @@ internal static class FastFrame
         }
 
         if (page.Output != 0)
-            value = FinishOutput(ref frame, space, page, value);
+            value = FinishOutput(ref frame, thread, page, value);
         (frame.Rax, frame.Rip) = ((ulong)value, call.Return);
     }
 
     /// <summary>Copies what the thread has not copied, and gives the call's value, which a bad address changes.</summary>
-    private static long FinishOutput(ref SignalContext frame, AddressSpace space, FastPage page, long value)
+    private static long FinishOutput(ref SignalContext frame, GuestThread thread, FastPage page, long value)
     {
+        AddressSpace space = thread.Space;
         ulong offset = frame.Rip - FastLayout.TableStart;
         ulong next = frame.Rsi - page.GuestAddress;
         Errno error = Errno.Ok;
@@ -94,6 +109,11 @@ internal static class FastFrame
             return value;
         FastOutput all = new(page, page.Output);
         ulong done = all.Count() - missing;
-        return FastCalls.IsRead(page.Number) && done > 0 && value > 0 ? Math.Min(value, (long)done) : -(long)error;
+        if (!FastCalls.IsRead(page.Number) || value <= 0)
+            return -(long)error;
+        long count = Math.Min(value, (long)done);
+        if (FastCalls.MovesPosition(page.Number))
+            thread.Events!.OnUnread(thread, (int)page.Argument(0), value - count);
+        return count > 0 ? count : -(long)error;
     }
 }

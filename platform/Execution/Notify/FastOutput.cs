@@ -81,5 +81,5 @@ internal ref struct FastOutput(FastPage page, ulong offset)
     }
 
     private static bool IsInPage(ulong offset, ulong length) =>
-        offset is >= FastLayout.PageData and <= FastLayout.PageBytes && length <= FastLayout.PageBytes - offset;
+        offset is >= FastLayout.PageData and <= FastLayout.CallBytes && length <= FastLayout.CallBytes - offset;
 }

@@ -52,6 +52,22 @@ internal sealed unsafe class FastPage
     /// <summary>Some of its bytes, as they are at the moment. The caller keeps this object alive.</summary>
     public Span<byte> Bytes(int offset, int length) => new Span<byte>(_start, FastLayout.PageBytes).Slice(offset, length);
 
+    /// <summary>
+    /// Lets a lease begin, or ends it (-1), and gives the position that stood there: whatever the guest claims, but not below -1.
+    /// </summary>
+    public long ExchangePosition(int lease, long position)
+    {
+        long* word = (long*)(_start + LeaseOffset(lease) + FastLayout.LeasePosition);
+        long next = Interlocked.Exchange(ref *word, position + 1);
+        GC.KeepAlive(this);
+        return Math.Max(next, 0) - 1;
+    }
+
+    /// <summary>The bytes of a lease.</summary>
+    public Span<byte> Lease(int lease) => Bytes(LeaseOffset(lease), 1 << FastLayout.LeaseShift);
+
+    private static int LeaseOffset(int lease) => FastLayout.LeasesOffset + (lease << FastLayout.LeaseShift);
+
     /// <summary>An argument of the request: whatever the guest claims.</summary>
     public ulong Argument(int index) => ReadWord(FastLayout.PageArguments + (index * sizeof(ulong)));
 

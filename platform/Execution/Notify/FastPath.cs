@@ -79,6 +79,7 @@ internal sealed class FastPath(GuestThread thread, CommandRunner runner, FastPol
     {
         lock (_idsLock)
             Channel?.Page.ClearIds();
+        Channel?.Leases.EndAll();
     }
 
     /// <summary>At the doorbell, with full state.</summary>

@@ -42,7 +42,7 @@ internal sealed class FastSetup(GuestThread thread, CommandRunner runner)
     public FastChannel? MakeChannel(bool hasGsBase)
     {
         ulong start = FastLayout.PageOf(thread.Slot);
-        if (hasGsBase || FastPage.Create(start).Failed(out (FastPage Page, HostFd File) made, out _))
+        if (hasGsBase || start == 0 || FastPage.Create(start).Failed(out (FastPage Page, HostFd File) made, out _))
             return null;
         using HostFd file = made.File;
         const int sharedFixed = 0x11, dontFork = 10;

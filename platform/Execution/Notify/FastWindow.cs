@@ -80,7 +80,7 @@ internal sealed class FastWindow(AddressSpace space, FastPage page)
         if (destination - _inputAddress < (ulong)_inputBytes || _inputAddress - destination < (ulong)source.Length)
             _inputBytes = 0; // It is no longer what is in memory.
         int bytes = FastLayout.RecordHeader + Aligned(source.Length);
-        if (source.Length > FastCalls.MaxBufferBytes || bytes > FastLayout.PageBytes - EndBytes - _next)
+        if (source.Length > FastCalls.MaxBufferBytes || bytes > FastLayout.CallBytes - EndBytes - _next)
         {
             if (IsDeferred(destination, source.Length))
                 Flush();

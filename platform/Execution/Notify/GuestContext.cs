@@ -67,7 +67,7 @@ internal sealed class GuestContext(GuestThread thread)
         _extendedAddress = _frame.Context.ExtendedState;
         if (FastLayout.IsInTable(_frame.Context.Rip))
         {
-            HasStoppedCopy = thread.Space.Sites.MapIn(ref _frame.Context, thread.Space, thread.Channel?.Page);
+            HasStoppedCopy = thread.Space.Sites.MapIn(ref _frame.Context, thread);
             Load();
         }
         return true;

@@ -273,6 +273,10 @@ internal sealed partial class GuestThread : IGuestThread
 
     public void ForgetIds() => _fast?.ForgetIds();
 
+    public bool MayReadFiles => Channel is not null;
+
+    public IFileLease? OfferFile(int descriptor) => Channel?.Leases.Offer(descriptor);
+
     /// <summary>A call that nobody has looked for stands in the page.</summary>
     public void OnPosted() => _fast!.OnPosted();
 

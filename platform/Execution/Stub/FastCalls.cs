@@ -22,6 +22,15 @@ internal static class FastCalls
     /// <summary>Bytes of the image that are no rule: the first of the answers, and a call that never comes by a page.</summary>
     public const byte FirstAnswer = 0xF0, NotFast = 0xFF;
 
+    /// <summary>
+    /// Calls that the guest's side answers by itself where it has a lease. Without one they have no input; but StatAtLease is fstat(2)
+    /// only with AT_EMPTY_PATH and an empty path, and otherwise has the input <see cref="PathAt"/>.
+    /// </summary>
+    public const byte ReadLease = 0xE0, ReadAtLease = 0xE1, StatLease = 0xE2, StatAtLease = 0xE3;
+
+    /// <summary>The rule of a path that is the second argument.</summary>
+    public const byte PathAt = 2;
+
     private const int PathBytes = 256, RuleBytes = 8;
 
     private static readonly bool[] _isFast = new bool[Numbers];
@@ -54,10 +63,10 @@ internal static class FastCalls
     {
         Array.Fill(_inputs, NotFast);
         Add(
-            0, Sys.read, Sys.close, Sys.fstat, Sys.lseek, Sys.pread64, Sys.recvfrom, Sys.fcntl, Sys.getcwd, Sys.getppid,
+            0, Sys.close, Sys.lseek, Sys.recvfrom, Sys.fcntl, Sys.getcwd, Sys.getppid,
             Sys.getdents64, Sys.epoll_wait, Sys.fsync, Sys.fdatasync, Sys.ftruncate, Sys.fchown);
         Add(1, Sys.stat, Sys.lstat, Sys.access, Sys.readlink, Sys.unlink, Sys.mkdir, Sys.rmdir, Sys.rename);
-        Add(2, Sys.openat, Sys.newfstatat, Sys.unlinkat, Sys.readlinkat, Sys.faccessat, Sys.statx);
+        Add(PathAt, Sys.openat, Sys.unlinkat, Sys.readlinkat, Sys.faccessat, Sys.statx);
         Add(3, Sys.write, Sys.pwrite64, Sys.sendto);
         Add(4, Sys.readv, Sys.writev);
         Add(5, Sys.poll);
@@ -65,6 +74,10 @@ internal static class FastCalls
         Add(7, Sys.epoll_ctl);
         Add(8, Sys.rt_sigprocmask);
         Add(9, Sys.rt_sigaction);
+        Add(ReadLease, Sys.read);
+        Add(ReadAtLease, Sys.pread64);
+        Add(StatLease, Sys.fstat);
+        Add(StatAtLease, Sys.newfstatat);
         for (int i = 0; i < Answers; i++)
             Add((byte)(FirstAnswer + i), _answered[i]);
         _image = Build();
@@ -83,6 +96,9 @@ internal static class FastCalls
 
     /// <summary>A call whose output is nothing but the bytes it counts: it may end with fewer of them.</summary>
     public static bool IsRead(ulong number) => number is Sys.read or Sys.pread64 or Sys.readv or Sys.preadv;
+
+    /// <summary>Of those, one that reads at the file's own position.</summary>
+    public static bool MovesPosition(ulong number) => number is Sys.read or Sys.readv;
 
     /// <summary>
     /// What the guest's side reads, for <see cref="FastLayout.InputsOffset"/>: a byte for each number, the index of its rule,

@@ -25,7 +25,10 @@ internal static class FastLayout
     /// The threads' pages, by slot, each of several host pages. The upper word is the window's, which the code tests.
     /// </summary>
     public const ulong PagesStart = StubLayout.WindowStart + 0x8000_0000;
-    public const int PageBytes = StubLayout.SlotBytes;
+    public const int PageBytes = LeaseDataOffset + (LeaseRooms * LeaseRoomBytes), PageStride = 0x40000;
+
+    /// <summary>Bytes of a page up to the end of the data of its call.</summary>
+    public const int CallBytes = StubLayout.SlotBytes;
 
     /// <summary>
     /// The number a page's memfd is lent under. A guest's own mapping of its descriptor of that number takes another way.
@@ -56,6 +59,23 @@ internal static class FastLayout
     /// </summary>
     public const int PageData = 0x100, RecordHeader = 16;
 
+    /// <summary>
+    /// What a thread reads of files by itself: a *lease* for each of the first descriptors, and rooms for bytes of some of them.
+    /// </summary>
+    public const int LeasesOffset = CallBytes, LeaseShift = 8, Leases = 32;
+    public const int LeaseDataOffset = LeasesOffset + (Leases << LeaseShift), LeaseRooms = 8, LeaseRoomBytes = 0x4000;
+
+    /// <summary>
+    /// Offsets in a lease: i64 position of the open file and 1, or 0 if there is no lease; address of the byte at offset 0 of the
+    /// file, which may be outside of the room; u64 offset of the room's first byte and of the one behind its last; u32 flags; u32,
+    /// which is not 0 once the thread has used it; struct stat.
+    /// </summary>
+    public const int LeasePosition = 0, LeaseBase = 8, LeaseStart = 16, LeaseEnd = 24, LeaseFlags = 32, LeaseUsed = 36, LeaseStat = 64;
+    public const int StatBytes = 144;
+
+    /// <summary>A flag: the file ends where the lease ends.</summary>
+    public const int LeaseIsAtEnd = 1;
+
     /// <summary>An address below this is no memory but some other argument: it is not copied.</summary>
     public const uint LowestAddress = 0x10000;
 
@@ -74,7 +94,13 @@ internal static class FastLayout
     /// <summary>The call number of a thread that goes to sleep until its request is answered.</summary>
     public const int SleepNumber = 0x5F60;
 
-    public static ulong PageOf(ulong slot) => PagesStart + (slot - StubLayout.FirstSlot);
+    /// <summary>The address of the page of the thread with that slot, or 0 if there is no room for one.</summary>
+    public static ulong PageOf(ulong slot)
+    {
+        const ulong pages = (StubLayout.WindowEnd - PagesStart) / PageStride;
+        ulong index = (slot - StubLayout.FirstSlot) / StubLayout.SlotBytes;
+        return index < pages ? PagesStart + (index * PageStride) : 0;
+    }
 
     public static bool IsInTable(ulong address) => address - TableStart < TableBytes;
 

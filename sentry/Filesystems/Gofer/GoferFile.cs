@@ -15,6 +15,8 @@ internal sealed class GoferFile(GoferFileSystem fileSystem, in GoferAttributes a
     private volatile bool _isRemoved; // Its last name.
     private volatile bool _isMappedWritable; // Once: the host changes the times whenever the guest writes to the mapping.
 
+    public override bool MayBeLeased => Gofer.Caching == GoferCaching.Exclusive && !_isMappedWritable;
+
     private DonatedFdCache Descriptors => Gofer.Session.Descriptors;
 
     public override Result<OpenFile> Open(VfsPath path, OpenFlags flags, ICaller caller)
@@ -31,6 +33,7 @@ internal sealed class GoferFile(GoferFileSystem fileSystem, in GoferAttributes a
         bool isSizeOnly = change.SizeBytes is not null && change == new AttributeChange { SizeBytes = change.SizeBytes };
         if (!isSizeOnly || Descriptors.Find(this, isWritable: true) is not { } fd)
             return base.SetAttributes(change);
+        ReadLeases.Recall(this);
         Errno error = HostFile.Truncate(fd.Number, change.SizeBytes.GetValueOrDefault());
         Release(fd);
         MarkWritten();
@@ -78,7 +81,7 @@ internal sealed class GoferFile(GoferFileSystem fileSystem, in GoferAttributes a
     /// <summary>A guest may write to the file from now on without a call.</summary>
     internal void MarkMappedWritable()
     {
-        _isMappedWritable = true;
+        _isMappedWritable = true; // No lease from here on; MarkWritten ends those there are.
         MarkWritten();
     }
 

@@ -228,7 +228,11 @@ internal abstract class GoferInode : Inode
         attributes.Inode == _hostInode && attributes.Device == _hostDevice && attributes.Type == Type;
 
     /// <summary>Something this sandbox did changed attributes on the host.</summary>
-    internal void MarkStale() => _isStale = true;
+    internal void MarkStale()
+    {
+        _isStale = true;
+        ReadLeases.Recall(this);
+    }
 
     /// <summary>The file moved, or (null) lost the name it was known by.</summary>
     internal void SetPlace(Place? place) => _place = place;
@@ -278,6 +282,7 @@ internal abstract class GoferInode : Inode
             (_accessTime, _modifyTime, _changeTime) = (attributes.AccessTime, attributes.ModifyTime, attributes.ChangeTime);
         }
         _checkedTicks = Stopwatch.GetTimestamp();
+        ReadLeases.Recall(this);
     }
 
     /// <summary>
@@ -292,6 +297,7 @@ internal abstract class GoferInode : Inode
             (_accessTime, _modifyTime, _changeTime) = (stat.AccessTime, stat.ModifyTime, stat.ChangeTime);
         }
         _checkedTicks = Stopwatch.GetTimestamp();
+        ReadLeases.Recall(this);
     }
 
     /// <summary>Asks the host for the attributes now. Errors: ESTALE, ENOENT, EIO.</summary>

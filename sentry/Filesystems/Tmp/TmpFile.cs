@@ -8,6 +8,7 @@ internal class TmpFile : TmpInode
 {
     private const uint SealShrink = 2, SealGrow = 4, SealWrite = 8, SealFutureWrite = 16;
     private FileContent? _content; // Guarded by Lock. Null for an empty file.
+    private volatile bool _isMappedWritable; // Once: what guests store through a mapping only the host sees.
     private uint _seals = 1; // F_SEAL_SEAL: only memfds made for it can be sealed. Guarded by Lock.
 
     public TmpFile(MemoryFileSystem fileSystem, in NewInode attributes)
@@ -24,6 +25,8 @@ internal class TmpFile : TmpInode
     protected override long SizeBytes => _content?.Size ?? 0;
 
     protected override long Pages => _content?.Pages ?? 0;
+
+    public override bool MayBeLeased => !_isMappedWritable;
 
     public override Result<OpenFile> Open(VfsPath path, OpenFlags flags, ICaller caller) =>
         new TmpOpenFile(this, path, flags, caller.Credentials);
@@ -48,6 +51,7 @@ internal class TmpFile : TmpInode
     {
         if (BeginContentChange() is not Errno.Ok and Errno refused)
             return refused;
+        ReadLeases.Recall(this);
         using (Lock.Enter())
         {
             if (isAppend)
@@ -72,6 +76,7 @@ internal class TmpFile : TmpInode
             return Errno.EFBIG;
         if (BeginContentChange() is not Errno.Ok and Errno refused)
             return refused;
+        ReadLeases.Recall(this);
         using (Lock.Enter())
         {
             const int keepSize = 1, punchHole = 2;
@@ -79,8 +84,9 @@ internal class TmpFile : TmpInode
                 return Errno.EPERM;
             if ((mode & keepSize) == 0 && (_seals & SealGrow) != 0 && offset + length > SizeBytes)
                 return Errno.EPERM;
+            Errno result = (_content ??= new FileContent(Memory)).Allocate(mode, offset, length);
             MarkModified();
-            return (_content ??= new FileContent(Memory)).Allocate(mode, offset, length);
+            return result;
         }
     }
 
@@ -98,6 +104,11 @@ internal class TmpFile : TmpInode
         {
             if (isSharedWrite && (_seals & (SealWrite | SealFutureWrite)) != 0)
                 return Errno.EPERM;
+            if (isShared && isWritable)
+            {
+                _isMappedWritable = true;
+                ReadLeases.Recall(this);
+            }
             return (_content ??= new FileContent(Memory)).GetFd(isShared, isWritable);
         }
     }
@@ -137,6 +148,7 @@ internal class TmpFile : TmpInode
     {
         if (BeginTruncate(size) is not Errno.Ok and Errno refused)
             return refused;
+        ReadLeases.Recall(this);
         using (Lock.Enter())
         {
             if (size < SizeBytes && (_seals & SealShrink) != 0)

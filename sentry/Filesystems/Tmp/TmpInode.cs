@@ -64,7 +64,7 @@ internal abstract class TmpInode : Inode
     public void AddLink()
     {
         Interlocked.Increment(ref _links);
-        _changeTime = Now;
+        MarkChanged();
     }
 
     /// <summary>One name less; without names and open files the contents go.</summary>
@@ -72,7 +72,7 @@ internal abstract class TmpInode : Inode
     {
         int left = Interlocked.Decrement(ref _links);
         Debug.Assert(left >= 0, "link count below zero");
-        _changeTime = Now;
+        MarkChanged();
         DropContentIfUnused();
     }
 
@@ -123,7 +123,7 @@ internal abstract class TmpInode : Inode
             GroupId = change.GroupId ?? GroupId;
             _accessTime = change.AccessTime ?? _accessTime;
             _modifyTime = change.ModifyTime ?? _modifyTime;
-            _changeTime = Now;
+            MarkChanged();
         }
 
         return Errno.Ok;
@@ -146,7 +146,7 @@ internal abstract class TmpInode : Inode
         using (Lock.Enter())
         {
             _extendedAttributes ??= new ExtendedAttributeSet();
-            _changeTime = Now;
+            MarkChanged();
             return _extendedAttributes.Set(name, value, flags);
         }
     }
@@ -159,7 +159,7 @@ internal abstract class TmpInode : Inode
             return refused;
         using (Lock.Enter())
         {
-            _changeTime = Now;
+            MarkChanged();
             return _extendedAttributes?.Remove(name) ?? Errno.ENODATA;
         }
     }
@@ -202,10 +202,18 @@ internal abstract class TmpInode : Inode
     }
 
     /// <summary>The contents changed. With <see cref="Lock"/> held, or where a torn order of times does not matter.</summary>
-    internal void MarkModified() => _modifyTime = _changeTime = Now;
+    internal void MarkModified()
+    {
+        _modifyTime = _changeTime = Now;
+        ReadLeases.Recall(this);
+    }
 
     /// <summary>The name or another attribute changed.</summary>
-    internal void MarkChanged() => _changeTime = Now;
+    internal void MarkChanged()
+    {
+        _changeTime = Now;
+        ReadLeases.Recall(this);
+    }
 
     /// <summary>The contents were read: the access time moves as relatime has it (mount(2)).</summary>
     internal void MarkAccessed(VfsPath path)
@@ -213,8 +221,10 @@ internal abstract class TmpInode : Inode
         if (path.IsSome && (path.Mount.Flags & MountFlags.NoAccessTime) != 0)
             return;
         long now = Now;
-        if (_accessTime <= _modifyTime || _accessTime <= _changeTime || now - _accessTime > Day)
-            _accessTime = now;
+        if (_accessTime > _modifyTime && _accessTime > _changeTime && now - _accessTime <= Day)
+            return;
+        _accessTime = now;
+        ReadLeases.Recall(this);
     }
 
     private void DropContentIfUnused()

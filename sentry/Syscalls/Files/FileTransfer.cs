@@ -218,7 +218,13 @@ internal static class FileTransfer
             Result<int> read = offset < 0 ? file.Read(room) : file.ReadAt(room, offset);
             if (read.Failed(out int count, out Errno error))
                 return error;
-            return count == 0 ? 0 : _buffers.CopyOut(room[..count]);
+            if (count == 0)
+                return 0;
+            Result<int> copied = _buffers.CopyOut(room[..count]);
+            long missing = count - (copied.Failed(out int done, out _) ? 0 : done);
+            if (missing != 0 && offset < 0 && file.IsSeekable)
+                file.Seek(-missing, SeekWhence.Current); // What did not arrive was not read.
+            return copied;
         }
     }
 

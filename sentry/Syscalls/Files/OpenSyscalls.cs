@@ -72,6 +72,7 @@ internal static class OpenSyscalls
     {
         if (task.Files.Remove(fd).Failed(out OpenFile? file, out Errno error))
             return error;
+        TaskLeases.OnClose(task, file);
         FileLocks.ReleaseOwner(file.Inode, task.Files);
         Errno flushed = file.Flush(task.Files);
         file.Release();
@@ -117,7 +118,10 @@ internal static class OpenSyscalls
             return error;
         }
 
+        file.AddReference(); // For what comes behind: another thread may close the number.
         task.Files.Publish(number, file, (flags & OpenFlags.CloseOnExec) != 0);
+        TaskLeases.OnOpen(task, number, file);
+        file.Release();
         return number;
     }
 

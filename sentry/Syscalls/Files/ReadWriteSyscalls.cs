@@ -67,7 +67,10 @@ internal static class ReadWriteSyscalls
             IoVector vector = new(buffer, count);
             if (IoRanges.Single(task.Memory, in vector, out IoRanges buffers) is not Errno.Ok and Errno bad)
                 return bad;
-            return Transfer(task, file, ref buffers, offset, isWrite, noWait: false);
+            SyscallResult result = Transfer(task, file, ref buffers, offset, isWrite, noWait: false);
+            if (!isWrite)
+                TaskLeases.OnRead(task, fd.Number, file, offset, result.Register);
+            return result;
         }
         finally
         {

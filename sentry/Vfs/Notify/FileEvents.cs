@@ -43,7 +43,11 @@ internal static class FileEvents
     /// <summary>True if any file of the sandbox is watched.</summary>
     public static bool IsActive => Volatile.Read(ref _watches) != 0;
 
-    internal static void CountWatches(int change) => Interlocked.Add(ref _watches, change);
+    internal static void CountWatches(int change)
+    {
+        if (Interlocked.Add(ref _watches, change) == 1 && change == 1)
+            ReadLeases.RecallAll();
+    }
 
     /// <summary>A name came to be in a directory.</summary>
     public static void Created(Inode directory, Dentry child)

@@ -118,6 +118,10 @@ internal sealed class FakeGuestThread(IAddressSpace space) : IGuestThread
 
     public void Continue() => throw new InvalidOperationException("no call was deferred");
 
+    public bool MayReadFiles => false;
+
+    public IFileLease? OfferFile(int descriptor) => null;
+
     public void ForgetIds()
     {
     }

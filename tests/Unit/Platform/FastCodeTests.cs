@@ -1,4 +1,5 @@
 using Iced.Intel;
+using Sandbox.Linux;
 using Sandbox.Platform.Stub;
 using Xunit;
 using static Iced.Intel.AssemblerRegisters;
@@ -26,12 +27,32 @@ public sealed class FastCodeTests
         byte[] saved = [0x4D, 0x89, 0x4B, FastLayout.PageArguments + 40]; // mov [r11+70h], r9
         Assert.Equal(saved, FastCode.Bytes.Slice(FastCode.ArgumentsOffset - saved.Length, saved.Length).ToArray());
         byte[] copy = [0xF3, 0xA4]; // rep movsb
-        Assert.Equal(FastCode.InputCopyOffset, FastCode.Bytes.IndexOf(copy));
-        Assert.Equal(FastCode.OutputCopyOffset, FastCode.Bytes.LastIndexOf(copy));
+        int[] copies = [.. OffsetsOf(copy)];
+        Assert.Equal(
+            [FastCode.LeaseStatOffset, FastCode.LeaseCopyOffset, FastCode.InputCopyOffset, FastCode.OutputCopyOffset], copies);
+        byte[] path = [0x80, 0x3F, 0x00]; // cmp byte ptr [rdi], 0
+        Assert.Equal([FastCode.LeasePathOffset], OffsetsOf(path));
+        byte[] commit = [0xF0, 0x48, 0x0F, 0xB1, 0x11]; // lock cmpxchg [rcx], rdx
+        Assert.Equal([FastCode.LeaseCommitOffset - commit.Length], OffsetsOf(commit));
+        byte[] done = [0x49, 0x8B, 0x7B, FastLayout.PageArguments]; // mov rdi, [r11+48h]
+        Assert.Contains(FastCode.LeaseDoneOffset, OffsetsOf(done));
+        byte[] none = [0x31, 0xC9, 0x41, 0x81]; // xor ecx, ecx; cmp dword ptr [r11...
+        Assert.Equal([FastCode.LeaseEndOffset], OffsetsOf(none));
         byte[] record = [0x48, 0x8B, 0x0E]; // mov rcx, [rsi]
         Assert.Equal(FastCode.RecordOffset, FastCode.Bytes.LastIndexOf(record));
         byte[] last = [0x49, 0x8B, 0x7B, FastLayout.PageArguments]; // mov rdi, [r11+48h]
         Assert.Equal(FastCode.LastOffset, FastCode.Bytes.LastIndexOf(last));
+    }
+
+    private static List<int> OffsetsOf(ReadOnlySpan<byte> instruction)
+    {
+        List<int> found = [];
+        for (int i = 0; i <= FastCode.Bytes.Length - instruction.Length; i++)
+        {
+            if (FastCode.Bytes.Slice(i, instruction.Length).SequenceEqual(instruction))
+                found.Add(i);
+        }
+        return found;
     }
 
     private static byte[] Assemble()
@@ -113,7 +134,7 @@ public sealed class FastCodeTests
     private static void EmitInput(Assembler c, Label post)
     {
         const long rules = (long)FastLayout.TableStart + FastLayout.RulesOffset;
-        Label forward = c.CreateLabel(), tail = c.CreateLabel(), copy = c.CreateLabel();
+        Label forward = c.CreateLabel(), input = c.CreateLabel(), tail = c.CreateLabel(), copy = c.CreateLabel();
         c.mov(__qword_ptr[r11 + FastLayout.PageInputLength], 0);
 
         // With the direction flag set, the copies would go backwards: then it is the real call.
@@ -124,6 +145,8 @@ public sealed class FastCodeTests
         EmitRestore(c);
         EmitReal(c);
         c.Label(ref forward);
+        EmitLease(c, post, input);
+        c.Label(ref input);
         c.jrcxz(post);
         c.mov(eax, __dword_ptr[(rcx * 8) + rules]);
         c.mov(edx, __dword_ptr[(rcx * 8) + (rules + 4)]);
@@ -153,6 +176,91 @@ public sealed class FastCodeTests
         c.mov(__qword_ptr[r11 + FastLayout.PageInputLength], rcx);
         c.lea(rdi, __[r11 + FastLayout.PageData]);
         c.rep.movsb();
+    }
+
+    /// <summary>Answers a call on a file of which the page has what it asks for. All registers but r11 are saved.</summary>
+    private static void EmitLease(Assembler c, Label post, Label input)
+    {
+        const int emptyPath = 0x1000;
+        Label none = c.CreateLabel(), at = c.CreateLabel(), positioned = c.CreateLabel(), inside = c.CreateLabel();
+        Label tail = c.CreateLabel(), copy = c.CreateLabel(), stat = c.CreateLabel(), statCopy = c.CreateLabel();
+        Label done = c.CreateLabel();
+        c.cmp(ecx, FastCalls.ReadLease);
+        c.jb(input);
+        c.cmp(rdi, FastLayout.Leases);
+        c.jae(none);
+        c.mov(eax, edi);
+        c.shl(eax, FastLayout.LeaseShift);
+        c.lea(rax, __[r11 + rax + FastLayout.LeasesOffset]);
+        c.mov(rdx, __qword_ptr[rax + FastLayout.LeasePosition]);
+        c.dec(rdx);
+        c.js(none);
+        c.cmp(ecx, FastCalls.ReadAtLease);
+        c.jb(positioned);
+        c.je(at);
+        c.mov(rdi, __qword_ptr[r11 + Argument(1)]);
+        c.cmp(ecx, FastCalls.StatLease);
+        c.je(stat);
+        c.cmp(r10, emptyPath);
+        c.jne(none);
+        c.cmp(__byte_ptr[rdi], 0);
+        c.jne(none);
+        c.mov(rdi, __qword_ptr[r11 + Argument(2)]);
+        c.Label(ref stat);
+        c.lea(rsi, __[rax + FastLayout.LeaseStat]);
+        c.mov(ecx, FastLayout.StatBytes);
+        c.mov(__dword_ptr[rax + FastLayout.LeaseUsed], ecx);
+        c.mov(__qword_ptr[r11 + FastLayout.PageResult], 0);
+        c.rep.movsb();
+        c.jmp(done);
+
+        c.Label(ref at);
+        c.mov(rdx, r10);
+        c.Label(ref positioned);
+        c.test(rdx, rdx);
+        c.js(none);
+        c.cmp(rdx, __qword_ptr[rax + FastLayout.LeaseStart]);
+        c.jb(none);
+        c.mov(rcx, __qword_ptr[rax + FastLayout.LeaseEnd]);
+        c.sub(rcx, rdx);
+        c.jae(inside);
+        c.xor(ecx, ecx);
+        c.Label(ref inside);
+        c.cmp(rcx, __qword_ptr[r11 + Argument(2)]);
+        c.jb(tail);
+        c.mov(rcx, __qword_ptr[r11 + Argument(2)]);
+        c.jmp(copy);
+        c.Label(ref tail);
+        c.test(__dword_ptr[rax + FastLayout.LeaseFlags], FastLayout.LeaseIsAtEnd);
+        c.je(none);
+        c.Label(ref copy);
+        c.mov(__dword_ptr[rax + FastLayout.LeaseUsed], 1);
+        c.mov(__qword_ptr[r11 + FastLayout.PageResult], rcx);
+        c.mov(rsi, __qword_ptr[rax + FastLayout.LeaseBase]);
+        c.add(rsi, rdx);
+        c.mov(rdi, __qword_ptr[r11 + Argument(1)]);
+        c.rep.movsb();
+        c.cmp(__qword_ptr[r11 + FastLayout.PageNumber], Sys.read);
+        c.jne(done);
+        c.mov(rcx, rax);
+        c.lea(rax, __[rdx + 1]);
+        c.add(rdx, __qword_ptr[r11 + FastLayout.PageResult]);
+        c.inc(rdx);
+        c.@lock.cmpxchg(__qword_ptr[rcx + FastLayout.LeasePosition], rdx);
+        c.jne(none); // Somebody has taken the position.
+
+        c.Label(ref done);
+        EmitRestore(c);
+        c.mov(rax, __qword_ptr[r11 + FastLayout.PageResult]);
+        c.mov(r11, __qword_ptr[r11 + FastLayout.PageEntry]);
+        c.add(r11, 2);
+        c.jmp(r11);
+
+        c.Label(ref none);
+        c.xor(ecx, ecx);
+        c.cmp(__dword_ptr[r11 + FastLayout.PageNumber], Sys.newfstatat);
+        c.jne(post);
+        c.mov(cl, FastCalls.PathAt);
     }
 
     private static void EmitWait(Assembler c)

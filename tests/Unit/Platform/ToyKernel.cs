@@ -71,6 +71,10 @@ internal sealed class ToyKernel : IGuestEvents
         return GuestAction.Return(-(long)Errno.ENOSYS);
     }
 
+    public void OnUnread(IGuestThread thread, int descriptor, long bytes)
+    {
+    }
+
     public GuestAction OnFault(IGuestThread thread, in FaultInfo info)
     {
         Events.Enqueue($"fault {info.Signal}");

@@ -1,0 +1,43 @@
+using Sandbox.Platform.Stub;
+
+namespace Sandbox.Platform.Notify;
+
+/// <summary>The file leases of one guest thread: one for a descriptor at most, and as many as there are rooms for bytes.</summary>
+internal sealed class FastLeases(FastPage page)
+{
+    private readonly FastLease?[] _byDescriptor = new FastLease?[FastLayout.Leases]; // Guarded by Lock.
+    private readonly FastLease?[] _byRoom = new FastLease?[FastLayout.LeaseRooms]; // Guarded by Lock.
+    private int _nextRoom; // Guarded by Lock.
+
+    /// <summary>Guards all leases of the thread. Nothing else is taken while it is held.</summary>
+    public Lock Lock { get; } = new();
+
+    public FastPage Page => page;
+
+    /// <summary>The lease of a descriptor, which may be a new one, or null if it has a higher number than those with leases.</summary>
+    public FastLease? Offer(int descriptor)
+    {
+        if ((uint)descriptor >= (uint)_byDescriptor.Length)
+            return null;
+        lock (Lock)
+        {
+            if (_byDescriptor[descriptor] is { } known)
+                return known;
+            int room = _nextRoom++ % _byRoom.Length;
+            _byRoom[room]?.EndLocked();
+            return _byDescriptor[descriptor] = _byRoom[room] = new FastLease(this, descriptor, room);
+        }
+    }
+
+    public void EndAll()
+    {
+        lock (Lock)
+        {
+            foreach (FastLease? lease in _byRoom)
+                lease?.EndLocked();
+        }
+    }
+
+    /// <summary>With the lock held.</summary>
+    public void Remove(FastLease lease) => _byDescriptor[lease.Descriptor] = _byRoom[lease.Room] = null;
+}

@@ -1,0 +1,86 @@
+using System.Runtime.InteropServices;
+using Sandbox.Linux;
+using Sandbox.Platform;
+
+namespace Sandbox.Sentry.Vfs;
+
+/// <summary>
+/// A guest thread reads an open file by itself: it has a copy of some bytes, the attributes and the position. It loses them before
+/// anything happens that would make them wrong (<see cref="ReadLeases.Recall"/>), and the position whenever somebody else needs it.
+/// </summary>
+/// <remarks>Made and used by one open file, with its position locked. What others change is guarded by the lock of ReadLeases.</remarks>
+internal sealed class ReadLease(Inode inode, IFileLease room)
+{
+    // For ReadLeases, guarded by its lock.
+    internal ReadLease? Next;
+    internal ReadLease? Previous;
+
+    // Guarded by the lock of ReadLeases.
+    private int _version;
+    private bool _isPublished;
+    private bool _hasPosition;
+    private long _position;
+
+    public Inode Inode => inode;
+
+    public IFileLease Room => room;
+
+    /// <summary>It is over. Guarded by the lock of ReadLeases.</summary>
+    public bool IsOver { get; private set; }
+
+    /// <summary>The thread has read something by itself. Known when it is over.</summary>
+    public bool WasUsed { get; private set; }
+
+    /// <summary>Before the bytes and attributes are looked up which are to be published. Another number: they may have changed.</summary>
+    public int Version => Volatile.Read(ref _version);
+
+    /// <summary>The room has bytes of the file, as of a version. False if that is past: they may be wrong.</summary>
+    public bool TryPublish(int version, long position, long start, int count, in Stat stat)
+    {
+        using (ReadLeases.Lock.Enter())
+        {
+            bool isAtEnd = start + count == stat.SizeBytes;
+            _isPublished = !IsOver && _version == version
+                && room.Publish(position, start, count, isAtEnd, MemoryMarshal.AsBytes(new ReadOnlySpan<Stat>(in stat)));
+            _hasPosition |= _isPublished;
+            return _isPublished;
+        }
+    }
+
+    /// <summary>Takes the position back, if the thread had it.</summary>
+    public bool TryTakePosition(out long position)
+    {
+        using (ReadLeases.Lock.Enter())
+        {
+            if (_hasPosition)
+                Withdraw();
+            position = _position;
+            bool had = _hasPosition;
+            _hasPosition = false;
+            return had;
+        }
+    }
+
+    /// <summary>The thread makes its calls again. With the lock of ReadLeases held.</summary>
+    internal void Recall()
+    {
+        _version++;
+        Withdraw();
+    }
+
+    /// <summary>For good. With the lock of ReadLeases held, and once only.</summary>
+    internal void End()
+    {
+        Withdraw();
+        IsOver = true;
+        WasUsed = room.End();
+    }
+
+    private void Withdraw()
+    {
+        if (!_isPublished)
+            return;
+        _isPublished = false;
+        _position = room.Withdraw();
+    }
+}
