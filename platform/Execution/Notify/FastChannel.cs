@@ -35,7 +35,7 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
     public FastPage Page => page;
 
     /// <summary>What the thread reads by itself.</summary>
-    public FastLeases Leases { get; } = new(page);
+    public FastLeases Leases { get; } = new(page, thread.Listener.Platform.Leases);
 
     /// <summary>Its call waits for something. A hint.</summary>
     public bool IsDeferred => Volatile.Read(ref _isDeferred);

@@ -99,7 +99,10 @@ internal sealed partial class GuestThread
     private void ReportExit(int signal)
     {
         if ((Set(ThreadStates.Released) & ThreadStates.Released) == 0)
+        {
+            Channel?.Leases.Close();
             Listener.RemoveThread();
+        }
         if (Events is not IGuestEvents events || (Set(ThreadStates.Reported) & ThreadStates.Reported) != 0)
             return; // Without a listener to the event there will be one when Start finds the stub gone.
         try

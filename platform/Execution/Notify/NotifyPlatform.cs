@@ -70,6 +70,8 @@ public sealed class NotifyPlatform : IPlatform
 
     internal ReceiverPool Receivers { get; } = new();
 
+    internal LeaseBudget Leases { get; } = new();
+
     internal ProcFiles Proc { get; }
 
     internal Zygote Zygote { get; }
