@@ -17,25 +17,25 @@ internal static class FastCode
     public const int ArgumentsOffset = 0x88;
 
     /// <summary>The instructions that copy from and to the guest's memory, and may fault.</summary>
-    public const int InputCopyOffset = 0x20D, OutputCopyOffset = 0x27F;
+    public const int InputCopyOffset = 0x219, OutputCopyOffset = 0x28B;
 
     /// <summary>The instructions that touch the guest's memory for a call on a lease, and may fault.</summary>
-    public const int LeasePathOffset = 0x102, LeaseStatOffset = 0x123, LeaseCopyOffset = 0x16B;
+    public const int LeasePathOffset = 0x102, LeaseStatOffset = 0x123, LeaseCopyOffset = 0x16F;
 
     /// <summary>
     /// Behind the instruction that moves a lease's position, if the zero flag is set; where a call on a lease has its value, in
     /// the page; and where that ends.
     /// </summary>
-    public const int LeaseCommitOffset = 0x187, LeaseDoneOffset = 0x189, LeaseEndOffset = 0x1A4;
+    public const int LeaseCommitOffset = 0x193, LeaseDoneOffset = 0x195, LeaseEndOffset = 0x1B0;
 
     /// <summary>Where the shared code has posted its request: from here on the thread waits for the answer or has it.</summary>
-    public const int WaitOffset = 0x223;
+    public const int WaitOffset = 0x22F;
 
     /// <summary>Where rsi is the address of the next record of output, and where there is none left.</summary>
-    public const int RecordOffset = 0x272, LastOffset = 0x28B;
+    public const int RecordOffset = 0x27E, LastOffset = 0x297;
 
     /// <summary>The instruction pointer of a sleeping thread, as seccomp sees it.</summary>
-    public const int SleepOffset = 0x24A;
+    public const int SleepOffset = 0x256;
     public const ulong SleepAddress = FastLayout.TableStart + FastLayout.CodeOffset + SleepOffset;
 
     public static ReadOnlySpan<byte> Bytes =>
@@ -87,15 +87,15 @@ internal static class FastCode
         0x4D, 0x8B, 0x5B, 0x78,                          // a9: mov r11,[r11+78h]
         0x41, 0xFF, 0xE3,                                // ad: jmp r11
         0x81, 0xF9, 0xE0, 0x00, 0x00, 0x00,              // b0: cmp ecx,0E0h
-        0x0F, 0x82, 0xF6, 0x00, 0x00, 0x00,              // b6: jb 1B2h
+        0x0F, 0x82, 0x02, 0x01, 0x00, 0x00,              // b6: jb 1BEh
         0x48, 0x83, 0xFF, 0x20,                          // bc: cmp rdi,20h
-        0x0F, 0x83, 0xDE, 0x00, 0x00, 0x00,              // c0: jae 1A4h
+        0x0F, 0x83, 0xEA, 0x00, 0x00, 0x00,              // c0: jae 1B0h
         0x89, 0xF8,                                      // c6: mov eax,edi
         0xC1, 0xE0, 0x08,                                // c8: shl eax,8
         0x49, 0x8D, 0x84, 0x03, 0x00, 0x80, 0x00, 0x00,  // cb: lea rax,[r11+rax+8000h]
         0x48, 0x8B, 0x10,                                // d3: mov rdx,[rax]
         0x48, 0xFF, 0xCA,                                // d6: dec rdx
-        0x0F, 0x88, 0xC5, 0x00, 0x00, 0x00,              // d9: js 1A4h
+        0x0F, 0x88, 0xD1, 0x00, 0x00, 0x00,              // d9: js 1B0h
         0x81, 0xF9, 0xE1, 0x00, 0x00, 0x00,              // df: cmp ecx,0E1h
         0x72, 0x43,                                      // e5: jb short 12Ah
         0x74, 0x3E,                                      // e7: je short 127h
@@ -103,127 +103,130 @@ internal static class FastCode
         0x81, 0xF9, 0xE2, 0x00, 0x00, 0x00,              // ed: cmp ecx,0E2h
         0x74, 0x1A,                                      // f3: je short 10Fh
         0x49, 0x81, 0xFA, 0x00, 0x10, 0x00, 0x00,        // f5: cmp r10,1000h
-        0x0F, 0x85, 0xA2, 0x00, 0x00, 0x00,              // fc: jne 1A4h
+        0x0F, 0x85, 0xAE, 0x00, 0x00, 0x00,              // fc: jne 1B0h
         0x80, 0x3F, 0x00,                                // 102: cmp byte ptr [rdi],0
-        0x0F, 0x85, 0x99, 0x00, 0x00, 0x00,              // 105: jne 1A4h
+        0x0F, 0x85, 0xA5, 0x00, 0x00, 0x00,              // 105: jne 1B0h
         0x49, 0x8B, 0x7B, 0x58,                          // 10b: mov rdi,[r11+58h]
         0x48, 0x8D, 0x70, 0x40,                          // 10f: lea rsi,[rax+40h]
         0xB9, 0x90, 0x00, 0x00, 0x00,                    // 113: mov ecx,90h
         0x89, 0x48, 0x24,                                // 118: mov [rax+24h],ecx
         0x49, 0xC7, 0x43, 0x08, 0x00, 0x00, 0x00, 0x00,  // 11b: mov qword ptr [r11+8],0
         0xF3, 0xA4,                                      // 123: rep movsb [rdi],[rsi]
-        0xEB, 0x62,                                      // 125: jmp short 189h
+        0xEB, 0x6E,                                      // 125: jmp short 195h
         0x4C, 0x89, 0xD2,                                // 127: mov rdx,r10
         0x48, 0x85, 0xD2,                                // 12a: test rdx,rdx
-        0x78, 0x75,                                      // 12d: js short 1A4h
-        0x48, 0x3B, 0x50, 0x10,                          // 12f: cmp rdx,[rax+10h]
-        0x72, 0x6F,                                      // 133: jb short 1A4h
-        0x48, 0x8B, 0x48, 0x18,                          // 135: mov rcx,[rax+18h]
-        0x48, 0x29, 0xD1,                                // 139: sub rcx,rdx
-        0x73, 0x02,                                      // 13c: jae short 140h
-        0x31, 0xC9,                                      // 13e: xor ecx,ecx
-        0x49, 0x3B, 0x4B, 0x58,                          // 140: cmp rcx,[r11+58h]
-        0x72, 0x06,                                      // 144: jb short 14Ch
-        0x49, 0x8B, 0x4B, 0x58,                          // 146: mov rcx,[r11+58h]
-        0xEB, 0x09,                                      // 14a: jmp short 155h
-        0xF7, 0x40, 0x20, 0x01, 0x00, 0x00, 0x00,        // 14c: test dword ptr [rax+20h],1
-        0x74, 0x4F,                                      // 153: je short 1A4h
-        0xC7, 0x40, 0x24, 0x01, 0x00, 0x00, 0x00,        // 155: mov dword ptr [rax+24h],1
-        0x49, 0x89, 0x4B, 0x08,                          // 15c: mov [r11+8],rcx
-        0x48, 0x8B, 0x70, 0x08,                          // 160: mov rsi,[rax+8]
-        0x48, 0x01, 0xD6,                                // 164: add rsi,rdx
-        0x49, 0x8B, 0x7B, 0x50,                          // 167: mov rdi,[r11+50h]
-        0xF3, 0xA4,                                      // 16b: rep movsb [rdi],[rsi]
-        0x49, 0x83, 0x7B, 0x40, 0x00,                    // 16d: cmp qword ptr [r11+40h],0
-        0x75, 0x15,                                      // 172: jne short 189h
-        0x48, 0x89, 0xC1,                                // 174: mov rcx,rax
-        0x48, 0x8D, 0x42, 0x01,                          // 177: lea rax,[rdx+1]
-        0x49, 0x03, 0x53, 0x08,                          // 17b: add rdx,[r11+8]
-        0x48, 0xFF, 0xC2,                                // 17f: inc rdx
-        0xF0, 0x48, 0x0F, 0xB1, 0x11,                    // 182: lock cmpxchg [rcx],rdx
-        0x75, 0x1B,                                      // 187: jne short 1A4h
-        0x49, 0x8B, 0x7B, 0x48,                          // 189: mov rdi,[r11+48h]
-        0x49, 0x8B, 0x73, 0x50,                          // 18d: mov rsi,[r11+50h]
-        0x49, 0x8B, 0x53, 0x58,                          // 191: mov rdx,[r11+58h]
-        0x49, 0x8B, 0x43, 0x08,                          // 195: mov rax,[r11+8]
-        0x4D, 0x8B, 0x5B, 0x78,                          // 199: mov r11,[r11+78h]
-        0x49, 0x83, 0xC3, 0x02,                          // 19d: add r11,2
-        0x41, 0xFF, 0xE3,                                // 1a1: jmp r11
-        0x31, 0xC9,                                      // 1a4: xor ecx,ecx
-        0x41, 0x81, 0x7B, 0x40, 0x06, 0x01, 0x00, 0x00,  // 1a6: cmp dword ptr [r11+40h],106h
-        0x75, 0x5F,                                      // 1ae: jne short 20Fh
-        0xB1, 0x02,                                      // 1b0: mov cl,2
-        0xE3, 0x5B,                                      // 1b2: jrcxz 20Fh
-        0x8B, 0x04, 0xCD, 0x00, 0x0A, 0x06, 0x00,        // 1b4: mov eax,[rcx*8+60A00h]
-        0x8B, 0x14, 0xCD, 0x04, 0x0A, 0x06, 0x00,        // 1bb: mov edx,[rcx*8+60A04h]
-        0x0F, 0xB6, 0xF0,                                // 1c2: movzx esi,al
-        0x49, 0x8B, 0x34, 0x33,                          // 1c5: mov rsi,[r11+rsi]
-        0x48, 0x81, 0xFE, 0x00, 0x00, 0x01, 0x00,        // 1c9: cmp rsi,10000h
-        0x72, 0x3D,                                      // 1d0: jb short 20Fh
-        0x0F, 0xB6, 0xFC,                                // 1d2: movzx edi,ah
-        0x85, 0xFF,                                      // 1d5: test edi,edi
-        0x74, 0x16,                                      // 1d7: je short 1EFh
-        0x49, 0x8B, 0x3C, 0x3B,                          // 1d9: mov rdi,[r11+rdi]
-        0x48, 0x39, 0xD7,                                // 1dd: cmp rdi,rdx
-        0x77, 0x2D,                                      // 1e0: ja short 20Fh
-        0xC1, 0xE8, 0x10,                                // 1e2: shr eax,10h
-        0x89, 0xC1,                                      // 1e5: mov ecx,eax
-        0x48, 0xD3, 0xE7,                                // 1e7: shl rdi,cl
-        0x48, 0x89, 0xF9,                                // 1ea: mov rcx,rdi
-        0xEB, 0x0F,                                      // 1ed: jmp short 1FEh
-        0x89, 0xF1,                                      // 1ef: mov ecx,esi
-        0x81, 0xC9, 0x00, 0xF0, 0xFF, 0xFF,              // 1f1: or ecx,0FFFFF000h
-        0xF7, 0xD9,                                      // 1f7: neg ecx
-        0x39, 0xD1,                                      // 1f9: cmp ecx,edx
-        0x0F, 0x47, 0xCA,                                // 1fb: cmova ecx,edx
-        0x49, 0x89, 0x73, 0x20,                          // 1fe: mov [r11+20h],rsi
-        0x49, 0x89, 0x4B, 0x28,                          // 202: mov [r11+28h],rcx
-        0x49, 0x8D, 0xBB, 0x00, 0x01, 0x00, 0x00,        // 206: lea rdi,[r11+100h]
-        0xF3, 0xA4,                                      // 20d: rep movsb [rdi],[rsi]
-        0x49, 0x8B, 0x7B, 0x48,                          // 20f: mov rdi,[r11+48h]
-        0x49, 0x8B, 0x73, 0x50,                          // 213: mov rsi,[r11+50h]
-        0x49, 0x8B, 0x53, 0x58,                          // 217: mov rdx,[r11+58h]
-        0xB9, 0x02, 0x00, 0x00, 0x00,                    // 21b: mov ecx,2
-        0x41, 0x87, 0x0B,                                // 220: xchg [r11],ecx
-        0xC1, 0xE1, 0x0C,                                // 223: shl ecx,0Ch
-        0x41, 0x8B, 0x03,                                // 226: mov eax,[r11]
-        0x2D, 0x02, 0x00, 0x00, 0x00,                    // 229: sub eax,2
-        0x72, 0x26,                                      // 22e: jb short 256h
-        0x74, 0x08,                                      // 230: je short 23Ah
-        0xFF, 0xC8,                                      // 232: dec eax
-        0x75, 0x0D,                                      // 234: jne short 243h
-        0xFF, 0xC9,                                      // 236: dec ecx
-        0xEB, 0x03,                                      // 238: jmp short 23Dh
-        0x83, 0xE9, 0x10,                                // 23a: sub ecx,10h
-        0x7E, 0x04,                                      // 23d: jle short 243h
-        0xF3, 0x90,                                      // 23f: pause
-        0xEB, 0xE3,                                      // 241: jmp short 226h
-        0xB8, 0x60, 0x5F, 0x00, 0x00,                    // 243: mov eax,5F60h
-        0x0F, 0x05,                                      // 248: syscall
-        0xF3, 0x49, 0x0F, 0xAE, 0xCB,                    // 24a: rdgsbase r11
-        0xB9, 0x01, 0x00, 0x00, 0x00,                    // 24f: mov ecx,1
-        0xEB, 0xD0,                                      // 254: jmp short 226h
-        0x49, 0x83, 0x7B, 0x10, 0x00,                    // 256: cmp qword ptr [r11+10h],0
-        0x74, 0x0B,                                      // 25b: je short 268h
-        0x49, 0x8B, 0x43, 0x40,                          // 25d: mov rax,[r11+40h]
-        0x4D, 0x8B, 0x5B, 0x78,                          // 261: mov r11,[r11+78h]
-        0x41, 0xFF, 0xE3,                                // 265: jmp r11
-        0x49, 0x8B, 0x4B, 0x18,                          // 268: mov rcx,[r11+18h]
-        0xE3, 0x25,                                      // 26c: jrcxz 293h
-        0x49, 0x8D, 0x34, 0x0B,                          // 26e: lea rsi,[r11+rcx]
-        0x48, 0x8B, 0x0E,                                // 272: mov rcx,[rsi]
-        0xE3, 0x14,                                      // 275: jrcxz 28Bh
-        0x48, 0x8B, 0x7E, 0x08,                          // 277: mov rdi,[rsi+8]
-        0x48, 0x83, 0xC6, 0x10,                          // 27b: add rsi,10h
-        0xF3, 0xA4,                                      // 27f: rep movsb [rdi],[rsi]
-        0x48, 0x83, 0xC6, 0x07,                          // 281: add rsi,7
-        0x48, 0x83, 0xE6, 0xF8,                          // 285: and rsi,0FFFFFFFFFFFFFFF8h
-        0xEB, 0xE7,                                      // 289: jmp short 272h
-        0x49, 0x8B, 0x7B, 0x48,                          // 28b: mov rdi,[r11+48h]
-        0x49, 0x8B, 0x73, 0x50,                          // 28f: mov rsi,[r11+50h]
-        0x49, 0x8B, 0x43, 0x08,                          // 293: mov rax,[r11+8]
-        0x4D, 0x8B, 0x5B, 0x78,                          // 297: mov r11,[r11+78h]
-        0x49, 0x83, 0xC3, 0x02,                          // 29b: add r11,2
-        0x41, 0xFF, 0xE3,                                // 29f: jmp r11
+        0x0F, 0x88, 0x7D, 0x00, 0x00, 0x00,              // 12d: js 1B0h
+        0x48, 0x3B, 0x50, 0x10,                          // 133: cmp rdx,[rax+10h]
+        0x72, 0x77,                                      // 137: jb short 1B0h
+        0x48, 0x8B, 0x48, 0x18,                          // 139: mov rcx,[rax+18h]
+        0x48, 0x29, 0xD1,                                // 13d: sub rcx,rdx
+        0x73, 0x02,                                      // 140: jae short 144h
+        0x31, 0xC9,                                      // 142: xor ecx,ecx
+        0x49, 0x3B, 0x4B, 0x58,                          // 144: cmp rcx,[r11+58h]
+        0x72, 0x06,                                      // 148: jb short 150h
+        0x49, 0x8B, 0x4B, 0x58,                          // 14a: mov rcx,[r11+58h]
+        0xEB, 0x09,                                      // 14e: jmp short 159h
+        0xF7, 0x40, 0x20, 0x01, 0x00, 0x00, 0x00,        // 150: test dword ptr [rax+20h],1
+        0x74, 0x57,                                      // 157: je short 1B0h
+        0xC7, 0x40, 0x24, 0x01, 0x00, 0x00, 0x00,        // 159: mov dword ptr [rax+24h],1
+        0x49, 0x89, 0x4B, 0x08,                          // 160: mov [r11+8],rcx
+        0x48, 0x8B, 0x70, 0x08,                          // 164: mov rsi,[rax+8]
+        0x48, 0x01, 0xD6,                                // 168: add rsi,rdx
+        0x49, 0x8B, 0x7B, 0x50,                          // 16b: mov rdi,[r11+50h]
+        0xF3, 0xA4,                                      // 16f: rep movsb [rdi],[rsi]
+        0x49, 0x83, 0x7B, 0x40, 0x00,                    // 171: cmp qword ptr [r11+40h],0
+        0x74, 0x08,                                      // 176: je short 180h
+        0x48, 0x83, 0x38, 0x00,                          // 178: cmp qword ptr [rax],0
+        0x7F, 0x17,                                      // 17c: jg short 195h
+        0xEB, 0x30,                                      // 17e: jmp short 1B0h
+        0x48, 0x89, 0xC1,                                // 180: mov rcx,rax
+        0x48, 0x8D, 0x42, 0x01,                          // 183: lea rax,[rdx+1]
+        0x49, 0x03, 0x53, 0x08,                          // 187: add rdx,[r11+8]
+        0x48, 0xFF, 0xC2,                                // 18b: inc rdx
+        0xF0, 0x48, 0x0F, 0xB1, 0x11,                    // 18e: lock cmpxchg [rcx],rdx
+        0x75, 0x1B,                                      // 193: jne short 1B0h
+        0x49, 0x8B, 0x7B, 0x48,                          // 195: mov rdi,[r11+48h]
+        0x49, 0x8B, 0x73, 0x50,                          // 199: mov rsi,[r11+50h]
+        0x49, 0x8B, 0x53, 0x58,                          // 19d: mov rdx,[r11+58h]
+        0x49, 0x8B, 0x43, 0x08,                          // 1a1: mov rax,[r11+8]
+        0x4D, 0x8B, 0x5B, 0x78,                          // 1a5: mov r11,[r11+78h]
+        0x49, 0x83, 0xC3, 0x02,                          // 1a9: add r11,2
+        0x41, 0xFF, 0xE3,                                // 1ad: jmp r11
+        0x31, 0xC9,                                      // 1b0: xor ecx,ecx
+        0x41, 0x81, 0x7B, 0x40, 0x06, 0x01, 0x00, 0x00,  // 1b2: cmp dword ptr [r11+40h],106h
+        0x75, 0x5F,                                      // 1ba: jne short 21Bh
+        0xB1, 0x02,                                      // 1bc: mov cl,2
+        0xE3, 0x5B,                                      // 1be: jrcxz 21Bh
+        0x8B, 0x04, 0xCD, 0x00, 0x0A, 0x06, 0x00,        // 1c0: mov eax,[rcx*8+60A00h]
+        0x8B, 0x14, 0xCD, 0x04, 0x0A, 0x06, 0x00,        // 1c7: mov edx,[rcx*8+60A04h]
+        0x0F, 0xB6, 0xF0,                                // 1ce: movzx esi,al
+        0x49, 0x8B, 0x34, 0x33,                          // 1d1: mov rsi,[r11+rsi]
+        0x48, 0x81, 0xFE, 0x00, 0x00, 0x01, 0x00,        // 1d5: cmp rsi,10000h
+        0x72, 0x3D,                                      // 1dc: jb short 21Bh
+        0x0F, 0xB6, 0xFC,                                // 1de: movzx edi,ah
+        0x85, 0xFF,                                      // 1e1: test edi,edi
+        0x74, 0x16,                                      // 1e3: je short 1FBh
+        0x49, 0x8B, 0x3C, 0x3B,                          // 1e5: mov rdi,[r11+rdi]
+        0x48, 0x39, 0xD7,                                // 1e9: cmp rdi,rdx
+        0x77, 0x2D,                                      // 1ec: ja short 21Bh
+        0xC1, 0xE8, 0x10,                                // 1ee: shr eax,10h
+        0x89, 0xC1,                                      // 1f1: mov ecx,eax
+        0x48, 0xD3, 0xE7,                                // 1f3: shl rdi,cl
+        0x48, 0x89, 0xF9,                                // 1f6: mov rcx,rdi
+        0xEB, 0x0F,                                      // 1f9: jmp short 20Ah
+        0x89, 0xF1,                                      // 1fb: mov ecx,esi
+        0x81, 0xC9, 0x00, 0xF0, 0xFF, 0xFF,              // 1fd: or ecx,0FFFFF000h
+        0xF7, 0xD9,                                      // 203: neg ecx
+        0x39, 0xD1,                                      // 205: cmp ecx,edx
+        0x0F, 0x47, 0xCA,                                // 207: cmova ecx,edx
+        0x49, 0x89, 0x73, 0x20,                          // 20a: mov [r11+20h],rsi
+        0x49, 0x89, 0x4B, 0x28,                          // 20e: mov [r11+28h],rcx
+        0x49, 0x8D, 0xBB, 0x00, 0x01, 0x00, 0x00,        // 212: lea rdi,[r11+100h]
+        0xF3, 0xA4,                                      // 219: rep movsb [rdi],[rsi]
+        0x49, 0x8B, 0x7B, 0x48,                          // 21b: mov rdi,[r11+48h]
+        0x49, 0x8B, 0x73, 0x50,                          // 21f: mov rsi,[r11+50h]
+        0x49, 0x8B, 0x53, 0x58,                          // 223: mov rdx,[r11+58h]
+        0xB9, 0x02, 0x00, 0x00, 0x00,                    // 227: mov ecx,2
+        0x41, 0x87, 0x0B,                                // 22c: xchg [r11],ecx
+        0xC1, 0xE1, 0x0C,                                // 22f: shl ecx,0Ch
+        0x41, 0x8B, 0x03,                                // 232: mov eax,[r11]
+        0x2D, 0x02, 0x00, 0x00, 0x00,                    // 235: sub eax,2
+        0x72, 0x26,                                      // 23a: jb short 262h
+        0x74, 0x08,                                      // 23c: je short 246h
+        0xFF, 0xC8,                                      // 23e: dec eax
+        0x75, 0x0D,                                      // 240: jne short 24Fh
+        0xFF, 0xC9,                                      // 242: dec ecx
+        0xEB, 0x03,                                      // 244: jmp short 249h
+        0x83, 0xE9, 0x10,                                // 246: sub ecx,10h
+        0x7E, 0x04,                                      // 249: jle short 24Fh
+        0xF3, 0x90,                                      // 24b: pause
+        0xEB, 0xE3,                                      // 24d: jmp short 232h
+        0xB8, 0x60, 0x5F, 0x00, 0x00,                    // 24f: mov eax,5F60h
+        0x0F, 0x05,                                      // 254: syscall
+        0xF3, 0x49, 0x0F, 0xAE, 0xCB,                    // 256: rdgsbase r11
+        0xB9, 0x01, 0x00, 0x00, 0x00,                    // 25b: mov ecx,1
+        0xEB, 0xD0,                                      // 260: jmp short 232h
+        0x49, 0x83, 0x7B, 0x10, 0x00,                    // 262: cmp qword ptr [r11+10h],0
+        0x74, 0x0B,                                      // 267: je short 274h
+        0x49, 0x8B, 0x43, 0x40,                          // 269: mov rax,[r11+40h]
+        0x4D, 0x8B, 0x5B, 0x78,                          // 26d: mov r11,[r11+78h]
+        0x41, 0xFF, 0xE3,                                // 271: jmp r11
+        0x49, 0x8B, 0x4B, 0x18,                          // 274: mov rcx,[r11+18h]
+        0xE3, 0x25,                                      // 278: jrcxz 29Fh
+        0x49, 0x8D, 0x34, 0x0B,                          // 27a: lea rsi,[r11+rcx]
+        0x48, 0x8B, 0x0E,                                // 27e: mov rcx,[rsi]
+        0xE3, 0x14,                                      // 281: jrcxz 297h
+        0x48, 0x8B, 0x7E, 0x08,                          // 283: mov rdi,[rsi+8]
+        0x48, 0x83, 0xC6, 0x10,                          // 287: add rsi,10h
+        0xF3, 0xA4,                                      // 28b: rep movsb [rdi],[rsi]
+        0x48, 0x83, 0xC6, 0x07,                          // 28d: add rsi,7
+        0x48, 0x83, 0xE6, 0xF8,                          // 291: and rsi,0FFFFFFFFFFFFFFF8h
+        0xEB, 0xE7,                                      // 295: jmp short 27Eh
+        0x49, 0x8B, 0x7B, 0x48,                          // 297: mov rdi,[r11+48h]
+        0x49, 0x8B, 0x73, 0x50,                          // 29b: mov rsi,[r11+50h]
+        0x49, 0x8B, 0x43, 0x08,                          // 29f: mov rax,[r11+8]
+        0x4D, 0x8B, 0x5B, 0x78,                          // 2a3: mov r11,[r11+78h]
+        0x49, 0x83, 0xC3, 0x02,                          // 2a7: add r11,2
+        0x41, 0xFF, 0xE3,                                // 2ab: jmp r11
     ];
 }

@@ -184,7 +184,7 @@ public sealed class FastCodeTests
         const int emptyPath = 0x1000;
         Label none = c.CreateLabel(), at = c.CreateLabel(), positioned = c.CreateLabel(), inside = c.CreateLabel();
         Label tail = c.CreateLabel(), copy = c.CreateLabel(), stat = c.CreateLabel(), statCopy = c.CreateLabel();
-        Label done = c.CreateLabel();
+        Label move = c.CreateLabel(), done = c.CreateLabel();
         c.cmp(ecx, FastCalls.ReadLease);
         c.jb(input);
         c.cmp(rdi, FastLayout.Leases);
@@ -241,7 +241,11 @@ public sealed class FastCodeTests
         c.mov(rdi, __qword_ptr[r11 + Argument(1)]);
         c.rep.movsb();
         c.cmp(__qword_ptr[r11 + FastLayout.PageNumber], Sys.read);
-        c.jne(done);
+        c.je(move);
+        c.cmp(__qword_ptr[rax + FastLayout.LeasePosition], 0);
+        c.jg(done);
+        c.jmp(none); // The lease has ended, and the bytes may have been wiped meanwhile.
+        c.Label(ref move);
         c.mov(rcx, rax);
         c.lea(rax, __[rdx + 1]);
         c.add(rdx, __qword_ptr[r11 + FastLayout.PageResult]);
