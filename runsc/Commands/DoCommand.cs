@@ -34,7 +34,8 @@ internal static class DoCommand
         string root = Path.GetFullPath(arguments.Get("root") ?? "/");
         Specification specification = Specify(root, arguments);
         byte[] config = JsonSerializer.SerializeToUtf8Bytes(specification, SpecJson.Default.Specification);
-        string id = string.Create(CultureInfo.InvariantCulture, $"do-{Environment.ProcessId}");
+        // Process ids come again, and what a killed run left behind still has its name.
+        string id = string.Create(CultureInfo.InvariantCulture, $"do-{Environment.ProcessId}-{Random.Shared.Next():x}");
         return RunCommand.Run(options, new RunRequest(id, "/", config, specification));
     }
 
