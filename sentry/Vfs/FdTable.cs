@@ -107,7 +107,10 @@ internal sealed class FdTable
             isBusy = _entries[number].IsReserved;
             old = isBusy ? file : _entries[number].File;
             if (!isBusy)
+            {
+                old?.EndLease();
                 _entries[number] = new Entry { File = file, CloseOnExec = closeOnExec };
+            }
         }
 
         if (old is not null)
@@ -122,8 +125,8 @@ internal sealed class FdTable
         {
             if ((uint)fd.Number >= (uint)_entries.Length || _entries[fd.Number].File is not { } file)
                 return Errno.EBADF;
-            Free(fd.Number);
             file.EndLease();
+            Free(fd.Number);
             return file;
         }
     }
@@ -232,6 +235,7 @@ internal sealed class FdTable
                 file = _entries[number].File;
                 if (file is null || (onlyCloseOnExec && !_entries[number].CloseOnExec))
                     continue;
+                file.EndLease();
                 Free(number);
             }
 
@@ -244,7 +248,6 @@ internal sealed class FdTable
     {
         if (!isBusy)
         {
-            file.EndLease();
             FileLocks.ReleaseOwner(file.Inode, this);
             file.Flush(this);
         }
