@@ -262,12 +262,15 @@ internal sealed class CommandRunner(GuestThread thread)
     private bool IsOver(PendingClone? pending) => pending is null ? _isDone : pending.HasArrived;
 
     /// <summary>
-    /// The clone succeeded, says the guest's memory: the child must come, however long the machine takes, or be dead. A
-    /// new thread cannot die without its process. EAGAIN: the forked child died first; ESRCH: the parent did.
+    /// The clone succeeded, says the guest's memory: the child must come, however long a busy machine takes, or be dead. A
+    /// new thread cannot die without its process. EAGAIN: the forked child died first; ESRCH: the parent did, or it lied: somebody
+    /// else has that id, or nobody comes for half a minute, in which nothing could end the parent's call.
     /// </summary>
     private Errno AwaitChild(bool isDirect, PendingClone pending, int childId)
     {
-        const int pollMilliseconds = 100;
+        const int pollMilliseconds = 100, mostPolls = 300;
+        if (thread.Listener.Platform.Threads.Find(childId) is not null)
+            return Lied();
         if (!pending.IsThread && !HostProcess.OpenPidFd(childId).Failed(out int pidFd, out _))
             pending.Process = new HostFd(pidFd);
         HostFd? child = pending.Process;
@@ -275,8 +278,10 @@ internal sealed class CommandRunner(GuestThread thread)
             return Wait(true, pending) ? Errno.Ok : Reap(child);
         lock (pending)
         {
-            while (!pending.HasArrived)
+            for (int polls = 0; !pending.HasArrived; polls++)
             {
+                if (polls == mostPolls)
+                    return Lied();
                 if (Monitor.Wait(pending, pollMilliseconds))
                     continue;
                 if (thread.IsGone)
@@ -286,6 +291,12 @@ internal sealed class CommandRunner(GuestThread thread)
             }
         }
         return Errno.Ok;
+    }
+
+    private Errno Lied()
+    {
+        thread.Violation("lied about a child");
+        return Errno.ESRCH;
     }
 
     /// <summary>Takes away the zombie of a forked child that nobody will ever hear of.</summary>
