@@ -2,6 +2,7 @@ using System.Globalization;
 using Sandbox.Linux;
 using Sandbox.Platform;
 using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.SyscallTables.Families;
 
 namespace Sandbox.SyscallTables;

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Sandbox.Linux;
 using Sandbox.Platform;
-using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Tasks;
 
 namespace Sandbox.SyscallTables;
 

@@ -6,7 +6,7 @@ using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Vfs;
 using Sandbox.SyscallTables;
 using Sandbox.UnitTests.Kernel;
-using Task = Sandbox.Sentry.Kernel.Task;
+using Task = Sandbox.Sentry.Kernel.Tasks.Task;
 
 namespace Sandbox.Perf;
 

@@ -8,6 +8,7 @@ using Sandbox.Sentry.Control;
 using Sandbox.Sentry.Filesystems.Dev;
 using Sandbox.Sentry.Filesystems.Pts;
 using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Namespaces;
 using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Syscalls;
 using Sandbox.SyscallTables;

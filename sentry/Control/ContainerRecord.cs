@@ -1,5 +1,6 @@
 using Sandbox.Sentry.Filesystems.Gofer;
-using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Containers;
+using Sandbox.Sentry.Kernel.Processes;
 
 namespace Sandbox.Sentry.Control;
 

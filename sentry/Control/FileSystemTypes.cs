@@ -4,7 +4,8 @@ using Sandbox.Sentry.Filesystems.Proc;
 using Sandbox.Sentry.Filesystems.Pts;
 using Sandbox.Sentry.Filesystems.Sys;
 using Sandbox.Sentry.Filesystems.Tmp;
-using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Containers;
+using Sandbox.Sentry.Kernel.Namespaces;
 using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Control;

@@ -3,7 +3,7 @@ using System.Globalization;
 using System.Text;
 using Sandbox.Linux;
 using Sandbox.Platform;
-using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Control;
@@ -17,7 +17,7 @@ internal static class GuestStack
     private const int SearchBytes = 16 << 10, FramesMax = 32;
 
     /// <summary>One line for the registers, one for each return address; null if the thread is gone or does not stand still.</summary>
-    public static List<string>? Describe(Kernel.Task task)
+    public static List<string>? Describe(Kernel.Tasks.Task task)
     {
         if (!TryFindRegisters(task, out ulong instruction, out ulong stack, out ulong frame))
             return null;
@@ -43,7 +43,7 @@ internal static class GuestStack
     }
 
     // A thread that waits stands still and the host tells its stack and instruction pointer; one that computes is brought in.
-    private static bool TryFindRegisters(Kernel.Task task, out ulong instruction, out ulong stack, out ulong frame)
+    private static bool TryFindRegisters(Kernel.Tasks.Task task, out ulong instruction, out ulong stack, out ulong frame)
     {
         (instruction, stack, frame) = (0, 0, 0);
         const int limitSeconds = 2;
@@ -70,7 +70,7 @@ internal static class GuestStack
             && ulong.TryParse(word.AsSpan(2), NumberStyles.HexNumber, CultureInfo.InvariantCulture, out value);
     }
 
-    private static bool IsReturnAddress(Kernel.Task task, List<HostMapping> mappings, ulong address)
+    private static bool IsReturnAddress(Kernel.Tasks.Task task, List<HostMapping> mappings, ulong address)
     {
         const int longestCall = 7;
         if (Find(mappings, address) is not { } mapping || (mapping.Protection & MemoryProtection.Execute) == 0)
@@ -97,7 +97,7 @@ internal static class GuestStack
         return null;
     }
 
-    private static string Name(Kernel.Task task, List<HostMapping> mappings, ulong address)
+    private static string Name(Kernel.Tasks.Task task, List<HostMapping> mappings, ulong address)
     {
         if (Find(mappings, address) is not { } mapping)
             return string.Create(CultureInfo.InvariantCulture, $"{address:x}");

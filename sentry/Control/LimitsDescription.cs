@@ -1,4 +1,4 @@
-using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Containers;
 
 namespace Sandbox.Sentry.Control;
 

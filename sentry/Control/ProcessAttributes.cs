@@ -2,8 +2,9 @@ using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
 using Sandbox.Linux;
-using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Processes;
 using Sandbox.Sentry.Kernel.Seccomp;
+using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Security;
 
 namespace Sandbox.Sentry.Control;

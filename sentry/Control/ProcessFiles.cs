@@ -1,7 +1,7 @@
 using Sandbox.Linux;
 using Sandbox.Sentry.Filesystems.Host;
 using Sandbox.Sentry.Filesystems.Pts;
-using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Processes;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Vfs;
 

@@ -1,6 +1,9 @@
 using System.Text;
 using Sandbox.Linux;
-using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Containers;
+using Sandbox.Sentry.Kernel.Namespaces;
+using Sandbox.Sentry.Kernel.Processes;
+using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Kernel.Timers;
 
 namespace Sandbox.Sentry.Control;
@@ -45,7 +48,7 @@ internal static class ProcessListing
     /// Replaces the command's name by its arguments, from the guest's memory: whatever stands there now. Without locks; a process that
     /// has ended meanwhile keeps the name.
     /// </summary>
-    private static void AddArguments(ProcessEntry entry, Kernel.Task task)
+    private static void AddArguments(ProcessEntry entry, Kernel.Tasks.Task task)
     {
         const int bytesMax = 4096;
         GuestMemory memory = task.GuestMemory;

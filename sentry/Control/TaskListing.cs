@@ -1,6 +1,9 @@
 using System.Text;
 using Sandbox.Platform;
-using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Containers;
+using Sandbox.Sentry.Kernel.Namespaces;
+using Sandbox.Sentry.Kernel.Processes;
+using Sandbox.Sentry.Kernel.Tasks;
 
 namespace Sandbox.Sentry.Control;
 
@@ -10,19 +13,19 @@ internal static class TaskListing
     /// <summary>All of a container's. No lock is held.</summary>
     public static void List(Kernel.Kernel kernel, Container container, bool withStacks, List<TaskEntry> tasks)
     {
-        List<Kernel.Task> found = [];
+        List<Kernel.Tasks.Task> found = [];
         using (kernel.Tree.Enter())
         {
             foreach (ThreadGroup group in ContainerProcesses.Of(kernel, container))
                 found.AddRange(group.Tasks);
         }
 
-        foreach (Kernel.Task task in found)
+        foreach (Kernel.Tasks.Task task in found)
             tasks.Add(Describe(kernel, task, container.Namespaces!.PidForChildren, withStacks));
     }
 
     /// <summary>No lock is held. With stacks a thread that runs guest code is brought in for a moment.</summary>
-    private static TaskEntry Describe(Kernel.Kernel kernel, Kernel.Task task, PidNamespace viewer, bool withStacks)
+    private static TaskEntry Describe(Kernel.Kernel kernel, Kernel.Tasks.Task task, PidNamespace viewer, bool withStacks)
     {
         int call = task.SyscallNumber;
         TaskEntry entry = new()

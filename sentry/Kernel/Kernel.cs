@@ -1,7 +1,11 @@
 using Sandbox.Linux;
 using Sandbox.Platform;
+using Sandbox.Sentry.Kernel.Containers;
 using Sandbox.Sentry.Kernel.Futex;
+using Sandbox.Sentry.Kernel.Namespaces;
+using Sandbox.Sentry.Kernel.Processes;
 using Sandbox.Sentry.Kernel.Signals;
+using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Kernel.Timers;
 using Sandbox.Sentry.Sync;
 

@@ -1,6 +1,8 @@
 using Sandbox.Linux;
-using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Namespaces;
+using Sandbox.Sentry.Kernel.Processes;
 using Sandbox.Sentry.Kernel.Seccomp;
+using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Kernel.Timers;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Sync;

@@ -1,7 +1,9 @@
 using System.Runtime.InteropServices;
 using Sandbox.Linux;
 using Sandbox.Platform;
-using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Containers;
+using Sandbox.Sentry.Kernel.Processes;
+using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Vfs;
 

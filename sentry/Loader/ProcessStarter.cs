@@ -1,8 +1,11 @@
 using Sandbox.Linux;
 using Sandbox.Platform;
-using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Containers;
+using Sandbox.Sentry.Kernel.Namespaces;
+using Sandbox.Sentry.Kernel.Processes;
 using Sandbox.Sentry.Kernel.Seccomp;
 using Sandbox.Sentry.Kernel.Signals;
+using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Sync;

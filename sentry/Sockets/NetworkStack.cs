@@ -1,4 +1,4 @@
-using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Namespaces;
 using Sandbox.Sentry.Sockets.Host;
 using Sandbox.Sentry.Sockets.Inet;
 using Sandbox.Sentry.Sockets.Unix;

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text;
 using Sandbox.Linux;
 using Sandbox.Platform;
-using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.SyscallTables.Tracing;

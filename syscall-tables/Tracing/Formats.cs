@@ -1,7 +1,7 @@
 using Sandbox.Linux;
 using Sandbox.Sentry.Filesystems.Event;
-using Sandbox.Sentry.Kernel;
 using Sandbox.Sentry.Kernel.PosixQueues;
+using Sandbox.Sentry.Kernel.Processes;
 using Sandbox.Sentry.Kernel.Signals;
 using Sandbox.Sentry.Sockets;
 using Sandbox.Sentry.Syscalls;

@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Text;
 using Sandbox.Linux;
-using Sandbox.Sentry.Kernel;
 using Sandbox.Sentry.Kernel.PosixQueues;
+using Sandbox.Sentry.Kernel.Processes;
 using Sandbox.Sentry.Kernel.Signals;
 using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Syscalls;

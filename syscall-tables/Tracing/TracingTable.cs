@@ -4,6 +4,7 @@ using System.Text;
 using Sandbox.Linux;
 using Sandbox.Platform;
 using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Tasks;
 
 namespace Sandbox.SyscallTables.Tracing;
 

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Sandbox.Linux;
-using Sandbox.Platform.Stub;
+using Sandbox.Platform.Stubs;
 
 namespace Sandbox.Platform.Notify;
 

@@ -1,5 +1,6 @@
 using Sandbox.Linux;
-using Sandbox.Platform.Stub;
+using Sandbox.Platform.Shortcuts.Rewriting;
+using Sandbox.Platform.Stubs;
 
 namespace Sandbox.Platform.Notify;
 

@@ -2,7 +2,8 @@ using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Sandbox.Linux;
-using Sandbox.Platform.Stub;
+using Sandbox.Platform.Shortcuts.Page;
+using Sandbox.Platform.Stubs;
 
 namespace Sandbox.Platform.Notify;
 

@@ -1,6 +1,9 @@
 using Sandbox.Linux;
 using Sandbox.Platform.Filters;
-using Sandbox.Platform.Stub;
+using Sandbox.Platform.Shortcuts.Page;
+using Sandbox.Platform.Shortcuts.Polling;
+using Sandbox.Platform.Shortcuts.Rewriting;
+using Sandbox.Platform.Stubs;
 
 namespace Sandbox.Platform.Notify;
 

@@ -1,5 +1,8 @@
 using Sandbox.Linux;
 using Sandbox.Platform.Filters;
+using Sandbox.Platform.Shortcuts.Leases;
+using Sandbox.Platform.Shortcuts.Polling;
+using Sandbox.Platform.Stubs;
 
 namespace Sandbox.Platform.Notify;
 

@@ -1,5 +1,5 @@
 using Sandbox.Linux;
-using Sandbox.Platform.Stub;
+using Sandbox.Platform.Stubs;
 
 namespace Sandbox.Platform.Notify;
 

@@ -1,5 +1,6 @@
 using Sandbox.Linux;
-using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Processes;
+using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Sync;
 using Sandbox.Sentry.Vfs;

@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using Sandbox.Linux;
-using Sandbox.Sentry.Kernel;
 using Sandbox.Sentry.Kernel.Seccomp;
+using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Sync;
 using Sandbox.Sentry.Vfs;

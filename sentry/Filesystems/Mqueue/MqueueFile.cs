@@ -1,8 +1,9 @@
 using System.Globalization;
 using System.Text;
 using Sandbox.Linux;
-using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Namespaces;
 using Sandbox.Sentry.Kernel.PosixQueues;
+using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Sync;
 using Sandbox.Sentry.Vfs;
 

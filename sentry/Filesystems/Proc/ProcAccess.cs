@@ -1,4 +1,4 @@
-using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Vfs;
 

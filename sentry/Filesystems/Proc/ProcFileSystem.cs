@@ -1,6 +1,6 @@
 using Sandbox.Linux;
 using Sandbox.Sentry.Filesystems.Proc.Global;
-using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Namespaces;
 using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Filesystems.Proc;

@@ -2,7 +2,9 @@ using System.Buffers.Text;
 using System.Globalization;
 using Sandbox.Linux;
 using Sandbox.Sentry.Filesystems.Proc.Tasks;
-using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Namespaces;
+using Sandbox.Sentry.Kernel.Processes;
+using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Filesystems.Proc;

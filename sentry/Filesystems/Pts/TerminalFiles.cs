@@ -39,7 +39,7 @@ internal sealed class MasterFile(Terminal terminal, Inode inode, VfsPath path, O
     // ioctl_tty(2): opens the slave without a path, whatever is mounted where.
     private SyscallResult OpenPeer(ICaller caller, OpenFlags wanted)
     {
-        if (caller is not Kernel.Task task || Terminal.FileSystem.FindSlave(Terminal.Index) is not { } node)
+        if (caller is not Kernel.Tasks.Task task || Terminal.FileSystem.FindSlave(Terminal.Index) is not { } node)
             return Errno.EIO;
         if (node.Open(node.PlaceBeside(Path), wanted, caller).Failed(out OpenFile? slave, out Errno error))
             return error;

@@ -1,4 +1,4 @@
-using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Containers;
 using Sandbox.Sentry.Kernel.Timers;
 using Sandbox.Sentry.Vfs;
 

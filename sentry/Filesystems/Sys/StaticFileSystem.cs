@@ -48,10 +48,10 @@ internal sealed class StaticFileSystem : FileSystem
     {
         const long magic = 0x27E0EB;
         string[] controllers = Array.FindAll(
-            options.Split(','), static option => Array.IndexOf(Kernel.Container.LegacyControllers, option) >= 0);
+            options.Split(','), static option => Array.IndexOf(Kernel.Containers.Container.LegacyControllers, option) >= 0);
         bool isNamed = options.Contains("name=", StringComparison.Ordinal);
         if (controllers.Length == 0 && !isNamed)
-            controllers = Kernel.Container.LegacyControllers;
+            controllers = Kernel.Containers.Container.LegacyControllers;
         StaticFileSystem cgroup = new("cgroup", magic, source, 0x16D)
         {
             MountOptionsText = isNamed ? options : string.Join(',', controllers),
@@ -67,7 +67,7 @@ internal sealed class StaticFileSystem : FileSystem
     {
         const long magic = 0x01021994;
         StaticFileSystem parent = new("tmpfs", magic, source, 0x1ED);
-        foreach (string controller in Kernel.Container.LegacyControllers)
+        foreach (string controller in Kernel.Containers.Container.LegacyControllers)
             parent.Root.AddDirectory(controller);
         return parent;
     }

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Sandbox.Linux;
+using Sandbox.Sentry.Kernel.Tasks;
 
 namespace Sandbox.Sentry.Kernel.Futex;
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Sandbox.Linux;
+using Sandbox.Sentry.Kernel.Processes;
 using Sandbox.Sentry.Sync;
 using Sandbox.Sentry.Vfs;
 

@@ -1,4 +1,6 @@
+using Sandbox.Sentry.Kernel.Processes;
 using Sandbox.Sentry.Kernel.Signals;
+using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Security;
 
 namespace Sandbox.Sentry.Kernel.PosixQueues;

@@ -1,3 +1,4 @@
+using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Kernel.PosixQueues;

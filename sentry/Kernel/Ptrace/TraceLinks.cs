@@ -1,5 +1,7 @@
 using Sandbox.Linux;
+using Sandbox.Sentry.Kernel.Processes;
 using Sandbox.Sentry.Kernel.Signals;
+using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Security;
 
 namespace Sandbox.Sentry.Kernel.Ptrace;

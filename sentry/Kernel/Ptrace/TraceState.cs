@@ -1,5 +1,6 @@
 using Sandbox.Linux;
 using Sandbox.Sentry.Kernel.Signals;
+using Sandbox.Sentry.Kernel.Tasks;
 
 namespace Sandbox.Sentry.Kernel.Ptrace;
 

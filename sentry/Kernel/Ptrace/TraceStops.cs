@@ -1,6 +1,7 @@
 using Sandbox.Linux;
 using Sandbox.Platform;
 using Sandbox.Sentry.Kernel.Signals;
+using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Kernel.Ptrace;

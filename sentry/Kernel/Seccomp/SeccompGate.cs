@@ -1,6 +1,7 @@
 using Sandbox.Linux;
 using Sandbox.Platform;
 using Sandbox.Sentry.Kernel.Signals;
+using Sandbox.Sentry.Kernel.Tasks;
 
 namespace Sandbox.Sentry.Kernel.Seccomp;
 

@@ -1,5 +1,6 @@
 using Sandbox.Linux;
 using Sandbox.Platform;
+using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Security;
 
 namespace Sandbox.Sentry.Kernel.Seccomp;

@@ -1,6 +1,9 @@
 using Sandbox.Linux;
 using Sandbox.Platform;
+using Sandbox.Sentry.Kernel.Containers;
+using Sandbox.Sentry.Kernel.Processes;
 using Sandbox.Sentry.Kernel.Ptrace;
+using Sandbox.Sentry.Kernel.Tasks;
 
 namespace Sandbox.Sentry.Kernel.Signals;
 

@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Sandbox.Linux;
+using Sandbox.Sentry.Kernel.Tasks;
 
 namespace Sandbox.Sentry.Kernel.Signals;
 

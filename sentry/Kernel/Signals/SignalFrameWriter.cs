@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Sandbox.Linux;
 using Sandbox.Platform;
+using Sandbox.Sentry.Kernel.Tasks;
 
 namespace Sandbox.Sentry.Kernel.Signals;
 

@@ -1,3 +1,5 @@
+using Sandbox.Sentry.Kernel.Tasks;
+
 namespace Sandbox.Sentry.Kernel.Signals;
 
 /// <summary>A thread's own queue and its process's, seen as one. With Tree held.</summary>

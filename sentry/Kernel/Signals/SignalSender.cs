@@ -1,4 +1,6 @@
 using Sandbox.Linux;
+using Sandbox.Sentry.Kernel.Processes;
+using Sandbox.Sentry.Kernel.Tasks;
 
 namespace Sandbox.Sentry.Kernel.Signals;
 

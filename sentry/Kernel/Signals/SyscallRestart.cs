@@ -1,4 +1,5 @@
 using Sandbox.Linux;
+using Sandbox.Sentry.Kernel.Tasks;
 
 namespace Sandbox.Sentry.Kernel.Signals;
 

@@ -1,4 +1,5 @@
 using Sandbox.Linux;
+using Sandbox.Sentry.Kernel.Namespaces;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Sync;
 

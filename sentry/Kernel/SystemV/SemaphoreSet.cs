@@ -1,5 +1,8 @@
 using System.Runtime.InteropServices;
 using Sandbox.Linux;
+using Sandbox.Sentry.Kernel.Namespaces;
+using Sandbox.Sentry.Kernel.Processes;
+using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Sync;
 

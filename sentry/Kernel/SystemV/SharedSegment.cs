@@ -1,3 +1,4 @@
+using Sandbox.Sentry.Kernel.Namespaces;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Vfs;
 

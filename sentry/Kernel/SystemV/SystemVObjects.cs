@@ -1,3 +1,4 @@
+using Sandbox.Sentry.Kernel.Namespaces;
 using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Kernel.SystemV;

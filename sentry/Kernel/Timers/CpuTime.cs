@@ -1,5 +1,7 @@
 using System.Buffers.Text;
 using Sandbox.Linux;
+using Sandbox.Sentry.Kernel.Processes;
+using Sandbox.Sentry.Kernel.Tasks;
 
 namespace Sandbox.Sentry.Kernel.Timers;
 

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using Sandbox.Linux;
-using Sandbox.Sentry.Kernel;
 using Sandbox.Sentry.Kernel.PosixQueues;
+using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Sockets.Netlink;

@@ -1,5 +1,5 @@
 using Sandbox.Linux;
-using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Vfs;

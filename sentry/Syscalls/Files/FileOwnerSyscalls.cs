@@ -1,7 +1,8 @@
 using System.Runtime.InteropServices;
 using Sandbox.Linux;
-using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Namespaces;
 using Sandbox.Sentry.Kernel.Signals;
+using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Syscalls;

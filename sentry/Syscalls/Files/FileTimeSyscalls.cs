@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 using Sandbox.Linux;
-using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Syscalls;

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Sandbox.Linux;
-using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Processes;
+using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Sync;
 using Sandbox.Sentry.Vfs;
 

@@ -1,6 +1,7 @@
 using System.Runtime.InteropServices;
 using Sandbox.Linux;
-using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Shortcuts;
+using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Vfs;
 

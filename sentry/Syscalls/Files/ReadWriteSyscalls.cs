@@ -1,5 +1,6 @@
 using Sandbox.Linux;
-using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Shortcuts;
+using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Sockets;
 using Sandbox.Sentry.Vfs;

@@ -1,7 +1,7 @@
 using Sandbox.Linux;
 using Sandbox.Sentry.Filesystems.Mqueue;
-using Sandbox.Sentry.Kernel;
 using Sandbox.Sentry.Kernel.PosixQueues;
+using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Kernel.Timers;
 using Sandbox.Sentry.Sync;
 

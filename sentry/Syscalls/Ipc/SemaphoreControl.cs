@@ -1,7 +1,7 @@
 using System.Runtime.InteropServices;
 using Sandbox.Linux;
-using Sandbox.Sentry.Kernel;
 using Sandbox.Sentry.Kernel.SystemV;
+using Sandbox.Sentry.Kernel.Tasks;
 
 namespace Sandbox.Sentry.Syscalls;
 

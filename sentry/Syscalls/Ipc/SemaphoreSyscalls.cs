@@ -1,6 +1,6 @@
 using Sandbox.Linux;
-using Sandbox.Sentry.Kernel;
 using Sandbox.Sentry.Kernel.SystemV;
+using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Syscalls;

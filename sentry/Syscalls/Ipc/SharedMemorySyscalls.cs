@@ -2,8 +2,8 @@ using System.Runtime.InteropServices;
 using Sandbox.Linux;
 using Sandbox.Platform;
 using Sandbox.Sentry.Filesystems.Tmp;
-using Sandbox.Sentry.Kernel;
 using Sandbox.Sentry.Kernel.SystemV;
+using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Vfs;
 

@@ -5,7 +5,7 @@ using System.Text;
 using Sandbox.Harness;
 using Sandbox.Linux;
 using Sandbox.Sentry.Filesystems.Event;
-using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Processes;
 using Sandbox.Sentry.Kernel.Signals;
 using Sandbox.Sentry.Syscalls;
 using Xunit;

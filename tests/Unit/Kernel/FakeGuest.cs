@@ -2,10 +2,14 @@ using System.Runtime.InteropServices;
 using Sandbox.Linux;
 using Sandbox.Platform;
 using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Containers;
+using Sandbox.Sentry.Kernel.Namespaces;
+using Sandbox.Sentry.Kernel.Processes;
 using Sandbox.Sentry.Kernel.Signals;
+using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Vfs;
-using KernelTask = Sandbox.Sentry.Kernel.Task;
+using KernelTask = Sandbox.Sentry.Kernel.Tasks.Task;
 
 namespace Sandbox.UnitTests.Kernel;
 

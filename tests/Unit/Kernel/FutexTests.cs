@@ -2,7 +2,7 @@ using Sandbox.Linux;
 using Sandbox.Sentry.Kernel.Futex;
 using Sandbox.Sentry.Sync;
 using Xunit;
-using KernelTask = Sandbox.Sentry.Kernel.Task;
+using KernelTask = Sandbox.Sentry.Kernel.Tasks.Task;
 
 namespace Sandbox.UnitTests.Kernel;
 

@@ -1,4 +1,4 @@
-using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Containers;
 using Xunit;
 
 namespace Sandbox.UnitTests.Kernel;

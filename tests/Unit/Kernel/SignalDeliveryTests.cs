@@ -2,7 +2,7 @@ using Sandbox.Linux;
 using Sandbox.Platform;
 using Sandbox.Sentry.Kernel.Signals;
 using Xunit;
-using KernelTask = Sandbox.Sentry.Kernel.Task;
+using KernelTask = Sandbox.Sentry.Kernel.Tasks.Task;
 
 namespace Sandbox.UnitTests.Kernel;
 

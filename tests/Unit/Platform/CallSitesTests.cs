@@ -1,5 +1,5 @@
-using Sandbox.Platform.Notify;
-using Sandbox.Platform.Stub;
+using Sandbox.Platform.Shortcuts.Page;
+using Sandbox.Platform.Shortcuts.Rewriting;
 using Xunit;
 
 namespace Sandbox.UnitTests.Platform;

@@ -1,6 +1,7 @@
 using Iced.Intel;
 using Sandbox.Linux;
-using Sandbox.Platform.Stub;
+using Sandbox.Platform.Shortcuts.Page;
+using Sandbox.Platform.Stubs;
 using Xunit;
 using static Iced.Intel.AssemblerRegisters;
 

@@ -1,5 +1,6 @@
 using Iced.Intel;
-using Sandbox.Platform.Stub;
+using Sandbox.Platform.Shortcuts.Page;
+using Sandbox.Platform.Shortcuts.Rewriting;
 using Xunit;
 
 namespace Sandbox.UnitTests.Platform;

@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using Iced.Intel;
 using Sandbox.Linux;
 using Sandbox.Platform;
-using Sandbox.Platform.Stub;
+using Sandbox.Platform.Stubs;
 using Xunit;
 using static Iced.Intel.AssemblerRegisters;
 

@@ -1,5 +1,5 @@
 using Iced.Intel;
-using Sandbox.Platform.Stub;
+using Sandbox.Platform.Stubs;
 using Xunit;
 using static Iced.Intel.AssemblerRegisters;
 

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Sandbox.Platform.Notify;
+using Sandbox.Platform.Stubs;
 using Xunit;
 
 namespace Sandbox.UnitTests.Platform;

@@ -1,5 +1,5 @@
 using Sandbox.Linux;
-using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Namespaces;
 
 namespace Sandbox.Sentry.Filesystems.Proc.Global;
 

@@ -1,8 +1,9 @@
 using System.Buffers.Text;
 using System.Globalization;
 using Sandbox.Linux;
-using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Namespaces;
 using Sandbox.Sentry.Kernel.PosixQueues;
+using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Vfs;
 using KernelVersion = Sandbox.Sentry.Kernel.Version;

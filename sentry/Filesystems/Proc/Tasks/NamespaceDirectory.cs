@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Sandbox.Linux;
-using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Namespaces;
 using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Filesystems.Proc.Tasks;

@@ -1,4 +1,6 @@
-using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Namespaces;
+using Sandbox.Sentry.Kernel.Processes;
+using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Filesystems.Proc.Tasks;

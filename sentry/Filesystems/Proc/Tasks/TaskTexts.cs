@@ -1,7 +1,9 @@
 using System.Buffers.Text;
 using System.Globalization;
 using Sandbox.Linux;
-using Sandbox.Sentry.Kernel;
+using Sandbox.Sentry.Kernel.Containers;
+using Sandbox.Sentry.Kernel.Processes;
+using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Kernel.Timers;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Vfs;

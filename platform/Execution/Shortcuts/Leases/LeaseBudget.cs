@@ -1,0 +1,19 @@
+namespace Sandbox.Platform.Shortcuts.Leases;
+
+/// <summary>How many guest threads may have file leases at a time: their rooms are the Sentry's memory.</summary>
+internal sealed class LeaseBudget
+{
+    private const int MaxThreads = 512;
+    private int _threads;
+
+    /// <summary>False: all there may be have some.</summary>
+    public bool TryTake()
+    {
+        if (Interlocked.Increment(ref _threads) <= MaxThreads)
+            return true;
+        Return();
+        return false;
+    }
+
+    public void Return() => Interlocked.Decrement(ref _threads);
+}

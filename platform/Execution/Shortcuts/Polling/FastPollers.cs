@@ -1,0 +1,103 @@
+using System.Diagnostics;
+using Sandbox.Platform.Shortcuts.Page;
+
+namespace Sandbox.Platform.Shortcuts.Polling;
+
+/// <summary>
+/// The pollers of a platform: one, and others only while it is stuck in a handler that sleeps. Where polling does not
+/// pay, because the machine is busy, it pauses for longer and longer.
+/// </summary>
+internal sealed class FastPollers
+{
+    private const int MaxPollers = 4, MaxPauseShift = 10, GapShift = 4, LongerGapShift = 9;
+
+    // What polling may lose before it pauses: at first, after a pause, and after it has paid for long.
+    private static readonly long _firstCredit = Stopwatch.Frequency / 1_000;
+    private static readonly long _nextCredit = Stopwatch.Frequency / 2_000;
+    private static readonly long _mostCredit = Stopwatch.Frequency / 200;
+
+    private readonly Lock _lock = new();
+    private readonly List<FastPoller> _pollers = []; // Guarded by _lock.
+    private long _credit = _firstCredit; // Written with _lock held.
+    private int _pauses; // Guarded by _lock.
+    private long _pausedUntil;
+    private long _gap = Stopwatch.Frequency * 5 / 1_000_000;
+
+    /// <summary>From an answer to the next call of a guest that calls often, at most (Stopwatch ticks).</summary>
+    public static long LongestGap { get; } = Stopwatch.Frequency * 30 / 1_000_000;
+
+    /// <summary>False: polling would not pay at the moment.</summary>
+    public bool IsReady => Stopwatch.GetTimestamp() >= Volatile.Read(ref _pausedUntil);
+
+    /// <summary>It has paid lately.</summary>
+    public bool IsPaying => Volatile.Read(ref _credit) > _firstCredit;
+
+    /// <summary>False if everybody who could look at the channel is stuck.</summary>
+    public bool TryOffer(FastChannel channel)
+    {
+        lock (_lock)
+        {
+            foreach (FastPoller poller in _pollers)
+            {
+                if (!poller.IsStuck && poller.TryOffer(channel))
+                    return true;
+            }
+            return _pollers.Count < MaxPollers && Add().TryOffer(channel);
+        }
+    }
+
+    /// <summary>
+    /// Has a deferred call continued. There is no limit here: those who sleep in their handlers may wait for just this call.
+    /// </summary>
+    public void Continue(FastChannel channel)
+    {
+        lock (_lock)
+        {
+            foreach (FastPoller poller in _pollers)
+            {
+                if (!poller.IsStuck && poller.TryContinue(channel))
+                    return;
+            }
+            Add().TryContinue(channel);
+        }
+    }
+
+    private FastPoller Add()
+    {
+        FastPoller poller = new(this);
+        _pollers.Add(poller);
+        return poller;
+    }
+
+    /// <summary>
+    /// From an answer to the next call of a guest that calls again at once, by notifications (Stopwatch ticks): it follows the short
+    /// ones quickly, the long ones slowly. What polling has to be better than.
+    /// </summary>
+    public long NotifiedGap => Volatile.Read(ref _gap);
+
+    /// <summary>A guest has made its next call. Several receivers do this without a lock: it is an estimate.</summary>
+    public void AddGap(long ticks)
+    {
+        if (ticks < LongestGap)
+            Volatile.Write(ref _gap, _gap + ((ticks - _gap) >> (ticks < _gap ? GapShift : LongerGapShift)));
+    }
+
+    /// <summary>
+    /// A poller goes to sleep. It has saved the guests so much time (Stopwatch ticks), or cost them. Each pause without a gain between
+    /// is twice as long as the last.
+    /// </summary>
+    public void OnSession(long gain)
+    {
+        lock (_lock)
+        {
+            _credit = Math.Min(_credit + gain, _mostCredit);
+            if (_credit > _firstCredit)
+                _pauses = 0;
+            if (_credit >= 0)
+                return;
+            long pause = Stopwatch.Frequency / 1_000 << Math.Min(_pauses++, MaxPauseShift);
+            _credit = _nextCredit;
+            Volatile.Write(ref _pausedUntil, Stopwatch.GetTimestamp() + pause);
+        }
+    }
+}

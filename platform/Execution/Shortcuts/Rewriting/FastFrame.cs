@@ -1,0 +1,121 @@
+using Sandbox.Linux;
+using Sandbox.Platform.Notify;
+using Sandbox.Platform.Shortcuts.Page;
+using Sandbox.Platform.Stubs;
+
+namespace Sandbox.Platform.Shortcuts.Rewriting;
+
+/// <summary>
+/// A thread that came in from the shared code of the fast path. It has not asked yet, and makes the real call; or it has its
+/// answer, and goes on behind the call as soon as the rest of the output is where it belongs.
+/// </summary>
+internal static class FastFrame
+{
+    /// <summary>Makes the registers those of the original code. True if the thread stood at a copy.</summary>
+    public static bool MapIn(ref SignalContext frame, GuestThread thread)
+    {
+        AddressSpace space = thread.Space;
+        ulong offset = frame.Rip - FastLayout.TableStart;
+        if (offset < FastCode.SavedOffset)
+        {
+            if (space.Sites.TryFind(frame.R11, out RewrittenCall caller))
+                frame.Rip = caller.Syscall;
+            return false;
+        }
+
+        if (offset >= (ulong)FastCode.Bytes.Length || thread.Channel?.Page is not { } page
+            || !space.Sites.TryFind(page.Entry, out RewrittenCall call))
+            return false;
+        if (offset < FastCode.ArgumentsOffset)
+            MakeCall(ref frame, page, call);
+        else if (HasLeaseValue(offset, frame))
+            (frame.Rdi, frame.Rsi, frame.Rdx, frame.Rax, frame.Rip) =
+                (page.Argument(0), page.Argument(1), page.Argument(2), (ulong)page.Answer.Value, call.Return);
+        else if (offset < FastCode.WaitOffset)
+            RestoreAll(ref frame, page, call);
+        else
+            MapWaiting(ref frame, thread, page, call);
+        return offset is FastCode.InputCopyOffset or FastCode.OutputCopyOffset
+            or FastCode.LeasePathOffset or FastCode.LeaseStatOffset or FastCode.LeaseCopyOffset;
+    }
+
+    /// <summary>A call on a lease is over, and what it read is no longer at the file's position.</summary>
+    private static bool HasLeaseValue(ulong offset, in SignalContext frame)
+    {
+        const ulong zeroFlag = 0x40;
+        return offset is >= FastCode.LeaseDoneOffset and < FastCode.LeaseEndOffset
+            || (offset == FastCode.LeaseCommitOffset && (frame.Eflags & zeroFlag) != 0);
+    }
+
+    private static void RestoreAll(ref SignalContext frame, FastPage page, in RewrittenCall call)
+    {
+        (frame.Rdi, frame.Rsi, frame.Rdx) = (page.Argument(0), page.Argument(1), page.Argument(2));
+        MakeCall(ref frame, page, call);
+    }
+
+    private static void MakeCall(ref SignalContext frame, FastPage page, in RewrittenCall call) =>
+        (frame.Rax, frame.Rip) = (page.Number, call.Syscall);
+
+    /// <summary>The request is answered, or nobody has taken it and nobody can: its thread is owned.</summary>
+    private static void MapWaiting(ref SignalContext frame, GuestThread thread, FastPage page, in RewrittenCall call)
+    {
+        (long value, bool isRedo) = page.Answer;
+        if (page.HasRequest)
+        {
+            page.SetState(FastLayout.StateClosed);
+            isRedo = true;
+        }
+
+        if (isRedo)
+        {
+            MakeCall(ref frame, page, call);
+            return;
+        }
+
+        if (page.Output != 0)
+            value = FinishOutput(ref frame, thread, page, value);
+        (frame.Rax, frame.Rip) = ((ulong)value, call.Return);
+    }
+
+    /// <summary>Copies what the thread has not copied, and gives the call's value, which a bad address changes.</summary>
+    private static long FinishOutput(ref SignalContext frame, GuestThread thread, FastPage page, long value)
+    {
+        AddressSpace space = thread.Space;
+        ulong offset = frame.Rip - FastLayout.TableStart;
+        ulong next = frame.Rsi - page.GuestAddress;
+        Errno error = Errno.Ok;
+        ulong missing = 0;
+        if (offset == FastCode.OutputCopyOffset)
+        {
+            FastOutput begun = new(page, next + frame.Rcx);
+            missing = frame.Rcx + begun.Count();
+            FastOutput output = new(page, next);
+            error = output.WriteRest(space, next, frame.Rdi, frame.Rcx);
+            if (error is Errno.Ok)
+                error = output.Write(space);
+            missing -= output.Written;
+        }
+        else if (offset < FastCode.LastOffset)
+        {
+            ulong start = offset < FastCode.RecordOffset ? page.Output : next;
+            FastOutput left = new(page, start);
+            missing = left.Count();
+            FastOutput output = new(page, start);
+            error = output.Write(space);
+            missing -= output.Written;
+        }
+
+        if (offset >= FastCode.RecordOffset)
+            (frame.Rdi, frame.Rsi) = (page.Argument(0), page.Argument(1));
+        if (error is Errno.Ok)
+            return value;
+        FastOutput all = new(page, page.Output);
+        ulong done = all.Count() - missing;
+        if (!FastCalls.IsRead(page.Number) || value <= 0)
+            return -(long)error;
+        long count = Math.Min(value, (long)done);
+        if (FastCalls.MovesPosition(page.Number))
+            thread.Events!.OnUnread(thread, (int)page.Argument(0), value - count);
+        return count > 0 ? count : -(long)error;
+    }
+}

@@ -1,0 +1,213 @@
+using Sandbox.Linux;
+using Sandbox.Platform.Notify;
+using Sandbox.Platform.Shortcuts.Page;
+using Sandbox.Platform.Stubs;
+
+namespace Sandbox.Platform.Shortcuts.Rewriting;
+
+/// <summary>
+/// What one guest thread needs for the fast path, done while it stands at its doorbell: a call that it makes often is
+/// rewritten, and it gets its page.
+/// </summary>
+internal sealed class FastSetup(GuestThread thread, CommandRunner runner)
+{
+    private const int Read = 1, Write = 2, Execute = 4, FreezeMilliseconds = 50;
+    private const int SetGs = 0x1001;
+    private const int MaxRanges = CommandRunner.MaxBatch - 1;
+    private const int PageBytes = 0x1000;
+    private const ulong PageMask = 0xFFF;
+
+    private AddressSpace Space => thread.Space;
+
+    /// <summary>
+    /// True if the call that ends at <paramref name="instructionPointer"/> may be rewritten: ordinary program text, which is
+    /// a private mapping of a file and not writable. Code that a program makes or changes itself is left alone.
+    /// </summary>
+    public bool CanRewrite(ulong instructionPointer)
+    {
+        HostMapping mapping = default;
+        return TryRecognize(instructionPointer, ref mapping, out _);
+    }
+
+    /// <summary>
+    /// Rewrites the calls that are made often. All threads of the space stand still meanwhile, so none of them sees half of it;
+    /// one that stood between their instructions goes on in the table (<see cref="CallSites.TryMapOut"/>), and so does one
+    /// that is in a call.
+    /// </summary>
+    public void Rewrite()
+    {
+        lock (thread.Listener.CloneLock) // A fork must not copy what is half done.
+            Space.TryWhileFrozen(FreezeMilliseconds, RewriteFrozen);
+    }
+
+    /// <summary>Gives the thread its page, and its gs base the page's address, unless the guest uses that itself.</summary>
+    public FastChannel? MakeChannel(bool hasGsBase)
+    {
+        ulong start = FastLayout.PageOf(thread.Slot);
+        if (hasGsBase || start == 0 || FastPage.Create(start).Failed(out (FastPage Page, HostFd File) made, out _))
+            return null;
+        using HostFd file = made.File;
+        const int sharedFixed = 0x11, dontFork = 10;
+        long address = (long)start;
+        Span<HostCommand> commands =
+        [
+            new HostCommand(
+                Sys.mmap, address, FastLayout.PageBytes, Read | Write, sharedFixed, FastLayout.Descriptor, 0,
+                file.Number),
+            new HostCommand(Sys.madvise, address, FastLayout.PageBytes, dontFork),
+            new HostCommand(Sys.arch_prctl, SetGs, address),
+        ];
+        lock (thread.Listener.CloneLock) // One at a time uses the descriptor's number.
+        {
+            return runner.Run(commands, true) is Errno.Ok && commands[2].Result == 0
+                ? new FastChannel(thread, made.Page)
+                : null;
+        }
+    }
+
+    /// <summary>The call that makes a page's address the gs base again, after <see cref="ClearBase"/>.</summary>
+    public static HostCommand SetBase(ulong slot) => new(Sys.arch_prctl, SetGs, (long)FastLayout.PageOf(slot));
+
+    /// <summary>Before a clone: the child must not have its parent's page.</summary>
+    public static HostCommand ClearBase() => new(Sys.arch_prctl, SetGs, 0);
+
+    private bool PrepareTable()
+    {
+        if (Space.Sites.HasTable)
+            return true;
+        const int privateAnonymousNoReplace = 0x100022;
+        Span<HostCommand> commands =
+        [
+            new HostCommand(
+                Sys.mmap, (long)FastLayout.TableStart, FastLayout.TableBytes, Read | Write, privateAnonymousNoReplace, -1, 0),
+        ];
+        bool isMapped = runner.Run(commands, true) is Errno.Ok && commands[0].Result == (long)FastLayout.TableStart
+            && Space.TryWrite(FastLayout.TableStart + FastLayout.CodeOffset, FastCode.Bytes)
+            && Space.TryWrite(FastLayout.TableStart + FastLayout.InputsOffset, FastCalls.Image);
+        if (isMapped)
+            Space.Sites.SetTable();
+        return isMapped;
+    }
+
+    /// <param name="instructionPointer">Behind the call.</param>
+    /// <param name="mapping">The mapping asked for last, and now the call's.</param>
+    /// <param name="site">What the call looks like.</param>
+    private bool TryRecognize(ulong instructionPointer, ref HostMapping mapping, out CallSite site)
+    {
+        Span<byte> code = stackalloc byte[CallSite.CallBytes + CallSite.CompareBytes];
+        site = default;
+        if (instructionPointer < PageBytes
+            || Space.Read(new UserAddress(instructionPointer - CallSite.CallBytes), code).Failed(out int count, out _)
+            || count < CallSite.CallBytes
+            || !CallSite.TryRecognize(code[..CallSite.CallBytes], code[CallSite.CallBytes..count], out site))
+        {
+            return false;
+        }
+        ulong start = instructionPointer - (ulong)site.ReturnOffset, end = start + (ulong)site.EndOffset;
+        bool isInOnePage = ((start ^ (start + CallSite.JumpBytes - 1)) & ~PageMask) == 0;
+        if (!isInOnePage || PointerOf(site) == 0 || Space.Sites.Contains(start + (ulong)site.SyscallOffset))
+            return false;
+        if ((start < mapping.Start || end > mapping.End)
+            && Space.FindMapping(new UserAddress(start)).Failed(out mapping, out _))
+        {
+            return false;
+        }
+        return mapping.Protection == (MemoryProtection.Read | MemoryProtection.Execute)
+            && !mapping.IsShared && mapping.Inode != 0 && start >= mapping.Start && end <= mapping.End
+            && !(site.MustNotBeEntered && MayBeEntered(start + (ulong)site.SyscallOffset, mapping));
+    }
+
+    /// <summary>There is, or seems to be, a branch to the address close to it.</summary>
+    private bool MayBeEntered(ulong address, in HostMapping mapping)
+    {
+        Span<byte> code = stackalloc byte[CallSite.ShortBranchBytes * 2];
+        ulong start = Math.Max(mapping.Start, address - CallSite.ShortBranchBytes);
+        code = code[..(int)(Math.Min(mapping.End, address + CallSite.ShortBranchBytes) - start)];
+        return !TryRead(start, code) || CallSite.HasBranchTo(code, (int)(address - start));
+    }
+
+    private ulong PointerOf(in CallSite site) =>
+        Space.Sites.Count == FastLayout.MaxEntries
+            ? 0
+            : FastLayout.PointerOf(site, Space.Sites.Count, Space.Sites.CountLike(site));
+
+    private void RewriteFrozen()
+    {
+        if (!PrepareTable())
+            return;
+        List<RewrittenCall> calls = [];
+        List<(ulong Start, ulong End)> ranges = []; // The pages of the calls, a range for each mapping.
+        HostMapping mapping = default;
+        ulong rangeMapping = 0;
+        foreach (ulong caller in Space.Sites.TakeFrequent())
+        {
+            if (!TryRecognize(caller, ref mapping, out CallSite site))
+                continue;
+            RewrittenCall call = new(caller - (ulong)site.ReturnOffset, site);
+            ulong page = call.Address & ~PageMask;
+            bool isSameMapping = ranges.Count > 0 && rangeMapping == mapping.Start;
+            if (!isSameMapping && ranges.Count == MaxRanges)
+                break;
+            if (isSameMapping)
+                ranges[^1] = (ranges[^1].Start, page + PageBytes);
+            else
+                ranges.Add((page, page + PageBytes));
+            rangeMapping = mapping.Start;
+            calls.Add(call);
+        }
+        if (calls.Count == 0)
+            return;
+        if (TryProtect(ranges, Read | Write))
+        {
+            foreach (RewrittenCall call in calls)
+            {
+                if (!TryWriteCall(call))
+                    break;
+            }
+        }
+        if (!TryProtect(ranges, Read | Execute))
+            thread.Violation("keeps its code from being executable");
+    }
+
+    /// <summary>The table, the ranges and the entry are writable. False if something is no longer as it was.</summary>
+    private bool TryWriteCall(RewrittenCall call)
+    {
+        CallSite site = call.Site;
+        ulong start = FastLayout.EntryOf(Space.Sites.Count), pointer = PointerOf(site);
+        Span<byte> code = stackalloc byte[CallSite.CallBytes + CallSite.CompareBytes];
+        Span<byte> entry = stackalloc byte[FastEntry.Bytes];
+        code = code[..Math.Max(site.EndOffset, CallSite.JumpBytes)];
+        if (pointer == 0 || !TryRead(call.Address, code))
+            return false;
+        FastEntry.Write(entry, start, call.Address, site, code);
+        CallSite.WriteJump(code, pointer);
+        bool isWritten = Space.TryWrite(start, entry) && Space.TryWrite(pointer, entry[..sizeof(ulong)])
+            && Space.TryWrite(call.Address, code[..CallSite.JumpBytes]);
+        if (isWritten)
+            Space.Sites.Add(call.Address, site);
+        return isWritten;
+    }
+
+    /// <summary>Changes the protection of the table and the ranges: nothing is ever writable and executable at once.</summary>
+    private bool TryProtect(List<(ulong Start, ulong End)> ranges, int protection)
+    {
+        Span<HostCommand> commands = new HostCommand[1 + ranges.Count];
+        commands[0] = new HostCommand(Sys.mprotect, (long)FastLayout.TableStart, FastLayout.TableBytes, protection);
+        for (int i = 0; i < ranges.Count; i++)
+        {
+            (ulong start, ulong end) = ranges[i];
+            commands[1 + i] = new HostCommand(Sys.mprotect, (long)start, (long)(end - start), protection);
+        }
+        if (runner.Run(commands, true) is not Errno.Ok)
+            return false;
+        foreach (HostCommand command in commands)
+        {
+            if (command.Result != 0)
+                return false;
+        }
+        return true;
+    }
+
+    private bool TryRead(ulong address, Span<byte> bytes) =>
+        !Space.Read(new UserAddress(address), bytes).Failed(out int count, out _) && count == bytes.Length;
+}

@@ -1,0 +1,211 @@
+using System.Runtime.ExceptionServices;
+using Sandbox.Linux;
+using Sandbox.Platform.Notify;
+
+namespace Sandbox.Platform.Stubs;
+
+/// <summary>
+/// Keeps a few fresh stubs ready, so that an exec does not wait for a fork. One host thread owns the zygote process for its
+/// whole life.
+/// </summary>
+internal sealed class Zygote : IDisposable
+{
+    private const int StackBytes = 256 << 10;
+
+    private readonly NotifyPlatform _platform;
+    private readonly BpfInstruction[] _filter;
+    private readonly int _target;
+    private readonly HostCgroup? _cgroup;
+    private readonly Thread _thread;
+    private readonly object _lock = new();
+
+    /// <summary>Counts what may be a reason to make a stub: what the zygote's thread sleeps on.</summary>
+    private readonly HostFutex _demand = new();
+
+    // Guarded by _lock.
+    private readonly Queue<GuestThread> _ready = new();
+    private int _waiting;
+    private bool _isStopping;
+    private bool _isStarted;
+    private Errno _error;
+    private Exception? _failure;
+
+    public Zygote(NotifyPlatform platform, BpfInstruction[] filter, int target, HostCgroup? cgroup)
+    {
+        (_platform, _filter, _target, _cgroup) = (platform, filter, target, cgroup);
+        _thread = new Thread(Run, StackBytes) { IsBackground = true, Name = "zygote" };
+        _thread.Start();
+        lock (_lock)
+        {
+            while (!_isStarted)
+                Monitor.Wait(_lock);
+        }
+        if (_failure is not null)
+            ExceptionDispatchInfo.Throw(_failure);
+    }
+
+    public ulong StackTop { get; private set; }
+
+    public ulong VdsoAddress { get; private set; }
+
+    /// <summary>Guest code may use rdgsbase.</summary>
+    public bool HasFsGsBase { get; private set; }
+
+    /// <summary>A fresh stub, stopped. EAGAIN, ENOMEM.</summary>
+    public Result<IGuestThread> Take()
+    {
+        GuestThread? thread;
+        lock (_lock)
+        {
+            _error = Errno.Ok;
+            if (!_ready.TryDequeue(out thread))
+            {
+                _waiting++;
+                Demand();
+                while (_ready.Count == 0 && _error is Errno.Ok && !_isStopping)
+                    Monitor.Wait(_lock);
+                _waiting--;
+                if (!_ready.TryDequeue(out thread))
+                    return _isStopping ? Errno.EAGAIN : _error;
+            }
+        }
+        Demand(); // Not with the lock: the thread would wake only to wait for it.
+        return Result<IGuestThread>.Of(thread);
+    }
+
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            _isStopping = true;
+            Monitor.PulseAll(_lock);
+        }
+        Demand();
+        _thread.Join();
+    }
+
+    private void Run()
+    {
+        ZygoteProcess process;
+        try
+        {
+            process = ZygoteProcess.Spawn(_filter);
+            if (_cgroup?.Enter(process.ProcessId) is not (null or Errno.Ok) and Errno unmoved)
+                _platform.Log($"stubs cannot be charged to their container: {unmoved}");
+            (StackTop, VdsoAddress, HasFsGsBase) = (process.StackTop, process.VdsoAddress, process.HasFsGsBase);
+        }
+        catch (Exception exception)
+        {
+            Started(exception);
+            return;
+        }
+        Started(null);
+        using (process)
+        {
+            while (AwaitDemand())
+                Produce(process);
+        }
+    }
+
+    private void Started(Exception? failure)
+    {
+        lock (_lock)
+        {
+            (_isStarted, _failure) = (true, failure);
+            Monitor.PulseAll(_lock);
+        }
+    }
+
+    /// <summary>Sleeps until a stub is wanted. False: stop.</summary>
+    private bool AwaitDemand()
+    {
+        while (true)
+        {
+            int seen = Volatile.Read(ref _demand.Word);
+            lock (_lock)
+            {
+                // After an error only somebody who waits is a reason to try again.
+                if (_isStopping || _ready.Count < (_error is Errno.Ok ? Math.Max(_target, _waiting) : _waiting))
+                    return !_isStopping;
+            }
+            _demand.Wait(seen, long.MaxValue);
+        }
+    }
+
+    private void Demand()
+    {
+        Interlocked.Increment(ref _demand.Word);
+        _demand.Wake();
+    }
+
+    private void Produce(ZygoteProcess process)
+    {
+        Result<GuestThread> result;
+        try
+        {
+            result = CreateStub(process);
+        }
+        catch (Exception exception)
+        {
+            _platform.Log($"internal error in the zygote's thread: {exception}");
+            result = Errno.EAGAIN;
+        }
+        lock (_lock)
+        {
+            if (result.Failed(out GuestThread? thread, out Errno error))
+                _error = error is Errno.ENOMEM ? error : Errno.EAGAIN;
+            else
+                _ready.Enqueue(thread);
+            if (_waiting > 0)
+                Monitor.PulseAll(_lock);
+        }
+    }
+
+    private Result<GuestThread> CreateStub(ZygoteProcess process)
+    {
+        if (process.Clone().Failed(out int pid, out Errno error))
+            return error;
+        if (HostProcess.OpenPidFd(pid).Failed(out int pidFdNumber, out error))
+            return error;
+        HostFd pidFd = new(pidFdNumber);
+        Result<GuestThread> result = Adopt(pid, pidFd);
+        if (result.Error is not Errno.Ok)
+        {
+            HostProcess.Signal(pidFdNumber, Signal.Kill);
+            HostProcess.Wait(pidFdNumber);
+            pidFd.Dispose();
+        }
+        return result;
+    }
+
+    private Result<GuestThread> Adopt(int pid, HostFd pidFd)
+    {
+        if (ZygoteProcess.TakeListener(pidFd.Number).Failed(out int fd, out Errno error))
+            return error;
+        HostSeccompListener.SetSynchronousWakeUp(fd); // Before Linux 6.6 there is only the slower wake-up.
+        SeccompNotification first;
+        do
+            error = HostSeccompListener.Receive(fd, out first);
+        while (error is Errno.EINTR);
+        Listener listener = new(_platform, fd);
+        AddressSpace space = new(_platform, pid, pidFd, new SlotAllocator());
+        GuestThread thread = new(listener, space, pid, StubLayout.FirstSlot);
+        if (error is not Errno.Ok || !GuestThread.IsDoorbell(first, (int)Signal.BadSystemCall) || !thread.TryEnter(first))
+        {
+            HostFile.Close(fd);
+            return error is Errno.Ok ? Errno.EIO : error;
+        }
+        _platform.Register(thread);
+        thread.MarkFresh();
+        if (_platform.InitialExtendedState.Length == 0)
+            LearnExtendedState(thread);
+        return thread;
+    }
+
+    private void LearnExtendedState(GuestThread thread)
+    {
+        byte[] state = new byte[thread.ExtendedStateBytes];
+        if (thread.ReadExtendedState(state).Error is Errno.Ok)
+            _platform.InitialExtendedState = state;
+    }
+}

@@ -1,7 +1,0 @@
-namespace Sandbox.Sentry.Kernel;
-
-/// <summary>An open file that stands for a process (pidfd_open(2)).</summary>
-internal interface IPidFile
-{
-    ThreadGroup Process { get; }
-}

@@ -1,0 +1,74 @@
+using Sandbox.Sentry.Kernel.Containers;
+using Sandbox.Sentry.Vfs;
+
+namespace Sandbox.Sentry.Kernel.Namespaces;
+
+/// <summary>
+/// A task's namespaces apart from user (in its credentials), pid (in its id) and mount (in its FsContext). Immutable; unshare
+/// and setns replace it (namespaces(7)).
+/// </summary>
+internal sealed record NamespaceSet
+{
+    public required UtsNamespace Uts { get; init; }
+    public required IpcNamespace Ipc { get; init; }
+    public required NetworkNamespace Network { get; init; }
+
+    /// <summary>Where children's pids are made; differs from the task's own after unshare(CLONE_NEWPID).</summary>
+    public required PidNamespace PidForChildren { get; init; }
+
+    /// <summary>The container the task belongs to.</summary>
+    public required Container Container { get; init; }
+}
+
+/// <summary>Host and domain name (uts_namespaces(7)). Both are at most 64 bytes and replaced as a whole.</summary>
+internal sealed class UtsNamespace(byte[] hostName, byte[] domainName, Security.UserNamespace owner)
+{
+    public byte[] HostName { get; set; } = hostName;
+    public byte[] DomainName { get; set; } = domainName;
+    public Security.UserNamespace Owner { get; } = owner;
+    public ulong Number { get; } = NamespaceNumber.Next();
+}
+
+/// <summary>System V objects and POSIX message queues (ipc_namespaces(7)); filled in by the layers above.</summary>
+internal sealed class IpcNamespace(Security.UserNamespace owner)
+{
+    public Security.UserNamespace Owner { get; } = owner;
+    public ulong Number { get; } = NamespaceNumber.Next();
+
+    /// <summary>The System V objects, made at first use.</summary>
+    public SystemV.SystemVObjects? SystemV;
+
+    /// <summary>The POSIX message queues, made at first use by Filesystems.</summary>
+    public object? MessageQueues;
+
+    /// <summary>Sysctls of the POSIX message queues.</summary>
+    public PosixQueues.QueueLimits QueueLimits { get; } = new();
+}
+
+/// <summary>Whether a network namespace of the sandbox stands for one of the host's.</summary>
+internal enum HostNetwork
+{
+    /// <summary>It has a loopback of its own in the Sentry, and nothing else.</summary>
+    Never,
+
+    /// <summary>If somebody has given the host's namespace an address or a route by the time it is first used.</summary>
+    WhenConfigured,
+
+    Always,
+}
+
+/// <summary>Interfaces, ports, abstract unix names (network_namespaces(7)); filled in by Sockets.</summary>
+internal sealed class NetworkNamespace(Security.UserNamespace owner)
+{
+    public Security.UserNamespace Owner { get; } = owner;
+    public ulong Number { get; } = NamespaceNumber.Next();
+
+    /// <summary>Whether the host's network namespace that the Sentry is in stands behind it.</summary>
+    public HostNetwork Host { get; init; }
+
+    /// <summary>net.ipv4.ip_unprivileged_port_start, if the configuration sets it.</summary>
+    public int? FirstUnprivilegedPort { get; init; }
+
+    /// <summary>The network stack, made at first use by Sockets.</summary>
+    public object? Stack;
+}

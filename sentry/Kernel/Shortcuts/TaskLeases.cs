@@ -1,0 +1,80 @@
+using Sandbox.Linux;
+using Sandbox.Sentry.Kernel.Seccomp;
+using Sandbox.Sentry.Kernel.Tasks;
+using Sandbox.Sentry.Vfs;
+
+namespace Sandbox.Sentry.Kernel.Shortcuts;
+
+/// <summary>
+/// Which files a task reads by itself: small ones it has opened, and others where it reads a little at a time. Nobody may be
+/// interested in its calls, as for its ids (<see cref="TaskIds"/>).
+/// </summary>
+internal static class TaskLeases
+{
+    /// <summary>Files up to here are read at once when they are opened; reads of more than half of it are calls.</summary>
+    private const int SmallBytes = 16 << 10;
+
+    /// <summary>The calling task has opened a file.</summary>
+    public static void OnOpen(Task task, int number, OpenFile file)
+    {
+        if (!task.Thread.MayReadFiles || !file.IsReadable || file is not SeekableFile seekable || !file.Inode.MayBeLeased
+            || !task.LeaseUse.IsWorth())
+        {
+            return;
+        }
+        Stat stat = default;
+        if (file.Inode.GetAttributes(ref stat) is Errno.Ok && stat.SizeBytes is > 0 and <= SmallBytes)
+            Offer(task, number, seekable, 0);
+    }
+
+    /// <summary>The calling task has read a little of a file, by a call.</summary>
+    /// <param name="task">The caller.</param>
+    /// <param name="number">The descriptor.</param>
+    /// <param name="file">What it was when the call began.</param>
+    /// <param name="offset">Where it read, or -1: at the position.</param>
+    /// <param name="count">How much.</param>
+    public static void OnRead(Task task, int number, OpenFile file, long offset, long count)
+    {
+        if (count is <= 0 or > SmallBytes / 2 || file is not SeekableFile seekable || !task.Thread.MayReadFiles)
+            return;
+        if (seekable.IsReadInPieces(offset, count, out long start) && file.Inode.MayBeLeased && !file.HasMoreReferences(2)
+            && task.LeaseUse.IsWorth())
+        {
+            Offer(task, number, seekable, start);
+        }
+    }
+
+    /// <summary>The calling task has closed a file.</summary>
+    public static void OnClose(Task task, OpenFile file)
+    {
+        if (file is SeekableFile { Lease: { IsOver: true } lease })
+            task.LeaseUse.OnEnd(lease.WasUsed);
+    }
+
+    /// <summary>Nobody looks at the task's reads.</summary>
+    private static bool MayRead(Task task)
+    {
+        return task.Trace is null && !task.Kernel.Syscalls.WantsEveryCall && (task.Seccomp is not { } seccomp || AllowsAll(seccomp));
+    }
+
+    private static void Offer(Task task, int number, SeekableFile file, long start)
+    {
+        if (!MayRead(task) || task.Thread.OfferFile(number) is not { } room)
+            return;
+        bool isLeased = file.TryLease(room, start, task.Credentials);
+        if (isLeased && task.Files.Has(number, file) && MayRead(task))
+            return;
+        file.EndLease(); // Closed or watched meanwhile.
+        room.End();
+    }
+
+    private static bool AllowsAll(SeccompState seccomp)
+    {
+        foreach (int number in (ReadOnlySpan<int>)[Sys.read, Sys.pread64, Sys.fstat, Sys.newfstatat])
+        {
+            if (!seccomp.AlwaysAllows(number))
+                return false;
+        }
+        return true;
+    }
+}

@@ -1,0 +1,178 @@
+using Sandbox.Linux;
+using Sandbox.Platform;
+using Sandbox.Sentry.Diagnostics;
+using Sandbox.Sentry.Kernel.Ptrace;
+using Sandbox.Sentry.Kernel.Seccomp;
+using Sandbox.Sentry.Kernel.Shortcuts;
+using Sandbox.Sentry.Kernel.Signals;
+using Sandbox.Sentry.Sync;
+
+namespace Sandbox.Sentry.Kernel.Tasks;
+
+/// <summary>What a task does each time the platform brings it in. The only place that knows the internal restart codes' fate.</summary>
+internal static class RunLoop
+{
+    public static GuestAction OnSyscall(Task task, IGuestThread thread)
+    {
+        Sleeper sleeper = task.Sleeper;
+        if (sleeper.IsDeferred)
+            return OnContinue(task, thread);
+        if (task.Trace is { } trace && TraceStops.BeforeCall(task, trace, thread, out GuestAction stop))
+            return stop;
+        task.SyscallNumber = thread.Syscall.Number;
+        sleeper.MayDefer = thread.MayDefer && MayBeRepeated(task.SyscallNumber) && task.Trace is null && task.Seccomp is null;
+        Counters.AddSyscall(task.SyscallNumber);
+        long start = Counters.MeasuresLatency ? HostClock.Now(HostClock.Monotonic) : 0;
+        // Before anything else may answer: nothing a guest's own filter could deny may go around this (a fast path, too,
+        // must leave to the Sentry what is not AlwaysAllows).
+        SyscallResult result;
+        if (task.Seccomp is not { } seccomp || seccomp.AlwaysAllows(thread.Syscall.Number)
+            || SeccompGate.Passes(task, seccomp, in thread.Syscall, out result))
+            result = task.Kernel.Syscalls.Invoke(task, in thread.Syscall);
+        if (result.Register == Deferred)
+            return Defer(task, start);
+        if (sleeper.IsDeferred)
+            EndDeferral(task);
+        return Finish(task, thread, result, start);
+    }
+
+    /// <summary>The call was deferred, and is made again: there may be something for it now.</summary>
+    private static GuestAction OnContinue(Task task, IGuestThread thread)
+    {
+        SyscallResult result = task.Kernel.Syscalls.Invoke(task, in thread.Syscall);
+        if (result.Register == Deferred)
+            return Defer(task, task.CallStarted);
+        if (task.Sleeper.IsDeferred)
+            EndDeferral(task);
+        return Finish(task, thread, result, task.CallStarted);
+    }
+
+    /// <summary>A call that can be made again waits without a thread; one that cannot is made by the guest, the other way.</summary>
+    private static GuestAction Defer(Task task, long start)
+    {
+        if (!task.Sleeper.IsDeferred)
+            return GuestAction.Redo;
+        task.CallStarted = start;
+        Deadline deadline = task.Sleeper.DeferredUntil;
+        if (!deadline.IsNever)
+            (task.CallTimer ??= new CallTimer(task)).EndAt(deadline);
+        return GuestAction.Defer;
+    }
+
+    /// <summary>Nobody makes the deferred call again.</summary>
+    public static void EndDeferral(Task task)
+    {
+        task.Sleeper.EndDeferral();
+        task.CallFile.Forget();
+    }
+
+    private static GuestAction Finish(Task task, IGuestThread thread, SyscallResult result, long start)
+    {
+        if (start != 0)
+            Measure(task, start);
+        if (task.Thread != thread)
+            return StartNewImage(task);
+        if (task.NextAction is { } action)
+        {
+            task.NextAction = null;
+            return FinishSpecial(task, action);
+        }
+
+        if (task.SavedSignalMask is not null)
+            SignalMasking.Leave(task, result);
+        if (task.Trace is { } tracing && TraceStops.AfterCall(tracing))
+            task.MarkWork();
+
+        // The common way out: no signal, no restart code, nothing to look at.
+        if (!task.HasWork && task.SavedSignalMask is null && !IsRestart(result))
+        {
+            task.SyscallNumber = -1;
+            return GuestAction.Return(result.Register);
+        }
+
+        task.SyscallResult = result;
+        if (!task.Thread.HasFullState)
+            return GuestAction.ReturnThenInterrupt(IsRestart(result) ? -(long)Errno.EINTR : result.Register);
+
+        task.Thread.Registers.Rax = (ulong)(IsRestart(result) ? -(long)Errno.EINTR : result.Register);
+        return SignalDelivery.BeforeResume(task, task.Thread);
+    }
+
+    /// <summary>A signal, a stop or an exit wants the thread, which was running guest code or has just finished a call.</summary>
+    public static GuestAction OnInterrupt(Task task, IGuestThread thread)
+    {
+        task.Sample?.Take(thread);
+        return SignalDelivery.BeforeResume(task, thread);
+    }
+
+    /// <summary>A synchronous fault becomes a signal that cannot be blocked away (signal(7)).</summary>
+    public static GuestAction OnFault(Task task, IGuestThread thread, in FaultInfo info)
+    {
+        task.SyscallNumber = -1;
+        return SignalDelivery.OnFault(task, thread, in info);
+    }
+
+    /// <summary>The host thread is gone.</summary>
+    public static void OnExit(Task task, IGuestThread thread, int hostSignal)
+    {
+        if (task.Thread != thread || task.IsExited)
+            return;
+        using (task.Kernel.Tree.Enter())
+            TaskExit.BeginGroupExit(task.Group, hostSignal == 0 ? (int)Signal.Kill : hostSignal);
+        TaskExit.Run(task);
+    }
+
+    private static void Measure(Task task, long start)
+    {
+        long nanoseconds = HostClock.Now(HostClock.Monotonic) - start;
+        Counters.AddLatency(task.SyscallNumber, nanoseconds);
+        SentryEventSource.Current?.SyscallEnded(task.Id.Own, task.SyscallNumber, nanoseconds);
+    }
+
+    // execve succeeded: from Start on the task belongs to the new thread's handler, and this one is not to touch it.
+    private static GuestAction StartNewImage(Task task)
+    {
+        task.SyscallNumber = -1;
+        task.NextAction = null;
+        if (task.Group.IsExiting)
+            return TaskExit.Run(task);
+        if (task.Trace is { } trace)
+        {
+            trace.IsExecPending = true;
+            TraceStops.AfterCall(trace);
+            task.MarkWork();
+        }
+
+        IGuestThread started = task.Thread;
+        bool hasWork = task.HasWork;
+        started.Start();
+        if (hasWork)
+            started.Interrupt();
+        return GuestAction.Exit;
+    }
+
+    private static GuestAction FinishSpecial(Task task, GuestAction action)
+    {
+        task.SyscallNumber = -1;
+        if (task.Trace is { } trace && TraceStops.AfterCall(trace))
+            task.MarkWork();
+        if (action.Kind == GuestActionKind.Exit || !task.HasWork)
+            return action;
+        return action.Kind switch
+        {
+            GuestActionKind.ExecuteOnHost => action with { Kind = GuestActionKind.ExecuteThenInterrupt },
+            GuestActionKind.Return => action with { Kind = GuestActionKind.ReturnThenInterrupt },
+            GuestActionKind.Resume => SignalDelivery.BeforeResume(task, task.Thread),
+            _ => action,
+        };
+    }
+
+    /// <summary>Calls that have done nothing when they have to wait: not open(2) of a FIFO, which waits for somebody to see it.</summary>
+    private static bool MayBeRepeated(int number) => number is Sys.read or Sys.readv or Sys.recvfrom or Sys.recvmsg or Sys.write
+        or Sys.writev or Sys.sendto or Sys.sendmsg or Sys.epoll_wait or Sys.poll;
+
+    private const long Deferred = -(long)Errno.EIOCBQUEUED;
+
+    private static bool IsRestart(SyscallResult result) =>
+        result.Register is <= -(long)Errno.ERESTARTSYS and >= -(long)Errno.ERESTART_RESTARTBLOCK;
+}
