@@ -9,27 +9,30 @@ namespace Sandbox.GuestTests;
 public sealed class GuestRunner : IXunitSerializable
 {
     private static readonly TimeSpan _limit = TimeSpan.FromSeconds(60);
-    private bool _isSandbox;
-    private string _flag = "";
+    private SandboxVariant? _sandbox; // null: the host's Linux
 
     [Obsolete("For the test framework only.", error: true)]
     public GuestRunner()
     {
     }
 
-    private GuestRunner(bool isSandbox, string flag = "") => (_isSandbox, _flag) = (isSandbox, flag);
+    private GuestRunner(SandboxVariant? sandbox) => _sandbox = sandbox;
 
-    public static GuestRunner Linux { get; } = new(false);
+    public static GuestRunner Linux { get; } = new((SandboxVariant?)null);
 
-    public static GuestRunner Sandbox { get; } = new(true);
+    /// <summary>All kernels: the rows of a theory.</summary>
+    public static TheoryData<GuestRunner> Kernels => [.. KernelsOf(null)];
 
-    /// <summary>The sandbox without frequent calls by shared memory.</summary>
-    public static GuestRunner Notified { get; } = new(true, "--fast-path=false");
-
-    /// <summary>Both kernels: the rows of a theory.</summary>
-    public static TheoryData<GuestRunner> Kernels => new(Linux, Sandbox);
-
-    public bool IsSandbox => _isSandbox;
+    /// <summary>The kernels that the programs of a family run on; without a family, all.</summary>
+    public static IEnumerable<GuestRunner> KernelsOf(string? family)
+    {
+        yield return Linux;
+        foreach (SandboxVariant variant in SandboxVariant.All)
+        {
+            if (family is null || variant.Takes(family))
+                yield return new GuestRunner(variant);
+        }
+    }
 
     /// <summary>Runs a built guest; 0, or the number of its first wrong step.</summary>
     public int Run(Guest guest)
@@ -43,20 +46,16 @@ public sealed class GuestRunner : IXunitSerializable
     }
 
     /// <summary>Runs a static ELF as /program with these arguments.</summary>
-    public HostResult Run(string program, params string[] arguments) => _isSandbox
-        ? RunInSandbox(program, arguments)
+    public HostResult Run(string program, params string[] arguments) => _sandbox is { } variant
+        ? RunInSandbox(variant, program, arguments)
         : RunOnLinux(program, arguments);
 
-    public override string ToString() => _isSandbox ? $"sandbox{_flag}" : "linux";
+    public override string ToString() => _sandbox?.Name ?? "linux";
 
     void IXunitSerializable.Deserialize(IXunitSerializationInfo info) =>
-        (_isSandbox, _flag) = (info.GetValue<bool>("sandbox"), info.GetValue<string>("flag") ?? "");
+        _sandbox = info.GetValue<string>("sandbox") is { } name ? SandboxVariant.Named(name) : null;
 
-    void IXunitSerializable.Serialize(IXunitSerializationInfo info)
-    {
-        info.AddValue("sandbox", _isSandbox);
-        info.AddValue("flag", _flag);
-    }
+    void IXunitSerializable.Serialize(IXunitSerializationInfo info) => info.AddValue("sandbox", _sandbox?.Name);
 
     private static HostResult RunOnLinux(string program, string[] arguments)
     {
@@ -71,12 +70,12 @@ public sealed class GuestRunner : IXunitSerializable
         return HostProgram.Run([copy, .. arguments], _limit, current);
     }
 
-    private HostResult RunInSandbox(string program, string[] arguments)
+    private static HostResult RunInSandbox(SandboxVariant variant, string program, string[] arguments)
     {
         Assert.SkipUnless(File.Exists(Checkout.Runsc), $"there is no {Checkout.Runsc}: make publish");
         using RunscState runsc = new();
-        if (_flag.Length > 0)
-            runsc.GlobalFlags.Add(_flag);
+        foreach (string flag in variant.Flags)
+            runsc.GlobalFlags.Add(flag);
         string root = Path.Combine(runsc.Scratch, "rootfs");
         foreach (string name in (ReadOnlySpan<string>)["cwd", "tmp", "proc", "dev", "sys", "root", "etc"])
             Directory.CreateDirectory(Path.Combine(root, name));

@@ -3,44 +3,49 @@ using Xunit;
 
 namespace Sandbox.HostileTests;
 
-/// <summary>Guests that try to break, starve or leave the sandbox. The host has the last word in each test.</summary>
+/// <summary>
+/// Guests that try to break, starve or leave the sandbox, in every variant of it. The host has the last word in each test.
+/// </summary>
 public sealed class HostileTests
 {
-    [Fact]
-    public void The_platforms_own_pages_cannot_be_used_or_rewritten() => Endures("stub");
+    /// <summary>The names of all variants: the rows of a theory.</summary>
+    public static TheoryData<string> Variants => [.. SandboxVariant.All.Select(variant => variant.Name)];
 
-    [Fact]
-    public void No_other_door_leads_to_a_kernel() => Endures("abi");
+    public static MatrixTheoryData<string, string> Floods => new(
+        SandboxVariant.All.Select(variant => variant.Name),
+        ["descriptors", "sockets", "processes", "threads", "mappings", "signals"]);
 
-    [Fact]
-    public void Arguments_may_change_under_a_call() => Endures("races");
+    /// <summary>Shared: with the Gofer writing to the host where others may write, too.</summary>
+    public static MatrixTheoryData<string, string> Accesses => new(
+        SandboxVariant.All.Select(variant => variant.Name), ["exclusive", "shared"]);
+
+    /// <summary>First seed, seeds, calls for each, and the user that makes them.</summary>
+    public static MatrixTheoryData<string, string> Seeds => new(
+        SandboxVariant.All.Select(variant => variant.Name), ["1 12 2000 0", "1000 12 2000 0", "2000 12 2000 1000", "3000 4 12000 1000"]);
+
+    [Theory, MemberData(nameof(Variants))]
+    public void The_platforms_own_pages_cannot_be_used_or_rewritten(string variant) => Endures(variant, "stub");
+
+    [Theory, MemberData(nameof(Variants))]
+    public void No_other_door_leads_to_a_kernel(string variant) => Endures(variant, "abi");
+
+    [Theory, MemberData(nameof(Variants))]
+    public void Arguments_may_change_under_a_call(string variant) => Endures(variant, "races");
 
     /// <summary>Random calls with fixed seeds: what fails once fails again.</summary>
-    [Theory]
-    [InlineData(1, 12, 2000, 0)]
-    [InlineData(1000, 12, 2000, 0)]
-    [InlineData(2000, 12, 2000, 1000)]
-    [InlineData(3000, 4, 12000, 1000)]
-    public void Random_calls_with_hurtful_arguments_do_no_harm(int seed, int seeds, int calls, int user) =>
-        Endures("fuzz", seed.ToString(), seeds.ToString(), calls.ToString(), user.ToString());
+    [Theory, MemberData(nameof(Seeds))]
+    public void Random_calls_with_hurtful_arguments_do_no_harm(string variant, string seeds) =>
+        Endures(variant, "fuzz", seeds.Split(' '));
 
-    [Theory]
-    [InlineData("descriptors")]
-    [InlineData("sockets")]
-    [InlineData("processes")]
-    [InlineData("threads")]
-    [InlineData("mappings")]
-    [InlineData("signals")]
-    public void A_flood_ends_at_a_limit(string kind) => Endures("floods", kind);
+    [Theory, MemberData(nameof(Floods))]
+    public void A_flood_ends_at_a_limit(string variant, string kind) => Endures(variant, "floods", kind);
 
-    /// <summary>With the Gofer writing to the host, both for itself and where others may write, too.</summary>
-    [Theory]
-    [InlineData("exclusive")]
-    [InlineData("shared")]
-    public void No_path_leads_out_of_the_root_or_a_bind_mount(string access)
+    [Theory, MemberData(nameof(Accesses))]
+    public void No_path_leads_out_of_the_root_or_a_bind_mount(string variant, string access)
     {
         string secret = $"secret-{Guid.NewGuid():N}", outside = string.Empty;
         using Victim victim = new(
+            SandboxVariant.Named(variant),
             "escape",
             bundle =>
             {
@@ -58,10 +63,19 @@ public sealed class HostileTests
         victim.Survives();
     }
 
-    /// <summary>Each attack in a fresh sandbox, whose root on the host stays as it was.</summary>
-    private static void Endures(string program, params string[] arguments)
+    /// <summary>Every program in Programs/ is some test's.</summary>
+    [Fact]
+    public void No_attack_is_forgotten()
     {
-        using Victim victim = new(program, null, "--overlay2=root:memory");
+        string text = File.ReadAllText(Path.Combine(Victim.Programs, "..", "HostileTests.cs"));
+        foreach (string file in Directory.GetFiles(Victim.Programs, "*.c"))
+            Assert.Contains($"\"{Path.GetFileNameWithoutExtension(file)}\"", text);
+    }
+
+    /// <summary>Each attack in a fresh sandbox, whose root on the host stays as it was.</summary>
+    private static void Endures(string variant, string program, params string[] arguments)
+    {
+        using Victim victim = new(SandboxVariant.Named(variant), program, null, "--overlay2=root:memory");
         string[] before = victim.FilesOnHost();
         victim.Attack(arguments);
         victim.Survives(before);

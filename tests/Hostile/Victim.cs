@@ -15,20 +15,21 @@ internal sealed class Victim : IDisposable
     private readonly string _id = RunscState.NewId();
     private readonly int _sentry;
 
-    /// <param name="program">Name of the hostile program; it is /program inside.</param>
+    /// <param name="variant">The sandbox that is attacked.</param>
+    /// <param name="program">Programs/NAME.c; it is /program inside.</param>
     /// <param name="change">Changes the bundle before it starts.</param>
     /// <param name="flags">Global flags.</param>
-    public Victim(string program, Action<Bundle>? change = null, params string[] flags)
+    public Victim(SandboxVariant variant, string program, Action<Bundle>? change = null, params string[] flags)
     {
         Assert.SkipUnless(File.Exists(Checkout.Runsc), $"there is no {Checkout.Runsc}: make publish");
         foreach (string name in (ReadOnlySpan<string>)["bin", "tmp", "proc", "dev", "sys", "etc"])
             Directory.CreateDirectory(Path.Combine(Root, name));
-        File.Copy(HostileProgram.Compile(program), Path.Combine(Root, "program"));
+        File.Copy(CProgram.Compile(Programs, program), Path.Combine(Root, "program"));
         File.Copy(Path.Combine(Checkout.BusyboxRoot, "bin", "busybox"), Path.Combine(Root, "bin", "busybox"));
         Bundle bundle = new(Path.Combine(Runsc.Scratch, "bundle"), Root, ["/bin/busybox", "sleep", "100000"]);
         change?.Invoke(bundle);
         bundle.Write();
-        foreach (string flag in (ReadOnlySpan<string>)[.. flags, "--debug-log", Log])
+        foreach (string flag in (ReadOnlySpan<string>)[.. variant.Flags, .. flags, "--debug-log", Log])
             Runsc.GlobalFlags.Add(flag);
         // Not our pipes: the container holds what it gets here for as long as it lives.
         HostResult started = HostProgram.Run(
@@ -38,6 +39,9 @@ internal sealed class Victim : IDisposable
     }
 
     public RunscState Runsc { get; } = new();
+
+    /// <summary>Where the sources of the attacks are.</summary>
+    public static string Programs { get; } = Path.Combine(Checkout.Root, "tests", "Hostile", "Programs");
 
     /// <summary>The root file system on the host.</summary>
     public string Root => Path.Combine(Runsc.Scratch, "rootfs");

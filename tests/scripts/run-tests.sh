@@ -51,10 +51,9 @@ for suite in "$@"; do
         again=$results/$suite.second.xml
         echo "== $suite, a second time: ${methods[*]}"
         run "$program" "$again" $(printf -- '-method %s ' "${methods[@]}")
-        still=$(count "$again" failed)
-        still_bad=${still:-$bad}
-        if [ "$still_bad" -lt "$bad" ]; then
-            second+=("${methods[@]}")
+        still_bad=$(count "$again" failed)
+        if [ -n "$still_bad" ] && [ "$still_bad" -lt "$bad" ]; then
+            mapfile -t -O "${#second[@]}" second < <(printf '%s\n' "${methods[@]}" | grep -vxF -f <(failing_methods "$again"))
             passed=$((passed + bad - still_bad))
             bad=$still_bad
         fi
