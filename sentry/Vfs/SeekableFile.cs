@@ -1,5 +1,5 @@
 using Sandbox.Linux;
-using Sandbox.Platform;
+using Sandbox.Platform.Shortcuts;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Sync;
 

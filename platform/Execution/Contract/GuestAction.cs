@@ -23,12 +23,6 @@ public enum GuestActionKind
 
     /// <summary>The thread ends; OnExit follows.</summary>
     Exit,
-
-    /// <summary>The call waits, without a host thread, for <see cref="IGuestThread.Continue"/>. Only where MayDefer says so.</summary>
-    Defer,
-
-    /// <summary>The call has done nothing and is to come again in a way in which its handler may sleep. Only with MayDefer.</summary>
-    Redo,
 }
 
 /// <summary>A handler's answer.</summary>
@@ -36,9 +30,6 @@ public readonly record struct GuestAction(GuestActionKind Kind, long Value = 0, 
 {
     public static GuestAction Resume => new(GuestActionKind.Resume);
     public static GuestAction Exit => new(GuestActionKind.Exit);
-
-    public static GuestAction Defer => new(GuestActionKind.Defer);
-    public static GuestAction Redo => new(GuestActionKind.Redo);
 
     public static GuestAction Return(long value) => new(GuestActionKind.Return, value);
     public static GuestAction ReturnThenInterrupt(long value) => new(GuestActionKind.ReturnThenInterrupt, value);

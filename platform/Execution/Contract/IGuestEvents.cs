@@ -9,18 +9,6 @@ public interface IGuestEvents
     /// <summary>The guest made a system call (<see cref="IGuestThread.Syscall"/>).</summary>
     GuestAction OnSyscall(IGuestThread thread);
 
-    /// <summary>
-    /// What the thread's calls for its ids answer, until <see cref="IGuestThread.ForgetIds"/>; null if each of them has to come
-    /// here. Asked for within a call of the thread.
-    /// </summary>
-    GuestIds? Ids => null;
-
-    /// <summary>
-    /// The thread's last call, a read(2) or readv(2) of a descriptor which has answered, did not bring the guest so many of its bytes,
-    /// for it has no memory there.
-    /// </summary>
-    void OnUnread(IGuestThread thread, int descriptor, long bytes);
-
     /// <summary>The guest's code faulted. <paramref name="info"/> is the host's siginfo (signal, code, address, trap number).</summary>
     GuestAction OnFault(IGuestThread thread, in FaultInfo info);
 

@@ -59,8 +59,7 @@ public interface IGuestThread
 
     /// <summary>
     /// From now on these calls come to <see cref="IGuestEvents.OnSyscall"/> even where the host would run them natively, on
-    /// this thread and all that it makes by Fork and CreateThread. What answers calls inside the guest (a fast path) must
-    /// leave these numbers to the Sentry. Only with <see cref="HasFullState"/>. ENOMEM, ESRCH.
+    /// this thread and all that it makes by Fork and CreateThread. Only with <see cref="HasFullState"/>. ENOMEM, ESRCH.
     /// </summary>
     /// <param name="numbers">Some of <see cref="IPlatform.NativeCalls"/>; empty does nothing.</param>
     /// <param name="onAllThreads">On every thread of the address space.</param>
@@ -88,33 +87,6 @@ public interface IGuestThread
     /// runs this is remembered and happens when the handler's answer resumes it. Any thread may call it.
     /// </summary>
     void Interrupt();
-
-    /// <summary>
-    /// True if the call being handled may be answered with <see cref="GuestAction.Defer"/> or <see cref="GuestAction.Redo"/>,
-    /// and had better be where its handler would sleep.
-    /// </summary>
-    bool MayDefer { get; }
-
-    /// <summary>A call that was or is about to be deferred can go on: OnSyscall comes again. Once for each; any thread.</summary>
-    void Continue();
-
-    /// <summary>
-    /// What <see cref="IGuestEvents.Ids"/> said holds no longer, or may not be told any more. When this returns, the thread asks
-    /// for its ids by system calls again, and all of its file leases are over. Any thread.
-    /// </summary>
-    void ForgetIds();
-
-    /// <summary>It may have room for bytes of files. A hint, for its own calls.</summary>
-    bool MayReadFiles { get; }
-
-    /// <summary>
-    /// Room for bytes of the regular file that is open as <paramref name="descriptor"/>, which the thread may read by itself: the one
-    /// it has for that descriptor, if it has one. Null if it makes all its calls. Only within a call of the thread.
-    /// </summary>
-    IFileLease? OfferFile(int descriptor);
-
-    /// <summary>The handler is about to sleep for who knows how long, on the calling thread.</summary>
-    void BeforeSleep();
 
     /// <summary>
     /// Ends a thread that stands still (in a handler, or before Start) or runs, without ending its address space unless it

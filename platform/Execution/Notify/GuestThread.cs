@@ -1,7 +1,7 @@
 using Sandbox.Linux;
 using Sandbox.Platform.Filters;
+using Sandbox.Platform.Shortcuts;
 using Sandbox.Platform.Shortcuts.Page;
-using Sandbox.Platform.Shortcuts.Polling;
 using Sandbox.Platform.Shortcuts.Rewriting;
 using Sandbox.Platform.Stubs;
 
@@ -11,7 +11,7 @@ namespace Sandbox.Platform.Notify;
 /// A guest thread: a thread of a stub. It runs guest code, or stands still in a notification while somebody here owns it
 /// (<see cref="ThreadStates.Busy"/>): the receiver that runs its handler, or before its start whoever made it.
 /// </summary>
-internal sealed partial class GuestThread : IGuestThread
+internal sealed partial class GuestThread : IGuestThread, IShortcutOwner
 {
     private readonly CommandRunner _runner;
     private readonly GuestContext _context;
@@ -55,8 +55,6 @@ internal sealed partial class GuestThread : IGuestThread
     public void SetSyscall(in SyscallArguments syscall) => _syscall = syscall;
 
     public bool HasFullState => _hasFullState;
-
-    public bool MayDefer { get; private set; }
 
     public ref UserRegisters Registers => ref _context.Registers;
 
@@ -232,16 +230,20 @@ internal sealed partial class GuestThread : IGuestThread
     }
 
     /// <summary>
-    /// Handles a call that came by the shared page, for the first time or again after it was deferred. Unless it is deferred
-    /// now, which <paramref name="mayDefer"/> allows, the thread is given up.
+    /// Handles a call that came by the shared page, for the first time or again after it was left waiting. Unless it waits
+    /// now, which <paramref name="mayWait"/> allows, the thread is given up.
     /// </summary>
-    public FastOutcome RunFast(bool mayDefer, out long value)
+    public FastOutcome RunFast(IShortcutEvents events, bool mayWait, out long value)
     {
         value = 0;
-        (_hasFullState, MayDefer) = (false, mayDefer);
+        _hasFullState = false;
         try
         {
-            GuestAction action = Events!.OnSyscall(this);
+            CallProgress progress = events.OnCall(this, mayWait, out GuestAction action);
+            if (progress == CallProgress.Waits)
+                return FastOutcome.Deferred;
+            if (progress == CallProgress.Redo)
+                return Leave(false) ? FastOutcome.Redo : FastOutcome.Gone;
             value = action.Value;
             switch (action.Kind)
             {
@@ -250,10 +252,6 @@ internal sealed partial class GuestThread : IGuestThread
                     return Leave(action.Kind == GuestActionKind.ReturnThenInterrupt) ? FastOutcome.Answered : FastOutcome.Gone;
                 case GuestActionKind.Exit:
                     return EndByKick() ? FastOutcome.Answered : FastOutcome.Gone;
-                case GuestActionKind.Redo:
-                    return Leave(false) ? FastOutcome.Redo : FastOutcome.Gone;
-                case GuestActionKind.Defer:
-                    return FastOutcome.Deferred;
                 default:
                     throw new InvalidOperationException("a fast call ends with a value");
             }
@@ -263,22 +261,15 @@ internal sealed partial class GuestThread : IGuestThread
             OnHandlerFailure(exception);
             return FastOutcome.Gone;
         }
-        finally
-        {
-            MayDefer = false;
-        }
     }
 
     /// <summary>A deferred call is over, without its handler: the stub is gone, or the thread about to end.</summary>
     public FastOutcome EndDeferred() => EndByKick() ? FastOutcome.Answered : FastOutcome.Gone;
 
-    public void Continue() => Channel!.Continue();
+    public ICallShortcuts? Shortcuts => _fast;
 
-    public void ForgetIds() => _fast?.ForgetIds();
-
-    public bool MayReadFiles => Channel is not null;
-
-    public IFileLease? OfferFile(int descriptor) => Channel?.Leases.Offer(descriptor);
+    /// <summary>What the kernel hears of calls by the page; null before it has said so.</summary>
+    public IShortcutEvents? ShortcutEvents => _fast?.Events;
 
     /// <summary>A call that nobody has looked for stands in the page.</summary>
     public void OnPosted() => _fast!.OnPosted();
@@ -288,8 +279,6 @@ internal sealed partial class GuestThread : IGuestThread
 
     /// <summary>Its call has come by the page.</summary>
     public void OfferIds() => _fast!.OfferIds(_syscall.Number);
-
-    public void BeforeSleep() => FastPoller.BeforeSleep();
 
     /// <summary>The thread came in by a kick: what the fast path waits for is done now.</summary>
     public void PrepareFast(GuestContext context) => _fast?.Prepare(context);

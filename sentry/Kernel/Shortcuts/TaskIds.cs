@@ -1,5 +1,5 @@
 using Sandbox.Linux;
-using Sandbox.Platform;
+using Sandbox.Platform.Shortcuts;
 using Sandbox.Sentry.Kernel.Seccomp;
 using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Security;

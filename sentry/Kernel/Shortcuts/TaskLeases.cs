@@ -17,7 +17,7 @@ internal static class TaskLeases
     /// <summary>The calling task has opened a file.</summary>
     public static void OnOpen(Task task, int number, OpenFile file)
     {
-        if (!task.Thread.MayReadFiles || !file.IsReadable || file is not SeekableFile seekable || !file.Inode.MayBeLeased
+        if (!task.Shortcuts.MayReadFiles || !file.IsReadable || file is not SeekableFile seekable || !file.Inode.MayBeLeased
             || !task.LeaseUse.IsWorth())
         {
             return;
@@ -35,7 +35,7 @@ internal static class TaskLeases
     /// <param name="count">How much.</param>
     public static void OnRead(Task task, int number, OpenFile file, long offset, long count)
     {
-        if (count is <= 0 or > SmallBytes / 2 || file is not SeekableFile seekable || !task.Thread.MayReadFiles)
+        if (count is <= 0 or > SmallBytes / 2 || file is not SeekableFile seekable || !task.Shortcuts.MayReadFiles)
             return;
         if (seekable.IsReadInPieces(offset, count, out long start) && file.Inode.MayBeLeased && !file.HasMoreReferences(2)
             && task.LeaseUse.IsWorth())
@@ -59,7 +59,7 @@ internal static class TaskLeases
 
     private static void Offer(Task task, int number, SeekableFile file, long start)
     {
-        if (!MayRead(task) || task.Thread.OfferFile(number) is not { } room)
+        if (!MayRead(task) || task.Shortcuts.OfferFile(number) is not { } room)
             return;
         bool isLeased = file.TryLease(room, start, task.Credentials);
         if (isLeased && task.Files.Has(number, file) && MayRead(task))

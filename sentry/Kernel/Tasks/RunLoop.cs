@@ -3,9 +3,7 @@ using Sandbox.Platform;
 using Sandbox.Sentry.Diagnostics;
 using Sandbox.Sentry.Kernel.Ptrace;
 using Sandbox.Sentry.Kernel.Seccomp;
-using Sandbox.Sentry.Kernel.Shortcuts;
 using Sandbox.Sentry.Kernel.Signals;
-using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Kernel.Tasks;
 
@@ -14,59 +12,29 @@ internal static class RunLoop
 {
     public static GuestAction OnSyscall(Task task, IGuestThread thread)
     {
-        Sleeper sleeper = task.Sleeper;
-        if (sleeper.IsDeferred)
-            return OnContinue(task, thread);
         if (task.Trace is { } trace && TraceStops.BeforeCall(task, trace, thread, out GuestAction stop))
             return stop;
+        SyscallResult result = Invoke(task, thread, out long start);
+        return Finish(task, thread, result, start);
+    }
+
+    /// <summary>Runs the handler of a call that is new. <paramref name="start"/> is when it began, if that is measured, or 0.</summary>
+    public static SyscallResult Invoke(Task task, IGuestThread thread, out long start)
+    {
         task.SyscallNumber = thread.Syscall.Number;
-        sleeper.MayDefer = thread.MayDefer && MayBeRepeated(task.SyscallNumber) && task.Trace is null && task.Seccomp is null;
         Counters.AddSyscall(task.SyscallNumber);
-        long start = Counters.MeasuresLatency ? HostClock.Now(HostClock.Monotonic) : 0;
-        // Before anything else may answer: nothing a guest's own filter could deny may go around this (a fast path, too,
+        start = Counters.MeasuresLatency ? HostClock.Now(HostClock.Monotonic) : 0;
+        // Before anything else may answer: nothing a guest's own filter could deny may go around this (shortcuts, too,
         // must leave to the Sentry what is not AlwaysAllows).
         SyscallResult result;
         if (task.Seccomp is not { } seccomp || seccomp.AlwaysAllows(thread.Syscall.Number)
             || SeccompGate.Passes(task, seccomp, in thread.Syscall, out result))
             result = task.Kernel.Syscalls.Invoke(task, in thread.Syscall);
-        if (result.Register == Deferred)
-            return Defer(task, start);
-        if (sleeper.IsDeferred)
-            EndDeferral(task);
-        return Finish(task, thread, result, start);
+        return result;
     }
 
-    /// <summary>The call was deferred, and is made again: there may be something for it now.</summary>
-    private static GuestAction OnContinue(Task task, IGuestThread thread)
-    {
-        SyscallResult result = task.Kernel.Syscalls.Invoke(task, in thread.Syscall);
-        if (result.Register == Deferred)
-            return Defer(task, task.CallStarted);
-        if (task.Sleeper.IsDeferred)
-            EndDeferral(task);
-        return Finish(task, thread, result, task.CallStarted);
-    }
-
-    /// <summary>A call that can be made again waits without a thread; one that cannot is made by the guest, the other way.</summary>
-    private static GuestAction Defer(Task task, long start)
-    {
-        if (!task.Sleeper.IsDeferred)
-            return GuestAction.Redo;
-        task.CallStarted = start;
-        Deadline deadline = task.Sleeper.DeferredUntil;
-        if (!deadline.IsNever)
-            (task.CallTimer ??= new CallTimer(task)).EndAt(deadline);
-        return GuestAction.Defer;
-    }
-
-    /// <summary>Nobody makes the deferred call again.</summary>
-    public static void EndDeferral(Task task)
-    {
-        task.Sleeper.EndDeferral();
-        task.CallFile.Forget();
-    }
-
-    private static GuestAction Finish(Task task, IGuestThread thread, SyscallResult result, long start)
+    /// <summary>The handler has ended with a result: how the thread goes on.</summary>
+    public static GuestAction Finish(Task task, IGuestThread thread, SyscallResult result, long start)
     {
         if (start != 0)
             Measure(task, start);
@@ -166,12 +134,6 @@ internal static class RunLoop
             _ => action,
         };
     }
-
-    /// <summary>Calls that have done nothing when they have to wait: not open(2) of a FIFO, which waits for somebody to see it.</summary>
-    private static bool MayBeRepeated(int number) => number is Sys.read or Sys.readv or Sys.recvfrom or Sys.recvmsg or Sys.write
-        or Sys.writev or Sys.sendto or Sys.sendmsg or Sys.epoll_wait or Sys.poll;
-
-    private const long Deferred = -(long)Errno.EIOCBQUEUED;
 
     private static bool IsRestart(SyscallResult result) =>
         result.Register is <= -(long)Errno.ERESTARTSYS and >= -(long)Errno.ERESTART_RESTARTBLOCK;

@@ -1,5 +1,7 @@
+using System.Diagnostics.CodeAnalysis;
 using Sandbox.Linux;
 using Sandbox.Platform;
+using Sandbox.Platform.Shortcuts;
 using Sandbox.Sentry.Kernel.Futex;
 using Sandbox.Sentry.Kernel.Namespaces;
 using Sandbox.Sentry.Kernel.Processes;
@@ -17,7 +19,7 @@ namespace Sandbox.Sentry.Kernel.Tasks;
 /// One guest thread (Linux's task_struct). Fields without a remark belong to the task's own handler thread; another thread may
 /// only read them where a stale value is harmless (/proc).
 /// </summary>
-internal sealed class Task : ICaller, IGuestEvents, IParkOwner
+internal sealed class Task : ICaller, IGuestEvents, IShortcutEvents, IParkOwner
 {
     /// <summary>Behind <see cref="VforkParent"/>, which its parent waits on.</summary>
     internal Task? VforkParentField;
@@ -26,6 +28,8 @@ internal sealed class Task : ICaller, IGuestEvents, IParkOwner
     private volatile SeccompState? _seccomp;
     private volatile Credentials _credentials;
     private volatile Ptrace.TraceState? _trace;
+    private IGuestThread _thread;
+    private ICallShortcuts _shortcuts;
     private Pid _id;
     private CallFile _callFile;
     private LeaseUse _leaseUse;
@@ -51,12 +55,24 @@ internal sealed class Task : ICaller, IGuestEvents, IParkOwner
         set
         {
             _id = value;
-            Thread.ForgetIds();
+            Shortcuts.WithdrawAnswers();
         }
     }
 
     /// <summary>The platform's side. Replaced by exec.</summary>
-    public IGuestThread Thread { get; set; }
+    public IGuestThread Thread
+    {
+        get => _thread;
+        [MemberNotNull(nameof(_thread), nameof(_shortcuts))]
+        set
+        {
+            (_thread, _shortcuts) = (value, CallShortcuts.Of(value));
+            _shortcuts.Attach(this);
+        }
+    }
+
+    /// <summary>What the platform's side does for it without notifications.</summary>
+    public ICallShortcuts Shortcuts => _shortcuts;
 
     /// <summary>The address space. Replaced by exec.</summary>
     public GuestMemory GuestMemory { get; set; }
@@ -74,7 +90,7 @@ internal sealed class Task : ICaller, IGuestEvents, IParkOwner
         set
         {
             _credentials = value;
-            Thread.ForgetIds();
+            Shortcuts.WithdrawAnswers();
         }
     }
 
@@ -87,7 +103,7 @@ internal sealed class Task : ICaller, IGuestEvents, IParkOwner
         set
         {
             _seccomp = value;
-            Thread.ForgetIds();
+            Shortcuts.WithdrawAnswers();
         }
     }
 
@@ -157,7 +173,7 @@ internal sealed class Task : ICaller, IGuestEvents, IParkOwner
         set
         {
             _trace = value;
-            Thread.ForgetIds();
+            Shortcuts.WithdrawAnswers();
         }
     }
 
@@ -250,11 +266,11 @@ internal sealed class Task : ICaller, IGuestEvents, IParkOwner
 
     // ---- Platform events ----
 
-    GuestIds? IGuestEvents.Ids => TaskIds.Of(this);
+    GuestIds? IShortcutEvents.Ids => TaskIds.Of(this);
 
     GuestAction IGuestEvents.OnSyscall(IGuestThread thread) => RunLoop.OnSyscall(this, thread);
 
-    void IGuestEvents.OnUnread(IGuestThread thread, int descriptor, long bytes)
+    void IShortcutEvents.OnUnread(int descriptor, long bytes)
     {
         // What was at the number when the call began, unless another thread has closed it since.
         if (Files.Get(new Fd(descriptor)).Failed(out OpenFile? file, out _))
@@ -268,9 +284,12 @@ internal sealed class Task : ICaller, IGuestEvents, IParkOwner
 
     GuestAction IGuestEvents.OnInterrupt(IGuestThread thread) => RunLoop.OnInterrupt(this, thread);
 
-    void IParkOwner.Resume() => Thread.Continue();
+    CallProgress IShortcutEvents.OnCall(IGuestThread thread, bool mayWait, out GuestAction action) =>
+        Deferral.OnCall(this, thread, mayWait, out action);
 
-    void IParkOwner.BeforeSleep() => Thread.BeforeSleep();
+    void IParkOwner.Resume() => Shortcuts.Continue();
+
+    void IParkOwner.BeforeSleep() => Shortcuts.BeforeSleep();
 
     void IGuestEvents.OnExit(IGuestThread thread, int hostSignal) => RunLoop.OnExit(this, thread, hostSignal);
 }

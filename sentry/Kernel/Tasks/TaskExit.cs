@@ -1,6 +1,7 @@
 using Sandbox.Platform;
 using Sandbox.Sentry.Kernel.Namespaces;
 using Sandbox.Sentry.Kernel.Processes;
+using Sandbox.Sentry.Kernel.Shortcuts;
 using Sandbox.Sentry.Kernel.Signals;
 using Sandbox.Sentry.Kernel.Timers;
 
@@ -28,7 +29,7 @@ internal static class TaskExit
         }
 
         if (task.Sleeper.IsDeferred)
-            RunLoop.EndDeferral(task);
+            Deferral.End(task);
         ReleaseMemory(task);
         task.Files.RemoveUser();
         LeaveGroup(task);

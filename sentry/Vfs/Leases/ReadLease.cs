@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 using Sandbox.Linux;
-using Sandbox.Platform;
+using Sandbox.Platform.Shortcuts;
 
 namespace Sandbox.Sentry.Vfs;
 

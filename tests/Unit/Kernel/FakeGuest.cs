@@ -118,22 +118,6 @@ internal sealed class FakeGuestThread(IAddressSpace space) : IGuestThread
         return Errno.Ok;
     }
 
-    public bool MayDefer => false;
-
-    public void Continue() => throw new InvalidOperationException("no call was deferred");
-
-    public bool MayReadFiles => false;
-
-    public IFileLease? OfferFile(int descriptor) => null;
-
-    public void ForgetIds()
-    {
-    }
-
-    public void BeforeSleep()
-    {
-    }
-
     public Errno Execute(Span<HostCommand> commands, bool stopAtError) => Errno.ESRCH;
 
     public Errno TrapCalls(ReadOnlySpan<int> numbers, bool onAllThreads) => Errno.Ok;

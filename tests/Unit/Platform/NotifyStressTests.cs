@@ -83,10 +83,6 @@ public abstract class NotifyStress(PlatformFixture fixture)
             return GuestAction.Return(id);
         }
 
-        public void OnUnread(IGuestThread thread, int descriptor, long bytes)
-        {
-        }
-
         public GuestAction OnFault(IGuestThread thread, in FaultInfo info) => GuestAction.Exit;
 
         public GuestAction OnInterrupt(IGuestThread thread)

@@ -249,7 +249,7 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
     private FastOutcome Handle(out long value, out int output)
     {
         _window.Begin();
-        FastOutcome outcome = thread.RunFast(Volatile.Read(ref _isPolled), out value);
+        FastOutcome outcome = thread.RunFast(thread.ShortcutEvents!, Volatile.Read(ref _isPolled), out value);
         output = _window.End(ref value);
         return outcome;
     }

@@ -115,7 +115,7 @@ internal static class FastFrame
             return -(long)error;
         long count = Math.Min(value, (long)done);
         if (FastCalls.MovesPosition(page.Number))
-            thread.Events!.OnUnread(thread, (int)page.Argument(0), value - count);
+            thread.ShortcutEvents!.OnUnread((int)page.Argument(0), value - count);
         return count > 0 ? count : -(long)error;
     }
 }

@@ -9,7 +9,7 @@ namespace Sandbox.Platform.Shortcuts.Rewriting;
 /// How one guest thread comes onto the fast path: a place that it calls from often is rewritten, calls from there in quick
 /// succession get it a page, and then somebody who looks at it. Only the thread's current owner uses it.
 /// </summary>
-internal sealed class FastPath(GuestThread thread, CommandRunner runner, FastPollers? pollers)
+internal sealed class FastPath(GuestThread thread, CommandRunner runner, FastPollers? pollers) : ICallShortcuts
 {
     private const int StreakCalls = 8, AgainCalls = 1;
 
@@ -26,8 +26,20 @@ internal sealed class FastPath(GuestThread thread, CommandRunner runner, FastPol
     /// <summary>Null until the thread has a page.</summary>
     public FastChannel? Channel { get; private set; }
 
+    public IShortcutEvents? Events { get; private set; }
+
+    public bool MayReadFiles => Channel is not null;
+
     /// <summary>The thread is to be brought in, for something has to be done with its full state.</summary>
     public bool IsWanted => _wantsChannel || _wantsRewriting;
+
+    public void Attach(IShortcutEvents events) => Events = events;
+
+    public void Continue() => Channel!.Continue();
+
+    public IFileLease? OfferFile(int descriptor) => Channel?.Leases.Offer(descriptor);
+
+    public void BeforeSleep() => FastPoller.BeforeSleep();
 
     /// <summary>A call was notified. Where it came from a rewritten place, it is told as if from the original.</summary>
     public void OnNotified(ref SyscallArguments call)
@@ -67,17 +79,16 @@ internal sealed class FastPath(GuestThread thread, CommandRunner runner, FastPol
     /// <summary>The thread makes a call. If it asks for an id, it is to know all of them from now on.</summary>
     public void OfferIds(int number)
     {
-        if (!FastCalls.IsAnswered(number) || Channel is null || thread.Events!.Ids is not { } ids)
+        if (!FastCalls.IsAnswered(number) || Channel is null || Events!.Ids is not { } ids)
             return;
         lock (_idsLock)
             Channel.Page.SetIds(ids);
         Interlocked.MemoryBarrier();
-        if (thread.Events.Ids != ids)
-            ForgetIds(); // Whoever changed them meanwhile may have come before the lines above.
+        if (Events.Ids != ids)
+            WithdrawAnswers(); // Whoever changed them meanwhile may have come before the lines above.
     }
 
-    /// <summary>The thread makes its calls for ids again. Any thread.</summary>
-    public void ForgetIds()
+    public void WithdrawAnswers()
     {
         lock (_idsLock)
             Channel?.Page.ClearIds();
@@ -93,7 +104,7 @@ internal sealed class FastPath(GuestThread thread, CommandRunner runner, FastPol
         (_wantsRewriting, _wantsChannel) = (false, false);
         if (wantsRewriting)
             _setup.Rewrite();
-        if (!wantsChannel || Channel is not null)
+        if (!wantsChannel || Channel is not null || Events is null)
             return;
         Channel = _setup.MakeChannel(context.Registers.GsBase != 0);
         _mayHaveChannel = Channel is not null;

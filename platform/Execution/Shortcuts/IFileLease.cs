@@ -1,4 +1,4 @@
-namespace Sandbox.Platform;
+namespace Sandbox.Platform.Shortcuts;
 
 /// <summary>
 /// What a guest thread may be told of one open regular file without the Sentry: read(2), pread(2) and fstat(2) of one descriptor.
