@@ -17,6 +17,17 @@ internal struct MessageInfo
 
     /// <summary>Files and credentials; the receiver's to take or release.</summary>
     public ControlData? Control;
+
+    /// <summary>Messages of the network (addresses, TTL, times, errors): the receiver's to write out or drop.</summary>
+    public AncillaryMessages Network;
+
+    /// <summary>Nobody wants what came beside the bytes.</summary>
+    public void DropAncillary()
+    {
+        Control?.Release();
+        Control = null;
+        Network.Drop();
+    }
 }
 
 /// <summary>
@@ -31,6 +42,7 @@ internal abstract class Channel(WaitQueue readers, int capacity)
     protected bool IsReaderClosed { get; private set; }
     protected int Capacity { get; private set; } = Math.Max(capacity, MinCapacity);
     private Errno _error;
+    private bool _isBroken; // Ended by an error: polls as hung up even when the error has been read.
     private WaitQueue? _spaceWanted; // A writer that was told there is no room; a stream has no other.
     private HashSet<WaitQueue>? _othersWantSpace;
 
@@ -95,7 +107,7 @@ internal abstract class Channel(WaitQueue readers, int capacity)
         {
             IsWriterClosed = true;
             if (error != Errno.Ok)
-                _error = error;
+                (_error, _isBroken) = (error, true);
         }
 
         readers.Notify(PollEvents.Readable | PollEvents.ReadHangUp | PollEvents.HangUp | PollEvents.Error | PollEvents.Writable);
@@ -147,6 +159,8 @@ internal abstract class Channel(WaitQueue readers, int capacity)
                 : PollEvents.Readable;
             if (IsWriterClosed || IsReaderClosed)
                 events |= PollEvents.ReadHangUp;
+            if (_isBroken)
+                events |= PollEvents.HangUp;
             return _error != Errno.Ok ? events | PollEvents.Error : events;
         }
     }

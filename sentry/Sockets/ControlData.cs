@@ -30,6 +30,11 @@ internal sealed class ControlData
     /// <summary>SCM_CREDENTIALS, or null if neither side asked.</summary>
     public SenderCredentials? Credentials { get; set; }
 
+    /// <summary>What the sender says to an internet socket (IP_PKTINFO, UDP_SEGMENT…), laid out anew, of known kinds alone.</summary>
+    public AncillaryMessages Network;
+
+    public bool IsEmpty => Files is null && Credentials is null && Network.Bytes.IsEmpty;
+
     /// <summary>
     /// Takes over the references; they count as in flight until taken or released. ETOOMANYREFS is the caller's to
     /// check.
@@ -64,6 +69,7 @@ internal sealed class ControlData
     /// <summary>Nobody will receive it: closes what is in it. Without locks held.</summary>
     public void Release()
     {
+        Network.Drop();
         if (TakeFiles() is { } files)
             FilesInFlight.Close(files);
     }

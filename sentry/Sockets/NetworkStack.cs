@@ -1,4 +1,6 @@
 using Sandbox.Sentry.Kernel.Namespaces;
+using Sandbox.Sentry.Network;
+using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Sockets.Host;
 using Sandbox.Sentry.Sockets.Inet;
 using Sandbox.Sentry.Sockets.Unix;
@@ -12,14 +14,22 @@ internal sealed class NetworkStack
     /// <summary>Sockets of one namespace; beyond it ENFILE.</summary>
     private const int MaxSockets = 1 << 18;
 
+    private const int DefaultFirstUnprivileged = 1024;
+
     private readonly RankedLock _lock = new(LockRank.Leaf);
     private readonly HashSet<Socket> _sockets = []; // Guarded by _lock.
 
     /// <summary>Its internet sockets are the host's.</summary>
     public bool IsHost { get; private init; }
 
-    /// <summary>net.ipv4.ip_unprivileged_port_start, if the configuration sets it.</summary>
-    public int? FirstUnprivilegedPort { get; private init; }
+    /// <summary>net.ipv4.ip_unprivileged_port_start: below it only CAP_NET_BIND_SERVICE binds.</summary>
+    public int FirstUnprivilegedPort { get; private init; } = DefaultFirstUnprivileged;
+
+    /// <summary>Its interfaces and their addresses.</summary>
+    public InterfaceTable Interfaces { get; private init; } = new(isLoopbackUp: true);
+
+    /// <summary>The user namespace whose capabilities count here.</summary>
+    public UserNamespace Owner { get; private init; } = UserNamespace.Root;
 
     /// <summary>Abstract names of AF_UNIX sockets (unix(7)).</summary>
     public UnixNames UnixNames { get; } = new();
@@ -35,9 +45,17 @@ internal sealed class NetworkStack
             return stack;
         // Only now: an engine configures a new namespace after the Sentry has started and before the container does.
         bool isHost = space.Host == HostNetwork.Always || (space.Host == HostNetwork.WhenConfigured && HostInterfaces.HasNetwork());
-        NetworkStack made = new() { IsHost = isHost, FirstUnprivilegedPort = space.FirstUnprivilegedPort };
+        NetworkStack made = new()
+        {
+            IsHost = isHost, FirstUnprivilegedPort = space.FirstUnprivilegedPort ?? DefaultFirstUnprivileged, Owner = space.Owner,
+            Interfaces = new InterfaceTable(space.IsLoopbackUp),
+        };
         return Interlocked.CompareExchange(ref space.Stack, made, null) as NetworkStack ?? made;
     }
+
+    /// <summary>May a holder of these credentials bind that port?</summary>
+    public bool MayBind(Credentials credentials, ushort port) =>
+        port == 0 || port >= FirstUnprivilegedPort || credentials.Has(Capability.NetBindService, Owner);
 
     /// <summary>Lists a new socket; false if there are too many.</summary>
     public bool TryAdd(Socket socket)

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using Sandbox.Linux;
 using Sandbox.Sentry.Kernel.Namespaces;
+using Sandbox.Sentry.Network;
 using Sandbox.Sentry.Sockets.Inet;
 using Sandbox.Sentry.Sockets.Unix;
 
@@ -119,8 +120,8 @@ internal static class NetworkTables
                 continue;
             int state = socket.IsConnected ? Established : Closed;
             Append(text, $"{socket.Local.Port,5}: {Address(socket.Local, domain)} {Address(socket.Remote, domain)} {state:X2}");
-            Append(text, $" 00000000:00000000 00:00000000 00000000 {socket.UserId,5}        0 {socket.Inode.Number}");
-            text.Append(" 2 0000000000000000 0\n");
+            Append(text, $" 00000000:{socket.QueuedBytes:X8} 00:00000000 00000000 {socket.UserId,5}        0 {socket.Inode.Number}");
+            Append(text, $" 2 0000000000000000 {socket.Dropped}\n");
         }
 
         return text.ToString();

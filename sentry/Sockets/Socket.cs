@@ -68,6 +68,9 @@ internal abstract class Socket : OpenFile
     /// <summary>True if what is sent carries the credentials of the task that sends it (SO_PASSCRED on either side).</summary>
     public virtual bool StampsSender => false;
 
+    /// <summary>True if <see cref="Receive"/> knows MSG_ERRQUEUE.</summary>
+    public virtual bool HasErrorQueue => false;
+
     /// <summary>SO_ACCEPTCONN.</summary>
     public virtual bool IsListening => false;
 
@@ -129,7 +132,7 @@ internal abstract class Socket : OpenFile
     {
         MessageInfo info = default;
         Result<int> result = Receive(destination, SocketFlags.None, ref info);
-        info.Control?.Release(); // read(2) has no place for it.
+        info.DropAncillary(); // read(2) has no place for it.
         return result;
     }
 

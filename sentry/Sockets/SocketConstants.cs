@@ -91,9 +91,13 @@ internal enum SocketOption
     Domain = 39,
     ReceiveQueueOverflow = 40,
     PeekOffset = 42,
+    SelectErrorQueue = 45,
     BusyPoll = 46,
     IncomingCpu = 49,
     Cookie = 57,
     PeerGroups = 59,
+    NewTimestamp = 63,
+    NewTimestampNanoseconds = 64,
+    NewTimestamping = 65,
     PeerPidFd = 77,
 }

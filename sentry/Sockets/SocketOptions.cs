@@ -123,7 +123,7 @@ internal sealed class SocketOptions
             case SocketOption.BindToDevice:
                 return 0;
             default:
-                return IsSwitch(option) ? PutInt(value, (_switchedOn >> (int)option & 1) != 0 ? 1 : 0) : Errno.ENOPROTOOPT;
+                return IsSwitch(option) ? PutInt(value, IsOn(option) ? 1 : 0) : Errno.ENOPROTOOPT;
         }
     }
 
@@ -133,6 +133,9 @@ internal sealed class SocketOptions
         BinaryPrimitives.WriteInt32LittleEndian(value, number);
         return sizeof(int);
     }
+
+    /// <summary>Is this option, of those that are on or off and nothing else, on?</summary>
+    public bool IsOn(SocketOption option) => (_switchedOn >> (int)option & 1) != 0;
 
     private static bool IsSwitch(SocketOption option) => Array.IndexOf(_switches, option) >= 0;
 

@@ -49,33 +49,59 @@ public static unsafe class HostInet
         }
     }
 
-    /// <summary>sendto(2); an empty address is none. EPIPE raises no signal.</summary>
-    public static Result<int> Send(int fd, ReadOnlySpan<byte> data, int flags, ReadOnlySpan<byte> address)
+    /// <summary>sendmsg(2); an empty address is none, and so is empty ancillary data. EPIPE raises no signal.</summary>
+    public static Result<int> Send(
+        int fd, ReadOnlySpan<byte> data, int flags, ReadOnlySpan<byte> address, ReadOnlySpan<byte> control = default)
     {
         fixed (byte* start = data)
         fixed (byte* name = address)
+        fixed (byte* messages = control)
         {
-            return HostSyscall.AsInt(HostSyscall.CallRetrying(
-                Sys.sendto, fd, (long)start, data.Length, flags | NoSignal | DontWait, (long)name, address.Length));
+            if (control.IsEmpty)
+            {
+                return HostSyscall.AsInt(HostSyscall.CallRetrying(
+                    Sys.sendto, fd, (long)start, data.Length, flags | NoSignal | DontWait, (long)name, address.Length));
+            }
+
+            Vector vector = new() { Base = (nuint)start, Length = (nuint)data.Length };
+            Header header = new()
+            {
+                Name = (nuint)name, NameBytes = address.Length, Vectors = (nuint)(&vector), VectorCount = 1,
+                Control = (nuint)messages, ControlBytes = (nuint)control.Length,
+            };
+            return HostSyscall.AsInt(HostSyscall.CallRetrying(Sys.sendmsg, fd, (long)(&header), flags | NoSignal | DontWait));
         }
     }
 
     /// <summary>
-    /// recvfrom(2). With MSG_TRUNC in <paramref name="flags"/> the result is a datagram's whole length.
-    /// <paramref name="addressBytes"/> is 0 where the socket tells no sender.
+    /// recvmsg(2). With MSG_TRUNC in <paramref name="flags"/> the result is a datagram's whole length. An address of no bytes means
+    /// that the socket tells no sender.
     /// </summary>
-    public static Result<int> Receive(int fd, Span<byte> data, int flags, Span<byte> address, out int addressBytes)
+    public static Result<int> Receive(
+        int fd, Span<byte> data, int flags, Span<byte> address, Span<byte> control, out Received received)
     {
-        int length = address.Length;
         fixed (byte* start = data)
         fixed (byte* name = address)
+        fixed (byte* messages = control)
         {
-            long result = HostSyscall.CallRetrying(
-                Sys.recvfrom, fd, (long)start, data.Length, flags | DontWait, (long)name, (long)&length);
-            addressBytes = result < 0 ? 0 : Math.Clamp(length, 0, address.Length);
+            Vector vector = new() { Base = (nuint)start, Length = (nuint)data.Length };
+            Header header = new()
+            {
+                Name = (nuint)name, NameBytes = address.Length, Vectors = (nuint)(&vector), VectorCount = 1,
+                Control = (nuint)messages, ControlBytes = (nuint)control.Length,
+            };
+            long result = HostSyscall.CallRetrying(Sys.recvmsg, fd, (long)(&header), flags | DontWait);
+            received = result < 0
+                ? default
+                : new Received(
+                    Math.Clamp(header.NameBytes, 0, address.Length), (int)Math.Min(header.ControlBytes, (nuint)control.Length),
+                    header.Flags);
             return HostSyscall.AsInt(result);
         }
     }
+
+    /// <summary>What came beside a message: lengths of the address and the ancillary data, and MSG_ flags.</summary>
+    public readonly record struct Received(int AddressBytes, int ControlBytes, int Flags);
 
     /// <summary>The flag of <see cref="Receive"/> that asks for the whole length.</summary>
     public static int WholeLength => TruncatedFlag;
@@ -124,5 +150,28 @@ public static unsafe class HostInet
         public int Length;
         private readonly int _padding;
         public nuint Entries;
+    }
+
+    /// <summary>struct iovec.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Vector
+    {
+        public nuint Base;
+        public nuint Length;
+    }
+
+    /// <summary>struct msghdr.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct Header
+    {
+        public nuint Name;
+        public int NameBytes;
+        private readonly int _padding0;
+        public nuint Vectors;
+        public nuint VectorCount;
+        public nuint Control;
+        public nuint ControlBytes;
+        public int Flags;
+        private readonly int _padding1;
     }
 }

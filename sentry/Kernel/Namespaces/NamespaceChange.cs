@@ -51,7 +51,7 @@ internal sealed record NamespaceChange
         {
             Uts = (flags & CloneFlags.NewUts) != 0 ? new UtsNamespace(old.Uts.HostName, old.Uts.DomainName, owner) : old.Uts,
             Ipc = (flags & CloneFlags.NewIpc) != 0 ? new IpcNamespace(owner) : old.Ipc,
-            Network = (flags & CloneFlags.NewNet) != 0 ? new NetworkNamespace(owner) : old.Network,
+            Network = (flags & CloneFlags.NewNet) != 0 ? new NetworkNamespace(owner) { IsLoopbackUp = false } : old.Network,
             PidForChildren = (flags & CloneFlags.NewPid) != 0 ? new PidNamespace(old.PidForChildren, owner) : old.PidForChildren,
         };
         FsContext? fs = (flags & CloneFlags.NewMount) != 0 ? task.Fs.Unshare(owner) : null;

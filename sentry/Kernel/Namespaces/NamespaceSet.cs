@@ -66,6 +66,9 @@ internal sealed class NetworkNamespace(Security.UserNamespace owner)
     /// <summary>Whether the host's network namespace that the Sentry is in stands behind it.</summary>
     public HostNetwork Host { get; init; }
 
+    /// <summary>True if its loopback is ready from the first, as a runtime leaves it; unshare(2) makes one that is down.</summary>
+    public bool IsLoopbackUp { get; init; } = true;
+
     /// <summary>net.ipv4.ip_unprivileged_port_start, if the configuration sets it.</summary>
     public int? FirstUnprivilegedPort { get; init; }
 

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using Sandbox.Linux;
-using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Sync;
 using Sandbox.Sentry.Vfs;
 
@@ -13,7 +12,7 @@ namespace Sandbox.Sentry.Sockets.Host;
 internal class HostInetSocket : Socket, IHostReadiness
 {
     private const ulong Unwatched = 0;
-    private const int PortOffset = 2, FirstUnprivileged = 1024;
+    private const int PortOffset = 2, AncillaryRoom = 1024;
 
     private readonly HostFd _socket;
     private ulong _watch = Unwatched;
@@ -29,6 +28,8 @@ internal class HostInetSocket : Socket, IHostReadiness
     public override bool IsListening => _isListening;
 
     public override int MaxMessageBytes => 65535;
+
+    public override bool HasErrorQueue => Domain != AddressFamily.Netlink;
 
     public override SocketAddress LocalAddress => NameOf(peer: false).Failed(out SocketAddress? name, out _)
         ? SocketAddress.OfFamily(Domain)
@@ -90,8 +91,9 @@ internal class HostInetSocket : Socket, IHostReadiness
     {
         const SocketFlags passed = SocketFlags.OutOfBand | SocketFlags.DontRoute | SocketFlags.Confirm | SocketFlags.More
             | SocketFlags.EndOfRecord;
+        ReadOnlySpan<byte> messages = control is null ? default : control.Network.Bytes;
         Result<int> result = HostInet.Send(
-            HostNumber, data, (int)(flags & passed), destination is null ? default : destination.Bytes);
+            HostNumber, data, (int)(flags & passed), destination is null ? default : destination.Bytes, messages);
         if (result.Error != Errno.EAGAIN)
             control?.Release();
         return result;
@@ -99,14 +101,22 @@ internal class HostInetSocket : Socket, IHostReadiness
 
     public override Result<int> Receive(Span<byte> destination, SocketFlags flags, ref MessageInfo info)
     {
-        const SocketFlags passed = SocketFlags.OutOfBand | SocketFlags.Peek;
+        const SocketFlags passed = SocketFlags.OutOfBand | SocketFlags.Peek | SocketFlags.ErrorQueue;
+        const SocketFlags told = SocketFlags.OutOfBand | SocketFlags.EndOfRecord | SocketFlags.ErrorQueue;
         Span<byte> name = stackalloc byte[SocketAddress.MaxBytes];
+        Span<byte> messages = stackalloc byte[AncillaryRoom];
         int hostFlags = (int)(flags & passed) | (IsStream ? 0 : HostInet.WholeLength);
-        if (HostInet.Receive(HostNumber, destination, hostFlags, name, out int nameBytes).Failed(out int count, out Errno error))
+        if (HostInet.Receive(HostNumber, destination, hostFlags, name, messages, out HostInet.Received received)
+            .Failed(out int count, out Errno error))
+        {
             return error;
+        }
+
         info.FullLength = count;
-        if (nameBytes >= sizeof(ushort))
-            info.Sender = new SocketAddress(name[..nameBytes]);
+        if (received.AddressBytes >= sizeof(ushort))
+            info.Sender = new SocketAddress(name[..received.AddressBytes]);
+        info.Flags |= (SocketFlags)received.Flags & told;
+        info.Network.AddAll(messages[..received.ControlBytes]);
         if (count > destination.Length)
             info.Flags |= SocketFlags.Truncated;
         return Math.Min(count, destination.Length);
@@ -167,8 +177,7 @@ internal class HostInetSocket : Socket, IHostReadiness
         if (Domain == AddressFamily.Netlink || address.Bytes.Length < PortOffset + sizeof(ushort))
             return true;
         ushort port = BinaryPrimitives.ReadUInt16BigEndian(address.Bytes[PortOffset..]);
-        int first = Stack.FirstUnprivilegedPort ?? FirstUnprivileged;
-        return port == 0 || port >= first || caller.Credentials.Has(Capability.NetBindService);
+        return Stack.MayBind(caller.Credentials, port);
     }
 
     private Result<SocketAddress> NameOf(bool peer)

@@ -13,7 +13,9 @@ internal static class HostOptions
         or SocketOption.DontRoute or SocketOption.Broadcast or SocketOption.SendBuffer or SocketOption.ReceiveBuffer
         or SocketOption.KeepAlive or SocketOption.OutOfBandInline or SocketOption.Linger or SocketOption.Priority
         or SocketOption.ReceiveLowWater or SocketOption.AcceptsConnections or SocketOption.IncomingCpu
-        or SocketOption.NoCheck;
+        or SocketOption.NoCheck or SocketOption.Timestamp or SocketOption.TimestampNanoseconds or SocketOption.Timestamping
+        or SocketOption.ReceiveQueueOverflow or SocketOption.SelectErrorQueue or SocketOption.NewTimestamp
+        or SocketOption.NewTimestampNanoseconds or SocketOption.NewTimestamping;
 
     public static bool MayPass(int level, int name) => level switch
     {

@@ -61,13 +61,32 @@ internal sealed class HostRouteSocket : HostInetSocket, ICookieReceiver
             return Errno.EINVAL;
         if (destination is not null && BinaryPrimitives.ReadUInt32LittleEndian(destination.Bytes[4..]) != 0)
             return Errno.ECONNREFUSED;
-        return HoldsOnlyQuestions(data) ? HostInet.Send(HostNumber, data, 0, default) : Errno.EPERM;
+        int whole = LengthOfMessages(data);
+        if (!HoldsOnlyQuestions(data[..whole]))
+            return Errno.EPERM;
+        Result<int> sent = whole == 0 ? 0 : HostInet.Send(HostNumber, data[..whole], 0, default);
+        return sent.Error == Errno.Ok ? data.Length : sent;
     }
 
     protected override void OnRelease()
     {
         _cookies.CloseReader();
         base.OnRelease();
+    }
+
+    /// <summary>The bytes up to what is no whole message: programs send larger buffers, and Linux does not look at the rest.</summary>
+    private static int LengthOfMessages(ReadOnlySpan<byte> data)
+    {
+        int end = 0;
+        while (data.Length - end >= NetlinkWriter.HeaderBytes)
+        {
+            uint length = BinaryPrimitives.ReadUInt32LittleEndian(data[end..]);
+            if (length < NetlinkWriter.HeaderBytes || length > (uint)(data.Length - end))
+                break;
+            end = Math.Min(end + (int)((length + 3) & ~3u), data.Length);
+        }
+
+        return end;
     }
 
     private static bool HoldsOnlyQuestions(ReadOnlySpan<byte> data)

@@ -9,7 +9,7 @@ namespace Sandbox.Sentry.Sockets.Inet;
 /// </summary>
 internal sealed class InetOptions
 {
-    public const int V6Only = 26;
+    public const int V6Only = 26, ReceiveError = 11, ReceiveError6 = 25;
 
     private const int TcpInfo = 11, TcpCongestion = 13, TcpInfoBytes = 232, IpOptions = 4;
     private const byte Established = 1, Closed = 7, Listening = 10;
@@ -23,14 +23,15 @@ internal sealed class InetOptions
         [(SocketLevel.Ip, 34)] = 1, [(SocketLevel.Ip, 49)] = 1,
         [(SocketLevel.Ipv6, 16)] = 64, [(SocketLevel.Ipv6, 18)] = 1, [(SocketLevel.Ipv6, 19)] = 1, [(SocketLevel.Ipv6, 23)] = 1,
         [(SocketLevel.Ipv6, 25)] = 0, [(SocketLevel.Ipv6, V6Only)] = 0, [(SocketLevel.Ipv6, 49)] = 0, [(SocketLevel.Ipv6, 51)] = 0,
-        [(SocketLevel.Ipv6, 62)] = 0, [(SocketLevel.Ipv6, 66)] = 0, [(SocketLevel.Ipv6, 67)] = 0, [(SocketLevel.Ipv6, 70)] = 1,
+        [(SocketLevel.Ipv6, 62)] = 0, [(SocketLevel.Ipv6, 66)] = 0, [(SocketLevel.Ipv6, 70)] = 1,
         [(SocketLevel.Ipv6, 72)] = 0, [(SocketLevel.Ipv6, 78)] = 0,
         [(SocketLevel.Tcp, 1)] = 0, [(SocketLevel.Tcp, 2)] = 65483, [(SocketLevel.Tcp, 3)] = 0, [(SocketLevel.Tcp, 4)] = 7200,
         [(SocketLevel.Tcp, 5)] = 75, [(SocketLevel.Tcp, 6)] = 9, [(SocketLevel.Tcp, 7)] = 6, [(SocketLevel.Tcp, 8)] = 60,
         [(SocketLevel.Tcp, 9)] = 0, [(SocketLevel.Tcp, 10)] = 0, [(SocketLevel.Tcp, 12)] = 1, [(SocketLevel.Tcp, 16)] = 0,
         [(SocketLevel.Tcp, 17)] = 0, [(SocketLevel.Tcp, 18)] = 0, [(SocketLevel.Tcp, 23)] = 0, [(SocketLevel.Tcp, 25)] = -1,
         [(SocketLevel.Tcp, 30)] = 0, [(SocketLevel.Tcp, 36)] = 0,
-        [(SocketLevel.Udp, 1)] = 0,
+        [(SocketLevel.Udp, 1)] = 0, [(SocketLevel.Udp, NetworkControl.UdpSegment)] = 0, [(SocketLevel.Udp, 104)] = 0,
+        [(SocketLevel.Ip, 20)] = 0, [(SocketLevel.Ipv6, NetworkControl.TrafficClass)] = 0, [(SocketLevel.Ipv6, 74)] = 0,
     };
 
     // Never changed in place, since ports are looked up with it under a lock: a change makes a new one.
@@ -41,6 +42,9 @@ internal sealed class InetOptions
         _values is { } values && values.TryGetValue((level, name), out int value)
             ? value
             : _defaults.GetValueOrDefault((level, name));
+
+    /// <summary>True once an option was set at all.</summary>
+    public bool HasAny => _values is not null;
 
     public void CopyFrom(InetOptions other) => _values = other._values;
 

@@ -1,4 +1,5 @@
 using Sandbox.Linux;
+using Sandbox.Sentry.Network;
 using Sandbox.Sentry.Sync;
 using Sandbox.Sentry.Vfs;
 
@@ -30,22 +31,17 @@ internal sealed class PortTable
     // /proc/sys/net/ipv4/ip_local_port_range.
     private const int FirstEphemeral = 32768, EphemeralCount = 60999 - FirstEphemeral + 1;
 
-    /// <summary>net.ipv4.ip_unprivileged_port_start.</summary>
-    private const int FirstUnprivileged = 1024;
-
     private readonly RankedLock _lock = new(LockRank.Leaf);
     private readonly Dictionary<ushort, List<IPortUser>> _users = []; // Guarded by _lock.
     private int _nextEphemeral = Random.Shared.Next(EphemeralCount);
     private int _turn; // Spreads connections over listeners that share a port.
 
     /// <summary>bind(2)'s checks that need no table: EADDRNOTAVAIL, EACCES.</summary>
-    public static Errno Check(ICaller caller, InetEndpoint endpoint)
+    public static Errno Check(ICaller caller, NetworkStack stack, InetEndpoint endpoint)
     {
-        if (!endpoint.Address.IsAny && !endpoint.Address.IsLoopback)
+        if (!stack.Interfaces.MayBind(endpoint.Address))
             return Errno.EADDRNOTAVAIL;
-        return endpoint.Port is > 0 and < FirstUnprivileged && !caller.Credentials.Has(Security.Capability.NetBindService)
-            ? Errno.EACCES
-            : Errno.Ok;
+        return stack.MayBind(caller.Credentials, endpoint.Port) ? Errno.Ok : Errno.EACCES;
     }
 
     /// <summary>Takes a port, or a free one for 0, and gives it. EADDRINUSE.</summary>

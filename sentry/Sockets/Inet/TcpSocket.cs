@@ -1,4 +1,5 @@
 using Sandbox.Linux;
+using Sandbox.Sentry.Network;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Vfs;
 
@@ -60,9 +61,9 @@ internal sealed class TcpSocket : ConnectionSocket, IPortUser
 
     public override Errno Bind(ICaller caller, SocketAddress address)
     {
-        if (InetEndpoint.Parse(address, Domain, out InetEndpoint endpoint) is not Errno.Ok and Errno error)
+        if (InetSocketAddress.Parse(address, Domain, out InetEndpoint endpoint) is not Errno.Ok and Errno error)
             return error;
-        if (PortTable.Check(caller, endpoint) is not Errno.Ok and Errno refused)
+        if (PortTable.Check(caller, Stack, endpoint) is not Errno.Ok and Errno refused)
             return refused;
         using (StateLock.Enter())
             return _ownPort != 0 || State != ConnectionState.Idle ? Errno.EINVAL : TakePort(endpoint);
@@ -72,12 +73,12 @@ internal sealed class TcpSocket : ConnectionSocket, IPortUser
     {
         if (address.Family == AddressFamily.Unspecified)
             return State == ConnectionState.Idle ? Errno.Ok : Errno.EOPNOTSUPP;
-        if (InetEndpoint.Parse(address, Domain, out InetEndpoint target) is not Errno.Ok and Errno error)
+        if (InetSocketAddress.Parse(address, Domain, out InetEndpoint target) is not Errno.Ok and Errno error)
             return error;
         if (State != ConnectionState.Idle)
             return Errno.EISCONN;
         target = target.ResolveAny();
-        if (!target.Address.IsLoopback || (IsV6Only && target.Address.IsV4))
+        if (!Stack.Interfaces.IsLocal(target.Address) || (IsV6Only && target.Address.IsV4))
             return Errno.ENETUNREACH;
         if (Stack.TcpPorts.Find(target, default, isListener: true) is not TcpSocket listener)
             return Errno.ECONNREFUSED;
@@ -133,7 +134,7 @@ internal sealed class TcpSocket : ConnectionSocket, IPortUser
         if (_ownPort == 0 && TakePort(_local) is not Errno.Ok and Errno error)
             return error == Errno.EADDRINUSE ? Errno.EADDRNOTAVAIL : error;
         if (_local.Address.IsAny)
-            _local = _local with { Address = _target.Address.IsV4 ? InetAddress.LoopbackV4 : InetAddress.LoopbackV6 };
+            _local = _local with { Address = Stack.Interfaces.SourceForLocal(_target.Address) };
         return Errno.Ok;
     }
 

@@ -1,4 +1,6 @@
 using Sandbox.Linux;
+using Sandbox.Sentry.Kernel.Timers;
+using Sandbox.Sentry.Network;
 using Sandbox.Sentry.Sync;
 using Sandbox.Sentry.Vfs;
 
@@ -7,19 +9,20 @@ namespace Sandbox.Sentry.Sockets.Inet;
 /// <summary>AF_INET and AF_INET6 SOCK_DGRAM inside the sandbox (udp(7)): a datagram goes straight into its receiver's queue.</summary>
 internal sealed class UdpSocket : Socket, IPortUser
 {
-    private const int MaxDatagramBytes = 65507;
+    private const int MaxDatagramBytes = 65507, MaxSegments = 128;
 
     private readonly RankedLock _lock = new(LockRank.Socket);
     private readonly InetOptions _inet = new();
-    private readonly PacketChannel _incoming;
+    private readonly DatagramQueue _incoming;
 
     // Guarded by _lock for writing.
     private InetEndpoint _local;
     private InetEndpoint _remote;
     private volatile bool _isConnected;
+    private bool _isAddressBound; // By bind(2): connect(AF_UNSPEC) leaves it.
+    private bool _isPortBound;
     private ushort _ownPort;
 
-    private int _error; // ECONNREFUSED of an earlier datagram; exchanged.
     private volatile bool _isReadShut;
     private volatile bool _isWriteShut;
     private int _isListed;
@@ -28,7 +31,7 @@ internal sealed class UdpSocket : Socket, IPortUser
         : base(domain, SocketKind.Datagram, SocketLevel.Udp, stack, caller, flags)
     {
         _local = new InetEndpoint(AnyAddress, 0);
-        _incoming = new PacketChannel(Waiters, Options.ReceiveBuffer);
+        _incoming = new DatagramQueue(Options.ReceiveBuffer);
         UserId = caller.Credentials.EffectiveUserId;
     }
 
@@ -46,13 +49,23 @@ internal sealed class UdpSocket : Socket, IPortUser
 
     public bool IsV6Only => Domain == AddressFamily.Inet6 && _inet[SocketLevel.Ipv6, InetOptions.V6Only] != 0;
 
+    /// <summary>Datagrams that found the queue full.</summary>
+    public uint Dropped => _incoming.Dropped;
+
+    public int QueuedBytes => _incoming.QueuedBytes;
+
     public override SocketAddress LocalAddress => _local.Format(Domain);
 
     public override int MaxMessageBytes => MaxDatagramBytes;
 
-    protected override int BytesReadable => _incoming.BytesReadable;
+    public override bool HasErrorQueue => true;
+
+    protected override int BytesReadable => _incoming.NextLength;
 
     private InetAddress AnyAddress => Domain == AddressFamily.Inet ? InetAddress.AnyV4 : InetAddress.AnyV6;
+
+    private bool KeepsErrors => _inet.HasAny
+        && (_inet[SocketLevel.Ip, InetOptions.ReceiveError] != 0 || _inet[SocketLevel.Ipv6, InetOptions.ReceiveError6] != 0);
 
     /// <summary>Makes it visible in /proc/net; false if there are too many sockets.</summary>
     public bool List()
@@ -65,26 +78,29 @@ internal sealed class UdpSocket : Socket, IPortUser
 
     public override Errno Bind(ICaller caller, SocketAddress address)
     {
-        if (InetEndpoint.Parse(address, Domain, out InetEndpoint endpoint) is not Errno.Ok and Errno error)
+        if (InetSocketAddress.Parse(address, Domain, out InetEndpoint endpoint) is not Errno.Ok and Errno error)
             return error;
-        if (PortTable.Check(caller, endpoint) is not Errno.Ok and Errno refused)
+        if (PortTable.Check(caller, Stack, endpoint) is not Errno.Ok and Errno refused)
             return refused;
         using (_lock.Enter())
-            return _ownPort != 0 ? Errno.EINVAL : TakePort(endpoint);
+        {
+            if (_ownPort != 0)
+                return Errno.EINVAL;
+            if (TakePort(endpoint) is not Errno.Ok and Errno taken)
+                return taken;
+            (_isAddressBound, _isPortBound) = (!endpoint.Address.IsAny, endpoint.Port != 0);
+            return Errno.Ok;
+        }
     }
 
     public override Errno Connect(ICaller caller, SocketAddress address)
     {
         if (address.Family == AddressFamily.Unspecified)
-        {
-            _isConnected = false;
-            return Errno.Ok;
-        }
-
-        if (InetEndpoint.Parse(address, Domain, out InetEndpoint target) is not Errno.Ok and Errno error)
+            return Disconnect();
+        if (InetSocketAddress.Parse(address, Domain, out InetEndpoint target) is not Errno.Ok and Errno error)
             return error;
         target = target.ResolveAny();
-        if (!target.Address.IsLoopback)
+        if (!Stack.Interfaces.IsLocal(target.Address) || (IsV6Only && target.Address.IsV4))
             return Errno.ENETUNREACH;
         using (_lock.Enter())
         {
@@ -99,36 +115,78 @@ internal sealed class UdpSocket : Socket, IPortUser
         return Errno.Ok;
     }
 
+    /// <summary>What connect(2) chose is given up; what bind(2) asked for stays.</summary>
+    private Errno Disconnect()
+    {
+        using (_lock.Enter())
+        {
+            _isConnected = false;
+            _remote = default;
+            if (!_isAddressBound)
+                _local = _local with { Address = AnyAddress };
+            if (_isPortBound || _ownPort == 0)
+                return Errno.Ok;
+            Stack.UdpPorts.Release(this, _ownPort);
+            _ownPort = 0;
+            _local = _local with { Port = 0 };
+        }
+
+        return Errno.Ok;
+    }
+
     public override Result<int> Send(
         ICaller? caller, ReadOnlySpan<byte> data, SocketAddress? destination, ControlData? control, SocketFlags flags)
     {
+        DatagramControl said = new() { Source = AnyAddress, SegmentBytes = _inet[SocketLevel.Udp, NetworkControl.UdpSegment] };
+        Errno error = control is null ? Errno.Ok : said.Read(control.Network.Bytes, Stack.Interfaces);
         control?.Release();
-        if (Interlocked.Exchange(ref _error, 0) is not 0 and int pending)
-            return (Errno)pending;
+        if (_incoming.TakePending() is not Errno.Ok and Errno pending)
+            return pending;
+        if (error != Errno.Ok)
+            return error;
         if (_isWriteShut)
             return Errno.EPIPE;
         InetEndpoint target = _remote;
         if (destination is not null)
         {
-            if (InetEndpoint.Parse(destination, Domain, out target) is not Errno.Ok and Errno error)
-                return error;
+            if (InetSocketAddress.Parse(destination, Domain, out target) is not Errno.Ok and Errno wrong)
+                return wrong;
         }
         else if (!_isConnected)
         {
             return Errno.EDESTADDRREQ;
         }
 
-        return data.Length > MaxDatagramBytes ? Errno.EMSGSIZE
-            : target.Port == 0 ? Errno.EINVAL
-            : Deliver(data, target.ResolveAny());
+        if (data.Length > MaxDatagramBytes)
+            return Errno.EMSGSIZE;
+        target = target.ResolveAny();
+        return target.Port == 0 ? Errno.EINVAL : SendAll(data, target, said);
     }
 
     public override Result<int> Receive(Span<byte> destination, SocketFlags flags, ref MessageInfo info)
     {
-        if (Interlocked.Exchange(ref _error, 0) is not 0 and int pending)
-            return (Errno)pending;
-        Result<int> result = _incoming.Receive(destination, flags, ref info);
-        return result.Error == Errno.EAGAIN && _isReadShut ? 0 : result;
+        if ((flags & SocketFlags.ErrorQueue) != 0)
+            return ReceiveError(destination, ref info);
+        Result<int> result = _incoming.Take(
+            destination, (flags & SocketFlags.Peek) != 0, out DatagramHeader header, out int fullLength);
+        if (result.Failed(out int count, out Errno error))
+            return error == Errno.EAGAIN && _isReadShut ? 0 : error;
+        info.Sender = header.Source.Format(Domain);
+        info.FullLength = fullLength;
+        info.Flags |= count < fullLength ? SocketFlags.Truncated : 0;
+        DatagramReport.Add(ref info.Network, header, _incoming.Dropped, _inet, Options, Domain);
+        return count;
+    }
+
+    private Result<int> ReceiveError(Span<byte> destination, ref MessageInfo info)
+    {
+        if (_incoming.TakeError(destination, out NetworkError met).Failed(out int count, out Errno error))
+            return error;
+        info.Sender = met.Destination.Format(Domain);
+        info.FullLength = met.Datagram.Length;
+        info.Flags |= SocketFlags.ErrorQueue | (count < met.Datagram.Length ? SocketFlags.Truncated : 0);
+        met.AddTo(ref info.Network, Domain);
+        return count;
     }
 
     public override Errno Shutdown(ShutdownHow how)
@@ -145,12 +203,10 @@ internal sealed class UdpSocket : Socket, IPortUser
 
     public override PollEvents Poll()
     {
-        PollEvents events = _incoming.PollReader() | PollEvents.Writable;
+        PollEvents events = _incoming.Poll() | PollEvents.Writable;
         if (_isReadShut)
             events |= PollEvents.Readable | PollEvents.ReadHangUp;
-        if (_isReadShut && _isWriteShut)
-            events |= PollEvents.HangUp;
-        return Volatile.Read(ref _error) != 0 ? events | PollEvents.Error | PollEvents.Readable : events;
+        return _isReadShut && _isWriteShut ? events | PollEvents.HangUp : events;
     }
 
     public override Result<int> GetOption(ICaller caller, int level, int name, Span<byte> value) =>
@@ -163,7 +219,7 @@ internal sealed class UdpSocket : Socket, IPortUser
             ? _inet.Set(level, name, value)
             : base.SetOption(caller, level, name, value);
 
-    protected override Errno TakeError() => (Errno)Interlocked.Exchange(ref _error, 0);
+    protected override Errno TakeError() => _incoming.TakePending();
 
     protected override void OnBufferSizes() => _incoming.SetCapacity(Options.ReceiveBuffer);
 
@@ -173,13 +229,17 @@ internal sealed class UdpSocket : Socket, IPortUser
             Stack.Remove(this);
         if (_ownPort != 0)
             Stack.UdpPorts.Release(this, _ownPort);
-        _incoming.CloseReader();
+        _incoming.Close();
     }
 
-    private Result<int> Deliver(ReadOnlySpan<byte> data, InetEndpoint target)
+    /// <summary>Sends the bytes as one datagram, or as several of the size that UDP_SEGMENT says.</summary>
+    private Result<int> SendAll(ReadOnlySpan<byte> data, InetEndpoint target, in DatagramControl said)
     {
-        if (!target.Address.IsLoopback)
+        if (!Stack.Interfaces.IsLocal(target.Address) || (IsV6Only && target.Address.IsV4))
             return Errno.ENETUNREACH;
+        int each = said.SegmentBytes;
+        if (each > 0 && data.Length > each * MaxSegments)
+            return Errno.EINVAL;
         if (_ownPort == 0)
         {
             using (_lock.Enter())
@@ -189,27 +249,52 @@ internal sealed class UdpSocket : Socket, IPortUser
             }
         }
 
-        InetEndpoint source = _local.Address.IsAny ? _local with { Address = SourceFor(target) } : _local;
-        if (Stack.UdpPorts.Find(target, source, isListener: false) is not UdpSocket receiver)
+        DatagramHeader header = HeaderFor(target, said);
+        if (each <= 0 || data.Length <= each)
         {
-            // "Port unreachable": a connected socket hears of it at its next call (udp(7)).
-            if (_isConnected)
-            {
-                Interlocked.Exchange(ref _error, (int)Errno.ECONNREFUSED);
-                Waiters.Notify(PollEvents.Error | PollEvents.Readable);
-            }
-
+            Deliver(data, header);
             return data.Length;
         }
 
-        // A full queue drops the datagram: nobody is told, as on Linux.
-        _ = receiver._incoming.Send(data, source.Format(receiver.Domain), null, Waiters);
-        receiver.Release();
+        for (int start = 0; start < data.Length; start += each)
+            Deliver(data.Slice(start, Math.Min(each, data.Length - start)), header);
         return data.Length;
     }
 
-    private static InetAddress SourceFor(InetEndpoint target) =>
-        target.Address.IsV4 ? InetAddress.LoopbackV4 : InetAddress.LoopbackV6;
+    private DatagramHeader HeaderFor(InetEndpoint target, in DatagramControl said)
+    {
+        (int level, int ttl, int tos) = target.Address.IsV4 ? (SocketLevel.Ip, 2, 1) : (SocketLevel.Ipv6, 16, NetworkControl.TrafficClass);
+        InetAddress source = !said.Source.IsAny ? said.Source : _local.Address.IsAny ? SourceFor(target) : _local.Address;
+        return new DatagramHeader(
+            new InetEndpoint(source, _local.Port), target, said.Ttl != 0 ? said.Ttl : (byte)_inet[level, ttl],
+            said.TypeOfService != 0 ? said.TypeOfService : (byte)_inet[level, tos], Interface.LoopbackIndex, 0);
+    }
+
+    private void Deliver(ReadOnlySpan<byte> data, in DatagramHeader header)
+    {
+        if (Stack.UdpPorts.Find(header.Destination, header.Source, isListener: false) is UdpSocket receiver)
+        {
+            receiver.Take(data, header);
+            receiver.Release();
+            return;
+        }
+
+        // "Port unreachable": a connected socket hears of it at its next call, another only if it keeps errors (udp(7)).
+        bool keeps = KeepsErrors;
+        if (!_isConnected && !keeps)
+            return;
+        _incoming.AddError(NetworkError.PortUnreachable(header.Destination.Address, header.Destination), data, keeps);
+        Waiters.Notify(PollEvents.Error | PollEvents.Readable);
+    }
+
+    private void Take(ReadOnlySpan<byte> data, in DatagramHeader header)
+    {
+        bool isTimed = Options.IsOn(SocketOption.Timestamp) || Options.IsOn(SocketOption.TimestampNanoseconds);
+        if (_incoming.TryAdd(data, isTimed ? header with { Time = GuestClock.Now(GuestClock.Realtime) } : header))
+            Waiters.Notify(PollEvents.Readable);
+    }
+
+    private InetAddress SourceFor(InetEndpoint target) => Stack.Interfaces.SourceForLocal(target.Address);
 
     private Errno TakePort(InetEndpoint endpoint)
     {

@@ -67,15 +67,17 @@ internal sealed class NetlinkSocket : Socket, ICookieReceiver
             return Errno.EMSGSIZE;
         BindAutomatically(caller);
         ReadOnlySpan<byte> left = data;
-        Span<byte> buffer = stackalloc byte[RouteAnswers.MaxAnswerBytes];
+        bool isFull = false;
+        NetlinkWriter writer = new(messages =>
+            isFull |= _incoming.Send(messages, Format(0), null, Waiters).Error == Errno.EAGAIN);
         for (int count = 0; count < MaxRequests && left.Length >= NetlinkWriter.HeaderBytes; count++)
         {
             uint length = BinaryPrimitives.ReadUInt32LittleEndian(left);
             if (length < NetlinkWriter.HeaderBytes || length > (uint)left.Length)
                 break;
-            NetlinkWriter writer = new(buffer);
-            RouteAnswers.Answer(caller, left[..(int)length], _port, ref writer);
-            if (!writer.Written.IsEmpty && _incoming.Send(writer.Written, Format(0), null, Waiters).Error == Errno.EAGAIN)
+            RouteAnswers.Answer(caller, Stack, left[..(int)length], _port, writer);
+            writer.Flush();
+            if (isFull)
                 return Errno.ENOBUFS;
             left = left[Math.Min((int)((length + 3) & ~3u), left.Length)..];
         }

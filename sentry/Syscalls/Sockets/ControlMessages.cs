@@ -36,7 +36,7 @@ internal static class ControlMessages
             error = Parse(task, socket, bytes, control);
         ArrayPool<byte>.Shared.Return(rented);
         if (error == Errno.Ok)
-            return control.Files is null && control.Credentials is null ? null : control;
+            return control.IsEmpty ? null : control;
         control.Release();
         return error;
     }
@@ -62,12 +62,18 @@ internal static class ControlMessages
                 if (error != Errno.Ok)
                     return error;
             }
+            else if (socket.Domain is AddressFamily.Inet or AddressFamily.Inet6)
+            {
+                if (NetworkControl.Check(socket, level, type, data.Length) is not Errno.Ok and Errno refused)
+                    return refused;
+                if (NetworkControl.IsCarried(level, type))
+                    control.Network.Add(level, type, data);
+            }
             else if (level == SocketLevel.Socket)
             {
                 return Errno.EINVAL;
             }
 
-            // Other levels' data (IP_PKTINFO, UDP_SEGMENT…) says how to route; there is one way here.
             bytes = bytes[Math.Min(Align((int)length), bytes.Length)..];
         }
 
@@ -135,11 +141,12 @@ internal static class ControlMessages
 
     /// <summary>
     /// Gives a receiver what came with a message, and descriptors for the files. What does not fit is lost, and closed:
-    /// MSG_CTRUNC says so in <paramref name="flags"/>. Consumes <paramref name="control"/>; gives the bytes written.
+    /// MSG_CTRUNC says so in <paramref name="flags"/>. Consumes what <paramref name="info"/> has; gives the bytes written.
     /// </summary>
     public static ulong Write(
-        Task task, Socket socket, ControlData? control, UserAddress address, ulong room, bool closeOnExec, ref SocketFlags flags)
+        Task task, Socket socket, ref MessageInfo info, UserAddress address, ulong room, bool closeOnExec, ref SocketFlags flags)
     {
+        ControlData? control = info.Control;
         ulong written = 0;
         if (address.IsNull)
             room = 0;
@@ -147,6 +154,19 @@ internal static class ControlMessages
             written = WriteCredentials(task, control?.Credentials, address, room, ref flags);
         if (control?.TakeFiles() is { } files)
             written += WriteRights(task, files, address + written, room - written, closeOnExec, ref flags);
+        ReadOnlySpan<byte> messages = info.Network.Bytes;
+        if (!messages.IsEmpty)
+        {
+            // The last message that begins may be cut short: the guest sees its header, and MSG_CTRUNC.
+            int fitting = (int)Math.Min((ulong)messages.Length, room - written);
+            if (fitting < messages.Length)
+                flags |= SocketFlags.ControlTruncated;
+            if (fitting < HeaderBytes || task.Memory.Write(address + written, messages[..fitting]) != Errno.Ok)
+                fitting = 0;
+            written += (ulong)fitting;
+            info.Network.Drop();
+        }
+
         return written;
     }
 

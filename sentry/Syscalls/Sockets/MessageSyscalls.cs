@@ -57,7 +57,7 @@ internal static class MessageSyscalls
         Result<int> result = IoRanges.Single(task.Memory, in vector, out IoRanges buffers) is not Errno.Ok and Errno invalid
             ? invalid
             : Receive(task, socket, ref buffers, flags, ref info);
-        info.Control?.Release();
+        info.DropAncillary();
         if (result.Error == Errno.Ok
             && SocketArguments.WriteAddress(task, info.Sender, address, addressBytes) is not Errno.Ok and Errno fault)
         {
@@ -193,14 +193,14 @@ internal static class MessageSyscalls
         buffers.Dispose();
         if (result.Failed(out _, out Errno error))
         {
-            info.Control?.Release();
+            info.DropAncillary();
             return error;
         }
 
         bool closeOnExec = (flags & SocketFlags.CloseOnExec) != 0;
         SocketFlags told = info.Flags | (flags & SocketFlags.CloseOnExec);
         header.ControlBytes =
-            ControlMessages.Write(task, socket, info.Control, header.Control, header.ControlBytes, closeOnExec, ref told);
+            ControlMessages.Write(task, socket, ref info, header.Control, header.ControlBytes, closeOnExec, ref told);
         header.Flags = told;
         if (header.Name.IsNull)
             return result;
@@ -215,7 +215,7 @@ internal static class MessageSyscalls
     {
         if ((flags & SocketFlags.OutOfBand) != 0)
             return Errno.EINVAL; // Nothing is ever out of band here.
-        if ((flags & SocketFlags.ErrorQueue) != 0)
+        if ((flags & SocketFlags.ErrorQueue) != 0 && !socket.HasErrorQueue)
             return Errno.EAGAIN;
         Result<int> result = SocketTransfer.Receive(task, socket, ref buffers, flags, ref info);
         bool wantsFullLength = (flags & SocketFlags.Truncated) != 0 && !socket.IsStream;

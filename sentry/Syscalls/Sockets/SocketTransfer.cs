@@ -141,7 +141,7 @@ internal static class SocketTransfer
         ArrayPool<byte>.Shared.Rent((int)Math.Clamp(bytes, 1, socket.IsStream ? PieceBytes : MaxMessageBytes));
 
     private static bool IsNonBlocking(Socket socket, SocketFlags flags) =>
-        socket.IsNonBlocking || (flags & SocketFlags.DontWait) != 0;
+        socket.IsNonBlocking || (flags & (SocketFlags.DontWait | SocketFlags.ErrorQueue)) != 0;
 
     /// <summary>signal(7): with a time-out set, an interrupted call is not restarted.</summary>
     private static Errno Interrupted(Errno error, Deadline deadline) =>

@@ -17,6 +17,7 @@ public sealed class SentryArrowsTests
         ["Diagnostics"],
         ["Sync", "Security"],
         ["Memory"],
+        ["Network"],
         ["Vfs"],
         ["Kernel"],
         ["Filesystems", "Sockets"],
