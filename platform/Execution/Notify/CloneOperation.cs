@@ -27,7 +27,7 @@ internal readonly struct CloneOperation(GuestThread parent, CommandRunner runner
             SeccompNotification arrival = pending.Arrival;
             if (pending.TakeProcess() is not { } process)
                 return Abandon(arrival.ThreadId, Errno.EAGAIN);
-            AddressSpace space = new(Platform, pid, process, SlotAllocator.Fork(parent.Space.Slots, parent.Slot))
+            AddressSpace space = new(Platform.Stubs, pid, process, SlotAllocator.Fork(parent.Space.Slots, parent.Slot))
             {
                 HasLentDescriptors = parent.Space.HasLentDescriptors, Sites = parent.Space.Sites.Fork(),
             };

@@ -24,7 +24,7 @@ internal sealed class Doorbell(GuestThread thread, CommandRunner runner, GuestCo
             thread.LeaveGone();
             return;
         }
-        if (signal == GuestSignals.Kick)
+        if (signal == StubSignals.Kick)
         {
             RunDeferred();
             thread.PrepareFast(context);

@@ -7,7 +7,7 @@ namespace Sandbox.Platform.Notify;
 internal sealed partial class GuestThread
 {
     /// <summary>The stub is gone.</summary>
-    public void OnProcessEnd(int signal)
+    public override void OnProcessEnd(int signal)
     {
         Listener.Platform.Threads.Remove(HostThreadId, this);
         ThreadStates old = Set(ThreadStates.Gone);
@@ -20,7 +20,7 @@ internal sealed partial class GuestThread
     }
 
     /// <summary>A thread that was told to exit has done so, or its stub is gone.</summary>
-    public void EndExit(int signal)
+    public override void EndExit(int signal)
     {
         Listener.Platform.Threads.Remove(HostThreadId, this);
         ReportExit(signal);
@@ -111,7 +111,7 @@ internal sealed partial class GuestThread
         }
         catch (Exception exception)
         {
-            Listener.Platform.Log($"internal error in an exit handler: {exception}");
+            Space.Host.Log($"internal error in an exit handler: {exception}");
         }
     }
 }

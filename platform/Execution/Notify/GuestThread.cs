@@ -11,20 +11,20 @@ namespace Sandbox.Platform.Notify;
 /// A guest thread: a thread of a stub. It runs guest code, or stands still in a notification while somebody here owns it
 /// (<see cref="ThreadStates.Busy"/>): the receiver that runs its handler, or before its start whoever made it.
 /// </summary>
-internal sealed partial class GuestThread : IGuestThread, IShortcutOwner
+internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutOwner
 {
     private readonly CommandRunner _runner;
     private readonly GuestContext _context;
     private readonly Doorbell _doorbell;
     private readonly FastPath? _fast;
-    private int _state = (int)(ThreadStates.Busy | ThreadStates.Unstarted);
     private SyscallArguments _syscall;
     private bool _hasFullState = true;
     private bool _isExiting;
 
     public GuestThread(Listener listener, AddressSpace space, int hostThreadId, ulong slot)
+        : base(space, hostThreadId)
     {
-        (Listener, Space, HostThreadId, Slot) = (listener, space, hostThreadId, slot);
+        (Listener, Slot) = (listener, slot);
         _runner = new CommandRunner(this);
         _context = new GuestContext(this);
         _doorbell = new Doorbell(this, _runner, _context);
@@ -33,14 +33,10 @@ internal sealed partial class GuestThread : IGuestThread, IShortcutOwner
 
     public Listener Listener { get; }
 
-    public AddressSpace Space { get; }
-
     public ulong Slot { get; }
 
     /// <summary>The notification the thread stands in. Only the owner's.</summary>
     public ulong NotificationId { get; set; }
-
-    public int HostThreadId { get; }
 
     public IAddressSpace AddressSpace => Space;
 
@@ -59,14 +55,6 @@ internal sealed partial class GuestThread : IGuestThread, IShortcutOwner
     public ref UserRegisters Registers => ref _context.Registers;
 
     public int ExtendedStateBytes => _context.ExtendedBytes();
-
-    public bool IsUnstarted => (State & ThreadStates.Unstarted) != 0;
-
-    public bool IsStandingStill => (State & (ThreadStates.Busy | ThreadStates.Unstarted | ThreadStates.Gone)) != 0;
-
-    public bool IsGone => (State & ThreadStates.Gone) != 0;
-
-    public ThreadStates State => (ThreadStates)Volatile.Read(ref _state);
 
     public Result<int> ReadExtendedState(Span<byte> destination) => _context.ReadExtended(destination);
 
@@ -216,19 +204,6 @@ internal sealed partial class GuestThread : IGuestThread, IShortcutOwner
         Set(ThreadStates.Busy);
     }
 
-    /// <summary>Takes the thread over if nobody owns it and its stub lives.</summary>
-    public bool TryOwn()
-    {
-        while (true)
-        {
-            ThreadStates state = State;
-            if ((state & (ThreadStates.Busy | ThreadStates.Gone)) != 0)
-                return false;
-            if (Interlocked.CompareExchange(ref _state, (int)(state | ThreadStates.Busy), (int)state) == (int)state)
-                return true;
-        }
-    }
-
     /// <summary>
     /// Handles a call that came by the shared page, for the first time or again after it was left waiting. Unless it waits
     /// now, which <paramref name="mayWait"/> allows, the thread is given up.
@@ -282,13 +257,6 @@ internal sealed partial class GuestThread : IGuestThread, IShortcutOwner
 
     /// <summary>The thread came in by a kick: what the fast path waits for is done now.</summary>
     public void PrepareFast(GuestContext context) => _fast?.Prepare(context);
-
-    /// <summary>The guest did what no honest guest does: its stub is killed.</summary>
-    public void Violation(string what)
-    {
-        Listener.Platform.Log($"host thread {HostThreadId} {what}: its address space is killed");
-        Space.Kill();
-    }
 
     /// <summary>Answers a call that was notified with nothing but its arguments.</summary>
     private void AnswerNotification(GuestAction action)
@@ -363,34 +331,7 @@ internal sealed partial class GuestThread : IGuestThread, IShortcutOwner
             ReportExit(0);
     }
 
-    /// <summary>Clears Busy as soon as the thread is not frozen: both in one step, or it would run while frozen.</summary>
-    private ThreadStates ClearBusy()
-    {
-        while (true)
-        {
-            ThreadStates state = State;
-            if ((state & ThreadStates.Frozen) != 0)
-            {
-                Space.AwaitThaw(this);
-                _doorbell.OnThaw();
-            }
-            else if (Interlocked.CompareExchange(ref _state, (int)(state & ~ThreadStates.Busy), (int)state) == (int)state)
-                return state;
-        }
-    }
-
-    /// <summary>From now on the thread stands still, or is on its way in. <see cref="ThreadStates.Busy"/> says that it is.</summary>
-    public void Freeze()
-    {
-        if ((Set(ThreadStates.Frozen) & ThreadStates.Busy) == 0)
-            Kick();
-    }
-
-    private void Kick()
-    {
-        Counters.Add(Counter.Kicks);
-        HostProcess.SignalThread(Space.HostProcessId, HostThreadId, (Signal)GuestSignals.Kick);
-    }
+    protected override void OnThaw() => _doorbell.OnThaw();
 
     private void Guarded(GuestAction action)
     {
@@ -407,12 +348,8 @@ internal sealed partial class GuestThread : IGuestThread, IShortcutOwner
     /// <summary>A bug in a handler costs its own guest, not the sandbox.</summary>
     private void OnHandlerFailure(Exception exception)
     {
-        Listener.Platform.Log($"internal error in a handler of host thread {HostThreadId}: {exception}");
+        Space.Host.Log($"internal error in a handler of host thread {HostThreadId}: {exception}");
         Space.Kill();
         LeaveGone();
     }
-
-    private ThreadStates Set(ThreadStates states) => (ThreadStates)Interlocked.Or(ref _state, (int)states);
-
-    public ThreadStates Clear(ThreadStates states) => (ThreadStates)Interlocked.And(ref _state, ~(int)states);
 }

@@ -183,7 +183,7 @@ internal sealed class Listener(NotifyPlatform platform, int fd)
                 Monitor.PulseAll(pending);
             return;
         }
-        platform.Log($"unknown host thread {notification.ThreadId} on a guest's listener: killed");
+        platform.Stubs.Log($"unknown host thread {notification.ThreadId} on a guest's listener: killed");
         HostSyscall.Call(Sys.kill, notification.ThreadId, (int)Signal.Kill);
     }
 

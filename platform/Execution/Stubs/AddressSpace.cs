@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using Sandbox.Linux;
-using Sandbox.Platform.Notify;
 using Sandbox.Platform.Shortcuts.Page;
 using Sandbox.Platform.Shortcuts.Rewriting;
 
@@ -12,12 +11,11 @@ internal sealed class AddressSpace : IAddressSpace
     /// <summary>However loaded the machine: only a thread stuck in the host takes longer.</summary>
     private const int ExchangeMilliseconds = 10_000;
 
-    private readonly NotifyPlatform _platform;
     private readonly Lock _lock = new();
 
     // Guarded by _lock.
-    private readonly List<GuestThread> _threads = [];
-    private readonly List<GuestThread> _exiting = [];
+    private readonly List<StubThread> _threads = [];
+    private readonly List<StubThread> _exiting = [];
     private bool _isDead;
     private bool _isFrozen;
 
@@ -28,11 +26,13 @@ internal sealed class AddressSpace : IAddressSpace
     /// <summary>A thread of the stub that still runs: the leader's memory is out of reach once it has exited.</summary>
     private int _accessThreadId;
 
-    public AddressSpace(NotifyPlatform platform, int processId, HostFd pidFd, SlotAllocator slots)
+    public AddressSpace(StubHost host, int processId, HostFd pidFd, SlotAllocator slots)
     {
-        (_platform, HostProcessId, PidFd, Slots) = (platform, processId, pidFd, slots);
+        (Host, HostProcessId, PidFd, Slots) = (host, processId, pidFd, slots);
         _accessThreadId = processId;
     }
+
+    public StubHost Host { get; }
 
     public int HostProcessId { get; }
 
@@ -54,11 +54,11 @@ internal sealed class AddressSpace : IAddressSpace
 
     public ulong ReservedEnd => StubLayout.WindowEnd;
 
-    public ulong StackTop => _platform.Zygote.StackTop;
+    public ulong StackTop => Host.Zygote.StackTop;
 
     public ulong ScratchAddress => StubLayout.ScratchStart;
 
-    public ulong VdsoAddress => _platform.Zygote.VdsoAddress;
+    public ulong VdsoAddress => Host.Zygote.VdsoAddress;
 
     public Result<int> Read(UserAddress source, Span<byte> destination) =>
         FastWindow.Current is { } window && window.Space == this && window.TryRead(source.Value, destination)
@@ -125,7 +125,7 @@ internal sealed class AddressSpace : IAddressSpace
             {
                 if (!TryFreeze(ExchangeMilliseconds))
                     return Errno.EAGAIN;
-                lock (_platform.ExchangeLock)
+                lock (Host.ExchangeLock)
                     return Exchange(address.Value, expected, value);
             }
             finally
@@ -156,7 +156,7 @@ internal sealed class AddressSpace : IAddressSpace
     }
 
     /// <summary>Sleeps until the thread may run again.</summary>
-    public void AwaitThaw(GuestThread thread)
+    public void AwaitThaw(StubThread thread)
     {
         lock (_thaw)
         {
@@ -177,7 +177,7 @@ internal sealed class AddressSpace : IAddressSpace
     }
 
     public Result<HostMapping> FindMapping(UserAddress address) =>
-        _platform.Proc.FindMapping(Volatile.Read(ref _accessThreadId), address.Value);
+        Host.Proc.FindMapping(Volatile.Read(ref _accessThreadId), address.Value);
 
     public Errno ListMappings(List<HostMapping> mappings)
     {
@@ -188,7 +188,7 @@ internal sealed class AddressSpace : IAddressSpace
     }
 
     public Result<byte[]> ReadProcFile(ReadOnlySpan<byte> name) =>
-        _platform.Proc.Read(Volatile.Read(ref _accessThreadId), name);
+        Host.Proc.Read(Volatile.Read(ref _accessThreadId), name);
 
     public Errno SetLimit(int resource, ulong soft, ulong hard)
     {
@@ -208,7 +208,7 @@ internal sealed class AddressSpace : IAddressSpace
     }
 
     /// <summary>False if the stub died before the thread could be entered.</summary>
-    public bool TryAdd(GuestThread thread)
+    public bool TryAdd(StubThread thread)
     {
         lock (_lock)
         {
@@ -224,7 +224,7 @@ internal sealed class AddressSpace : IAddressSpace
     /// <summary>
     /// Takes the thread out, for it is about to end. False if it is the last: then it stays, and the whole stub has to go.
     /// </summary>
-    public bool TryRemove(GuestThread thread)
+    public bool TryRemove(StubThread thread)
     {
         lock (_lock)
         {
@@ -239,14 +239,14 @@ internal sealed class AddressSpace : IAddressSpace
     }
 
     /// <summary>A thread that was taken out has ended.</summary>
-    public void OnThreadEnd(GuestThread thread)
+    public void OnThreadEnd(StubThread thread)
     {
         lock (_lock)
             _exiting.Remove(thread);
     }
 
     /// <summary>True if no other thread of this space is left.</summary>
-    public bool IsLast(GuestThread thread)
+    public bool IsLast(StubThread thread)
     {
         lock (_lock)
             return _threads.Count == 1 && _threads[0] == thread;
@@ -255,8 +255,8 @@ internal sealed class AddressSpace : IAddressSpace
     /// <summary>The stub is gone; comes once, from the exit watcher.</summary>
     public void OnProcessEnd(int signal)
     {
-        GuestThread[] threads;
-        GuestThread[] exiting;
+        StubThread[] threads;
+        StubThread[] exiting;
         lock (_lock)
         {
             _isDead = true;
@@ -265,9 +265,9 @@ internal sealed class AddressSpace : IAddressSpace
             _threads.Clear();
             _exiting.Clear();
         }
-        foreach (GuestThread thread in exiting)
+        foreach (StubThread thread in exiting)
             thread.EndExit(signal);
-        foreach (GuestThread thread in threads)
+        foreach (StubThread thread in threads)
             thread.OnProcessEnd(signal);
     }
 
@@ -295,16 +295,16 @@ internal sealed class AddressSpace : IAddressSpace
     /// <summary>True when no thread runs. Threads that run are kicked, and come in within microseconds.</summary>
     private bool TryFreeze(int limitMilliseconds)
     {
-        GuestThread[] threads;
+        StubThread[] threads;
         lock (_lock)
         {
             _isFrozen = true;
             threads = [.. _threads];
         }
-        foreach (GuestThread thread in threads)
+        foreach (StubThread thread in threads)
             thread.Freeze();
         long deadline = Environment.TickCount64 + limitMilliseconds;
-        foreach (GuestThread thread in threads)
+        foreach (StubThread thread in threads)
         {
             while ((thread.State & (ThreadStates.Busy | ThreadStates.Gone)) == 0)
             {
@@ -321,9 +321,9 @@ internal sealed class AddressSpace : IAddressSpace
         lock (_lock)
         {
             _isFrozen = false;
-            foreach (GuestThread thread in _threads)
+            foreach (StubThread thread in _threads)
                 thread.Clear(ThreadStates.Frozen);
-            foreach (GuestThread thread in _exiting)
+            foreach (StubThread thread in _exiting)
                 thread.Clear(ThreadStates.Frozen);
         }
         lock (_thaw)

@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using Sandbox.Linux;
-using Sandbox.Platform.Notify;
 
 namespace Sandbox.Platform.Stubs;
 
@@ -12,7 +11,6 @@ internal sealed class ExitWatcher : IDisposable
 {
     private const int BatchEvents = 16, Add = 1, StackBytes = 256 << 10;
 
-    private readonly NotifyPlatform _platform;
     private readonly int _epoll;
     private readonly int _stop;
     private readonly Thread _thread;
@@ -26,9 +24,8 @@ internal sealed class ExitWatcher : IDisposable
         public long Data;
     }
 
-    public ExitWatcher(NotifyPlatform platform)
+    public ExitWatcher()
     {
-        _platform = platform;
         const int closeOnExec = 0x80000;
         _epoll = (int)HostSyscall.Call(Sys.epoll_create1, closeOnExec);
         _stop = (int)HostSyscall.Call(Sys.eventfd2, 0, closeOnExec);

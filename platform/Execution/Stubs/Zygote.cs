@@ -1,6 +1,5 @@
 using System.Runtime.ExceptionServices;
 using Sandbox.Linux;
-using Sandbox.Platform.Notify;
 
 namespace Sandbox.Platform.Stubs;
 
@@ -12,9 +11,8 @@ internal sealed class Zygote : IDisposable
 {
     private const int StackBytes = 256 << 10;
 
-    private readonly NotifyPlatform _platform;
-    private readonly BpfInstruction[] _filter;
-    private readonly int _target;
+    private readonly StubHost _host;
+    private readonly IStubMaker _maker;
     private readonly HostCgroup? _cgroup;
     private readonly Thread _thread;
     private readonly object _lock = new();
@@ -23,16 +21,17 @@ internal sealed class Zygote : IDisposable
     private readonly HostFutex _demand = new();
 
     // Guarded by _lock.
-    private readonly Queue<GuestThread> _ready = new();
+    private readonly Queue<IGuestThread> _ready = new();
+    private int _target;
     private int _waiting;
     private bool _isStopping;
     private bool _isStarted;
     private Errno _error;
     private Exception? _failure;
 
-    public Zygote(NotifyPlatform platform, BpfInstruction[] filter, int target, HostCgroup? cgroup)
+    public Zygote(StubHost host, IStubMaker maker, HostCgroup? cgroup)
     {
-        (_platform, _filter, _target, _cgroup) = (platform, filter, target, cgroup);
+        (_host, _maker, _cgroup) = (host, maker, cgroup);
         _thread = new Thread(Run, StackBytes) { IsBackground = true, Name = "zygote" };
         _thread.Start();
         lock (_lock)
@@ -51,10 +50,18 @@ internal sealed class Zygote : IDisposable
     /// <summary>Guest code may use rdgsbase.</summary>
     public bool HasFsGsBase { get; private set; }
 
+    /// <summary>From now on so many stubs are kept ready: not before the platform can adopt them.</summary>
+    public void KeepReady(int count)
+    {
+        lock (_lock)
+            _target = count;
+        Demand();
+    }
+
     /// <summary>A fresh stub, stopped. EAGAIN, ENOMEM.</summary>
     public Result<IGuestThread> Take()
     {
-        GuestThread? thread;
+        IGuestThread? thread;
         lock (_lock)
         {
             _error = Errno.Ok;
@@ -89,9 +96,9 @@ internal sealed class Zygote : IDisposable
         ZygoteProcess process;
         try
         {
-            process = ZygoteProcess.Spawn(_filter);
+            process = ZygoteProcess.Spawn(_maker.Filter);
             if (_cgroup?.Enter(process.ProcessId) is not (null or Errno.Ok) and Errno unmoved)
-                _platform.Log($"stubs cannot be charged to their container: {unmoved}");
+                _host.Log($"stubs cannot be charged to their container: {unmoved}");
             (StackTop, VdsoAddress, HasFsGsBase) = (process.StackTop, process.VdsoAddress, process.HasFsGsBase);
         }
         catch (Exception exception)
@@ -140,19 +147,19 @@ internal sealed class Zygote : IDisposable
 
     private void Produce(ZygoteProcess process)
     {
-        Result<GuestThread> result;
+        Result<IGuestThread> result;
         try
         {
             result = CreateStub(process);
         }
         catch (Exception exception)
         {
-            _platform.Log($"internal error in the zygote's thread: {exception}");
+            _host.Log($"internal error in the zygote's thread: {exception}");
             result = Errno.EAGAIN;
         }
         lock (_lock)
         {
-            if (result.Failed(out GuestThread? thread, out Errno error))
+            if (result.Failed(out IGuestThread? thread, out Errno error))
                 _error = error is Errno.ENOMEM ? error : Errno.EAGAIN;
             else
                 _ready.Enqueue(thread);
@@ -161,14 +168,14 @@ internal sealed class Zygote : IDisposable
         }
     }
 
-    private Result<GuestThread> CreateStub(ZygoteProcess process)
+    private Result<IGuestThread> CreateStub(ZygoteProcess process)
     {
-        if (process.Clone().Failed(out int pid, out Errno error))
+        if (process.Clone(_maker.FirstCommands).Failed(out int pid, out Errno error))
             return error;
         if (HostProcess.OpenPidFd(pid).Failed(out int pidFdNumber, out error))
             return error;
         HostFd pidFd = new(pidFdNumber);
-        Result<GuestThread> result = Adopt(pid, pidFd);
+        Result<IGuestThread> result = _maker.Adopt(pid, pidFd);
         if (result.Error is not Errno.Ok)
         {
             HostProcess.Signal(pidFdNumber, Signal.Kill);
@@ -176,36 +183,5 @@ internal sealed class Zygote : IDisposable
             pidFd.Dispose();
         }
         return result;
-    }
-
-    private Result<GuestThread> Adopt(int pid, HostFd pidFd)
-    {
-        if (ZygoteProcess.TakeListener(pidFd.Number).Failed(out int fd, out Errno error))
-            return error;
-        HostSeccompListener.SetSynchronousWakeUp(fd); // Before Linux 6.6 there is only the slower wake-up.
-        SeccompNotification first;
-        do
-            error = HostSeccompListener.Receive(fd, out first);
-        while (error is Errno.EINTR);
-        Listener listener = new(_platform, fd);
-        AddressSpace space = new(_platform, pid, pidFd, new SlotAllocator());
-        GuestThread thread = new(listener, space, pid, StubLayout.FirstSlot);
-        if (error is not Errno.Ok || !GuestThread.IsDoorbell(first, (int)Signal.BadSystemCall) || !thread.TryEnter(first))
-        {
-            HostFile.Close(fd);
-            return error is Errno.Ok ? Errno.EIO : error;
-        }
-        _platform.Register(thread);
-        thread.MarkFresh();
-        if (_platform.InitialExtendedState.Length == 0)
-            LearnExtendedState(thread);
-        return thread;
-    }
-
-    private void LearnExtendedState(GuestThread thread)
-    {
-        byte[] state = new byte[thread.ExtendedStateBytes];
-        if (thread.ReadExtendedState(state).Error is Errno.Ok)
-            _platform.InitialExtendedState = state;
     }
 }

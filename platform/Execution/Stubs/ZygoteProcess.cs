@@ -1,7 +1,6 @@
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Sandbox.Linux;
-using Sandbox.Platform.Notify;
 using Sandbox.Platform.Spawn;
 
 namespace Sandbox.Platform.Stubs;
@@ -16,10 +15,10 @@ internal sealed class ZygoteProcess : IDisposable
     private const int LimitStack = 3, LimitCore = 4, LimitFiles = 7;
     private const int CloseOnExec = 0x80000;
 
-    /// <summary>The zygote's own socket, and thus a stub's listener, in their descriptor tables.</summary>
-    private const int ControlNumber = 0, ListenerNumber = 1;
+    private const ulong ActionsStart = StubLayout.ParametersStart;
 
-    private const ulong ActionsStart = StubLayout.ParametersStart, ProgramStart = StubLayout.ParametersStart + 0x1000;
+    /// <summary>Where a stub that has just been cloned finds its filter, as a sock_fprog.</summary>
+    public const ulong ProgramStart = StubLayout.ParametersStart + 0x1000;
 
     private readonly HostFd _control;
     private readonly HostFd _pidFd;
@@ -64,41 +63,20 @@ internal sealed class ZygoteProcess : IDisposable
         return zygote;
     }
 
-    /// <summary>Asks for a stub: its pid, not reaped before we do it. EAGAIN, ENOMEM, or EPIPE if the zygote is gone.</summary>
-    public Result<int> Clone()
+    /// <summary>
+    /// Asks for a process that executes <paramref name="first"/> by itself: its pid, not reaped before we do it. EAGAIN, ENOMEM, or
+    /// EPIPE if the zygote is gone.
+    /// </summary>
+    public Result<int> Clone(ReadOnlySpan<HostCommand> first)
     {
-        const int seccompFilter = 1, stubFailed = 77;
-        SeccompFlags flags = SeccompFlags.NewListener | SeccompFlags.WaitKillableReceive;
-        Span<HostCommand> commands =
+        const int failed = 77;
+        HostCommand[] commands =
         [
-            new(Sys.clone, (long)CloneFlags.Parent | (long)Signal.Child),
-            new(Sys.seccomp, seccompFilter, (long)flags, (long)ProgramStart),
-            new(Sys.execve), // Trapped by the filter: the way to the doorbell with a signal frame.
-            new(Sys.exit_group, stubFailed),
+            new(Sys.clone, (long)CloneFlags.Parent | (long)Signal.Child), .. first, new(Sys.exit_group, failed),
         ];
         if (Run(commands, StubLayout.StopUnlessZero, StubLayout.StopNever) is not Errno.Ok and Errno error)
             return error;
         return HostSyscall.AsInt(commands[0].Result);
-    }
-
-    /// <summary>
-    /// Takes the listener out of a stub the zygote has just made, as soon as the stub has set its filter. ESRCH if it died.
-    /// </summary>
-    public static Result<int> TakeListener(int stubPidFd)
-    {
-        const int spins = 64, pauseMilliseconds = 1;
-        for (int attempt = 0; ; attempt++)
-        {
-            Result<int> result = HostProcess.GetFd(stubPidFd, ListenerNumber);
-            if (result.Error is not Errno.EBADF)
-                return result;
-            if (HostPoll.Now(stubPidFd, PollEvents.In) != PollEvents.None)
-                return Errno.ESRCH;
-            if (attempt < spins)
-                HostSyscall.Call(Sys.sched_yield);
-            else
-                Thread.Sleep(pauseMilliseconds);
-        }
     }
 
     public void Dispose()
@@ -132,9 +110,9 @@ internal sealed class ZygoteProcess : IDisposable
             new(Sys.getrandom, (long)touched, 8, 0),
             new(Sys.madvise, (long)(touched & ~0xFFFul), 0x1000, dontNeed),
         ];
-        foreach (int signal in GuestSignals.All)
+        foreach (int signal in StubSignals.All)
         {
-            ulong action = signal == GuestSignals.Kick ? ActionsStart + 96 : ActionsStart + 64;
+            ulong action = signal == StubSignals.Kick ? ActionsStart + 96 : ActionsStart + 64;
             commands.Add(new HostCommand(Sys.rt_sigaction, signal, (long)action, 0, 8));
         }
         Span<HostCommand> batch = CollectionsMarshal.AsSpan(commands);
@@ -156,8 +134,8 @@ internal sealed class ZygoteProcess : IDisposable
         ReadOnlySpan<ulong> actions =
         [
             0, StubLayout.FirstSlot + StubLayout.SlotStack, 0, StubLayout.SlotStackBytes, 0, 0, 0, 0,
-            handler, GuestSignals.FaultFlags, restorer, ulong.MaxValue,
-            handler, GuestSignals.KickFlags, restorer, ulong.MaxValue,
+            handler, StubSignals.FaultFlags, restorer, ulong.MaxValue,
+            handler, StubSignals.KickFlags, restorer, ulong.MaxValue,
         ];
         ReadOnlySpan<ulong> program = [(ulong)filter.Length, ProgramStart + 16];
         byte[] features = [hasFsGsBase ? (byte)1 : (byte)0];

@@ -4,6 +4,7 @@ using Sandbox.Platform.Notify;
 using Sandbox.Platform.Shortcuts.Leases;
 using Sandbox.Platform.Shortcuts.Polling;
 using Sandbox.Platform.Shortcuts.Rewriting;
+using Sandbox.Platform.Stubs;
 
 namespace Sandbox.Platform.Shortcuts.Page;
 
@@ -145,7 +146,7 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
             OnSleep(notification.Id);
             return true;
         }
-        bool isKick = GuestThread.IsDoorbell(notification, GuestSignals.Kick);
+        bool isKick = GuestThread.IsDoorbell(notification, StubSignals.Kick);
         lock (_lock)
         {
             if (_isRunning && !isKick)

@@ -1,4 +1,4 @@
-namespace Sandbox.Platform.Notify;
+namespace Sandbox.Platform.Stubs;
 
 /// <summary>What is known of a guest thread, in one word that is only changed atomically.</summary>
 [Flags]

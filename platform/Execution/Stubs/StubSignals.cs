@@ -1,9 +1,9 @@
 using Sandbox.Linux;
 
-namespace Sandbox.Platform.Notify;
+namespace Sandbox.Platform.Stubs;
 
 /// <summary>The host signals the stub handles.</summary>
-internal static class GuestSignals
+internal static class StubSignals
 {
     /// <summary>Brings a thread in. SIGSTKFLT: the kernel never sends it, and below 32 it does not queue twice.</summary>
     public const int Kick = (int)Signal.StackFault;
