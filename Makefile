@@ -9,7 +9,7 @@ BUSYBOX_ROOT := $(ARTIFACTS)/rootfs/busybox
 DEBIAN_ROOT := $(ARTIFACTS)/rootfs/debian
 COMPARE_ROOT := $(ARTIFACTS)/rootfs/compare
 PREFIX ?= /usr/local
-SOURCES := $(shell find platform gofer sentry syscall-tables runsc -name '*.cs' -o -name '*.csproj' 2>/dev/null | grep -vE '/(bin|obj)/')
+SOURCES := $(shell find platform gofer sentry syscall-tables runsc -name '*.cs' -o -name '*.csproj' -o -name '*.targets' 2>/dev/null | grep -vE '/(bin|obj)/')
 
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
 export DOTNET_NOLOGO := 1
@@ -44,7 +44,7 @@ build: dotnet ## compile all projects
 .PHONY: publish
 publish: $(RUNSC) ## the product: one native binary, artifacts/runsc
 
-$(RUNSC): $(SOURCES) Directory.Build.props Directory.Packages.props global.json | dotnet packages-build
+$(RUNSC): $(SOURCES) $(wildcard Directory.*) global.json | dotnet packages-build
 	@dotnet publish runsc -c Release -r linux-x64 -o $(ARTIFACTS)/publish $(DOTNET_QUIET)
 	@mv $(ARTIFACTS)/publish/runsc $(RUNSC) && touch $(RUNSC) && rmdir --ignore-fail-on-non-empty $(ARTIFACTS)/publish
 
@@ -61,7 +61,7 @@ coverage: publish ## write syscall-tables/COVERAGE.md from the table
 .PHONY: bench
 bench: dotnet ## micro benchmarks; fails when a hot path allocates
 	@dotnet build perf/micro -c Release $(DOTNET_QUIET)
-	@cd $(ARTIFACTS) && ../perf/micro/bin/Release/net9.0/Sandbox.Perf $(BENCH_FLAGS)
+	@cd $(ARTIFACTS) && ../perf/micro/bin/Release/Sandbox.Perf $(BENCH_FLAGS)
 
 # What flags made smaller is no reason to rewrite the document.
 COMPARE_DOCUMENT := $(if $(strip $(COMPARE_FLAGS)),$(ARTIFACTS)/compare/performance.md,docs/performance.md)

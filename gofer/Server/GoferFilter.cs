@@ -6,7 +6,7 @@ namespace Sandbox.Gofer;
 /// <summary>The system calls the Gofer may make once it serves; anything else kills it.</summary>
 internal static class GoferFilter
 {
-    private const uint ProtectionExecute = 4, FileTypeMask = 0xF000, UnixFamily = 1;
+    private const uint ProtectionExecute = 4, FileTypeMask = 0xF000, UnixFamily = 1, SetName = 15;
 
     /// <summary>CLONE_VM | CLONE_THREAD: a thread, and no namespace flag with it (CLONE_NEW*, 0x7E020080).</summary>
     private const uint ThreadBits = 0x00010100, NamespaceBits = 0x7E020080;
@@ -46,6 +46,7 @@ internal static class GoferFilter
             .Allow(Sys.mprotect, SeccompTest.IntMasked(2, ProtectionExecute, 0))
             .Allow(Sys.fcntl, SeccompTest.Int(1, 1030)) // F_DUPFD_CLOEXEC
             .Allow(Sys.prlimit64, SeccompTest.Equal(2, 0)) // to ask, not to set
+            .Allow(Sys.prctl, SeccompTest.Int(0, SetName)) // the runtime's finalizer thread, whenever it first runs
             .Allow(Sys.openat, SeccompTest.Int(0, (uint)procSelfFd))
             // glibc and the collector look at /sys/devices/system/cpu and /proc/meminfo, and cope without.
             .Rule(Sys.openat, SeccompAction.Fail(Errno.EPERM))

@@ -17,7 +17,7 @@ run() {
     local program=$1 xml=$2
     shift 2
     rm -f "$xml"
-    timeout --kill-after=10 "${SUITE_SECONDS:-1500}" "$program" -noLogo -noColor -xml "$xml" "$@" </dev/null
+    timeout --kill-after=10 "${SUITE_SECONDS:-1500}" "$program" -noLogo -noColor -result-xml "$xml" "$@" </dev/null
 }
 
 # count XML ATTRIBUTE: of the whole suite; nothing if there is no result.
@@ -30,7 +30,7 @@ failing_methods() {
 }
 
 for suite in "$@"; do
-    program=tests/$suite/bin/Debug/net9.0/Sandbox.${suite}Tests
+    program=tests/$suite/bin/Debug/Sandbox.${suite}Tests
     xml=$results/$suite.xml
     echo "== $suite"
     run "$program" "$xml" ${TEST_FLAGS:-}
