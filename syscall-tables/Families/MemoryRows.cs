@@ -3,7 +3,7 @@ using Sandbox.Sentry.Syscalls;
 
 namespace Sandbox.SyscallTables.Families;
 
-/// <summary>Memory: mappings and advice. Most of these calls run natively and never get here (architecture §4.4).</summary>
+/// <summary>Memory: mappings and advice. Most of these calls run natively and never get here (docs/architecture.md, 4.4).</summary>
 internal static unsafe class MemoryRows
 {
     public static void Add(Syscall?[] rows)

@@ -2,7 +2,7 @@ using Sandbox.Linux;
 
 namespace Sandbox.Platform;
 
-/// <summary>A way of running guest code so that every system call lands in the Sentry (architecture §4).</summary>
+/// <summary>A way of running guest code so that every system call lands in the Sentry (docs/architecture.md, 4).</summary>
 public interface IPlatform : IDisposable
 {
     /// <summary>The name <c>--platform</c> knows it by.</summary>

@@ -12,12 +12,12 @@ public sealed class NotifyPlatformOptions : StubOptions
     /// <summary>Private anonymous memory calls run natively. False: they are notified like any other call.</summary>
     public bool DirectMemory { get; init; } = true;
 
-    /// <summary>Frequent calls take the fast path (architecture §4.6), where there is more than one processor.</summary>
+    /// <summary>Frequent calls take the fast path, where there is more than one processor.</summary>
     public bool FastPath { get; init; }
 }
 
 /// <summary>
-/// The default platform: system calls of guest threads arrive as seccomp user notifications (architecture §4.2).
+/// The default platform: system calls of guest threads arrive as seccomp user notifications (docs/architecture.md, 4.2).
 /// Construct it before the Sentry's own filter is set: it makes a process.
 /// </summary>
 public sealed class NotifyPlatform : IPlatform

@@ -7,7 +7,7 @@ namespace Sandbox.Sentry.Syscalls;
 
 /// <summary>
 /// The memory calls that reach the Sentry: mappings of files and shared memory, and what the platform's filter could not decide
-/// from the registers alone. They are checked here and executed by the host with the guest's own registers (architecture §4.4).
+/// from the registers alone. They are checked here and executed by the host with the guest's own registers (docs/architecture.md, 4.4).
 /// </summary>
 internal static class MemorySyscalls
 {

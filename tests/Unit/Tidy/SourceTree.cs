@@ -32,11 +32,14 @@ internal static partial class SourceTree
             foreach (string file in Directory.EnumerateFiles(start, "*.cs", SearchOption.AllDirectories))
             {
                 string path = Path.GetRelativePath(Checkout.Root, file).Replace('\\', '/');
-                if (!BuildOutput().IsMatch(path))
+                if (!IsBuildOutput(path))
                     yield return new SourceFile(path, File.ReadAllLines(file));
             }
         }
     }
+
+    /// <summary>True for what a build makes, wherever it lies.</summary>
+    public static bool IsBuildOutput(string path) => BuildOutput().IsMatch(path);
 
     [GeneratedRegex("(^|/)(bin|obj|BenchmarkDotNet\\.Artifacts)/")]
     private static partial Regex BuildOutput();
