@@ -3,6 +3,7 @@ using Sandbox.Linux;
 using Sandbox.Platform;
 using Sandbox.Platform.Filters;
 using Sandbox.Platform.Notify;
+using Sandbox.Platform.Shortcuts.Setup;
 using Sandbox.Runsc.Launch;
 using Sandbox.Sentry.Control;
 using Sandbox.Sentry.Filesystems.Dev;
@@ -99,8 +100,8 @@ internal static class SentryMain
     {
         NotifyPlatform platform = new(new NotifyPlatformOptions
         {
-            ProcDirectory = proc, DirectMemory = boot.DirectMemory, FastPath = boot.FastPath, Log = log.Warning,
-            Cgroup = cgroup,
+            ProcDirectory = proc, DirectMemory = boot.DirectMemory, Log = log.Warning, Cgroup = cgroup,
+            Shortcuts = boot.FastPath ? new PageShortcuts() : null,
         });
         HostFacts facts = HostFactsReader.Read(boot.CpuInfoFd);
         if (facts.MemoryBytes > 0)

@@ -1,5 +1,4 @@
 using Sandbox.Linux;
-using Sandbox.Platform.Shortcuts.Rewriting;
 using Sandbox.Platform.Stubs;
 
 namespace Sandbox.Platform.Notify;
@@ -29,9 +28,9 @@ internal readonly struct CloneOperation(GuestThread parent, CommandRunner runner
                 return Abandon(arrival.ThreadId, Errno.EAGAIN);
             AddressSpace space = new(Platform.Stubs, pid, process, SlotAllocator.Fork(parent.Space.Slots, parent.Slot))
             {
-                HasLentDescriptors = parent.Space.HasLentDescriptors, Sites = parent.Space.Sites.Fork(),
+                HasLentDescriptors = parent.Space.HasLentDescriptors,
             };
-            GuestThread child = new(parent.Listener, space, pid, parent.Slot);
+            GuestThread child = new(parent.Listener, space, pid, parent.Slot, parent);
             child.EnterFork(arrival, parent);
             Platform.Register(child);
             return Result<IGuestThread>.Of(child);
@@ -65,7 +64,7 @@ internal readonly struct CloneOperation(GuestThread parent, CommandRunner runner
         HostCommand clone = new(Sys.clone, (long)flags, (long)stack, 0, 0, (long)(threadPointer ?? 0));
         if (RunClone(clone, pending, dropsLent: false).Failed(out int tid, out error))
             return error;
-        GuestThread child = new(parent.Listener, parent.Space, tid, slot);
+        GuestThread child = new(parent.Listener, parent.Space, tid, slot, parent);
         child.EnterThread(pending.Arrival, parent);
         Platform.Register(child);
         return Result<IGuestThread>.Of(child);
@@ -84,9 +83,9 @@ internal readonly struct CloneOperation(GuestThread parent, CommandRunner runner
         int count = 0;
         // The child must not have its parent's page; the parent gets it back when it resumes.
         context.MustRestorePageBase = context.HasPageBase;
-        parent.Channel?.Release();
+        parent.Shortcuts?.BeforeClone();
         if (context.HasPageBase)
-            commands[count++] = FastSetup.ClearBase();
+            commands[count++] = parent.Shortcuts!.ClearGsBase();
         if (dropsLent)
             commands[count++] = new HostCommand(Sys.close_range, 0, uint.MaxValue, 0);
         commands[count++] = command;

@@ -19,6 +19,7 @@ internal sealed class CommandRunner(GuestThread thread)
     private int _next;
     private bool _isActive;
     private bool _isDone;
+    private readonly object _doneLock = new(); // Pulsed when a batch is done, and when the thread is gone.
 
     /// <summary>
     /// The thread's stub comes from the zygote and still has its descriptors and parameters: they go before anything else is run.
@@ -155,14 +156,21 @@ internal sealed class CommandRunner(GuestThread thread)
         if (GuestThread.IsDoorbell(notification, StubLayout.SignalDone))
         {
             thread.NotificationId = notification.Id;
-            lock (thread)
+            lock (_doneLock)
             {
                 _isDone = true;
-                Monitor.PulseAll(thread);
+                Monitor.PulseAll(_doneLock);
             }
             return;
         }
         thread.Violation("did something else than the commands it was given");
+    }
+
+    /// <summary>The thread is gone: who waits for its batch does so in vain.</summary>
+    public void OnGone()
+    {
+        lock (_doneLock)
+            Monitor.PulseAll(_doneLock);
     }
 
     /// <summary>Sends the thread into one last command, exit(2); nobody waits for it.</summary>
@@ -234,10 +242,10 @@ internal sealed class CommandRunner(GuestThread thread)
     {
         if (!isDirect)
         {
-            lock (thread)
+            lock (_doneLock)
             {
                 while (!IsOver(pending) && !thread.IsGone)
-                    Monitor.Wait(thread);
+                    Monitor.Wait(_doneLock);
             }
             return IsOver(pending);
         }
@@ -276,19 +284,16 @@ internal sealed class CommandRunner(GuestThread thread)
         HostFd? child = pending.Process;
         if (isDirect)
             return Wait(true, pending) ? Errno.Ok : Reap(child);
-        lock (pending)
+        for (int polls = 0; !pending.HasArrived; polls++)
         {
-            for (int polls = 0; !pending.HasArrived; polls++)
-            {
-                if (polls == mostPolls)
-                    return Lied();
-                if (Monitor.Wait(pending, pollMilliseconds))
-                    continue;
-                if (thread.IsGone)
-                    return Errno.ESRCH;
-                if (child is not null && HostPoll.Now(child.Number, PollEvents.In) != PollEvents.None && !pending.HasArrived)
-                    return Reap(child);
-            }
+            if (polls == mostPolls)
+                return Lied();
+            if (pending.WaitForArrival(pollMilliseconds))
+                continue;
+            if (thread.IsGone)
+                return Errno.ESRCH;
+            if (child is not null && HostPoll.Now(child.Number, PollEvents.In) != PollEvents.None && !pending.HasArrived)
+                return Reap(child);
         }
         return Errno.Ok;
     }

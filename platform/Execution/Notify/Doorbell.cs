@@ -1,5 +1,4 @@
 using Sandbox.Linux;
-using Sandbox.Platform.Shortcuts.Rewriting;
 using Sandbox.Platform.Stubs;
 
 namespace Sandbox.Platform.Notify;
@@ -27,7 +26,7 @@ internal sealed class Doorbell(GuestThread thread, CommandRunner runner, GuestCo
         if (signal == StubSignals.Kick)
         {
             RunDeferred();
-            thread.PrepareFast(context);
+            thread.Shortcuts?.AtDoorbell(context.Registers.GsBase != 0);
             Finish(Interrupted());
             return;
         }
@@ -38,7 +37,7 @@ internal sealed class Doorbell(GuestThread thread, CommandRunner runner, GuestCo
             Finish(GuestAction.Resume); // The call is answered, or will be made once more.
             return;
         }
-        if (signal == (int)Signal.IllegalInstruction && thread.Space.MapOut(frame.Rip) != frame.Rip)
+        if (signal == (int)Signal.IllegalInstruction && thread.MapOut(frame.Rip) != frame.Rip)
         {
             Finish(GuestAction.Resume); // It stood within a call, or between its instructions, when that was rewritten.
             return;
@@ -173,6 +172,6 @@ internal sealed class Doorbell(GuestThread thread, CommandRunner runner, GuestCo
         if (context.HasNewGsBase(out ulong gsBase))
             runner.Run([new HostCommand(Sys.arch_prctl, setGs, (long)gsBase)], true);
         else if (context.MustRestorePageBase)
-            runner.Run([FastSetup.SetBase(thread.Slot)], true);
+            runner.Run([thread.Shortcuts!.RestoreGsBase()], true);
     }
 }

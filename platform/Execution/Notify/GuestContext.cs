@@ -2,7 +2,6 @@ using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Sandbox.Linux;
-using Sandbox.Platform.Shortcuts.Page;
 using Sandbox.Platform.Stubs;
 
 namespace Sandbox.Platform.Notify;
@@ -60,15 +59,15 @@ internal sealed class GuestContext(GuestThread thread)
     {
         (FrameAddress, FsBase, GsBase) = (doorbell.A1, doorbell.A2, doorbell.A3);
         (HasPageBase, MustRestorePageBase, HasStoppedCopy, _isLoaded) = (false, false, false, false);
-        if (thread.Channel is not null && GsBase == FastLayout.PageOf(thread.Slot))
+        if (thread.Shortcuts?.IsOwnGsBase(GsBase) == true)
             (HasPageBase, GsBase) = (true, 0);
         _extendedBytes = 0;
         if (!thread.Space.TryRead(FrameAddress, out _frame))
             return false;
         _extendedAddress = _frame.Context.ExtendedState;
-        if (FastLayout.IsInTable(_frame.Context.Rip))
+        if (thread.Shortcuts?.TryMapIn(ref _frame.Context, out bool hasStoppedCopy) == true)
         {
-            HasStoppedCopy = thread.Space.Sites.MapIn(ref _frame.Context, thread);
+            HasStoppedCopy = hasStoppedCopy;
             Load();
         }
         return true;
@@ -94,7 +93,7 @@ internal sealed class GuestContext(GuestThread thread)
         if (ReadExtended(image[StateOffset..]).Failed(out _, out Errno error))
             return error;
         SignalFrame copy = CopyFor(slot);
-        copy.Context.Rip = thread.Space.MapOut(copy.Context.Rip);
+        copy.Context.Rip = thread.MapOut(copy.Context.Rip);
         MemoryMarshal.Write(image, in copy);
         ulong frame = FrameOf(slot);
         ReadOnlySpan<byte> place = MemoryMarshal.AsBytes(new ReadOnlySpan<ulong>(in frame));
@@ -124,7 +123,7 @@ internal sealed class GuestContext(GuestThread thread)
     /// <summary>Writes what was changed back to the frame, so that rt_sigreturn makes it real. False: the frame is gone.</summary>
     public bool TryWriteBack()
     {
-        ulong rip = thread.Space.MapOut(_isLoaded ? _registers.Rip : _frame.Context.Rip);
+        ulong rip = thread.MapOut(_isLoaded ? _registers.Rip : _frame.Context.Rip);
         if (!_isLoaded && _frame.Context.ExtendedState == _extendedAddress && rip == _frame.Context.Rip)
             return true;
         if (_isLoaded)

@@ -11,12 +11,11 @@ internal sealed partial class GuestThread
     {
         Listener.Platform.Threads.Remove(HostThreadId, this);
         ThreadStates old = Set(ThreadStates.Gone);
-        lock (this)
-            Monitor.PulseAll(this);
+        _runner.OnGone();
         if ((old & ThreadStates.Busy) == 0 || (old & ThreadStates.Unstarted) != 0)
             ReportExit(signal);
         else
-            Channel?.Abandon();
+            _shortcuts?.Abandon();
     }
 
     /// <summary>A thread that was told to exit has done so, or its stub is gone.</summary>
@@ -100,7 +99,7 @@ internal sealed partial class GuestThread
     {
         if ((Set(ThreadStates.Released) & ThreadStates.Released) == 0)
         {
-            Channel?.Leases.Close();
+            _shortcuts?.Close();
             Listener.RemoveThread();
         }
         if (Events is not IGuestEvents events || (Set(ThreadStates.Reported) & ThreadStates.Reported) != 0)

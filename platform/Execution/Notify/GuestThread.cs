@@ -1,8 +1,6 @@
 using Sandbox.Linux;
 using Sandbox.Platform.Filters;
 using Sandbox.Platform.Shortcuts;
-using Sandbox.Platform.Shortcuts.Page;
-using Sandbox.Platform.Shortcuts.Rewriting;
 using Sandbox.Platform.Stubs;
 
 namespace Sandbox.Platform.Notify;
@@ -11,24 +9,27 @@ namespace Sandbox.Platform.Notify;
 /// A guest thread: a thread of a stub. It runs guest code, or stands still in a notification while somebody here owns it
 /// (<see cref="ThreadStates.Busy"/>): the receiver that runs its handler, or before its start whoever made it.
 /// </summary>
-internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutOwner
+internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutOwner, IShortcutHost
 {
     private readonly CommandRunner _runner;
     private readonly GuestContext _context;
     private readonly Doorbell _doorbell;
-    private readonly FastPath? _fast;
+    private readonly IThreadShortcuts? _shortcuts;
     private SyscallArguments _syscall;
     private bool _hasFullState = true;
     private bool _isExiting;
 
-    public GuestThread(Listener listener, AddressSpace space, int hostThreadId, ulong slot)
+    /// <summary>A thread made by <paramref name="parent"/>, or by the zygote.</summary>
+    public GuestThread(Listener listener, AddressSpace space, int hostThreadId, ulong slot, GuestThread? parent = null)
         : base(space, hostThreadId)
     {
         (Listener, Slot) = (listener, slot);
         _runner = new CommandRunner(this);
         _context = new GuestContext(this);
         _doorbell = new Doorbell(this, _runner, _context);
-        _fast = listener.Platform.HasFastPath ? new FastPath(this, _runner, listener.Platform.Pollers) : null;
+        _shortcuts = parent is null ? listener.Platform.Shortcuts?.Create(this)
+            : parent.Space == space ? parent._shortcuts?.ForThread(this)
+            : parent._shortcuts?.ForFork(this);
     }
 
     public Listener Listener { get; }
@@ -43,9 +44,6 @@ internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutO
     public IGuestEvents? Events { get; set; }
 
     public ref readonly SyscallArguments Syscall => ref _syscall;
-
-    /// <summary>Calls by a shared page, once the thread calls often; null before that.</summary>
-    public FastChannel? Channel => _fast?.Channel;
 
     /// <summary>The call a frame describes.</summary>
     public void SetSyscall(in SyscallArguments syscall) => _syscall = syscall;
@@ -141,7 +139,7 @@ internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutO
             return;
         }
         ThreadStates old = Set(ThreadStates.Dying);
-        Channel?.Abandon();
+        _shortcuts?.Abandon();
         if ((old & ThreadStates.Unstarted) != 0)
             Start();
         else if ((old & (ThreadStates.Busy | ThreadStates.Dying)) == 0)
@@ -165,9 +163,9 @@ internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutO
             _runner.OnNotification(notification);
             return;
         }
-        if (Channel is not FastChannel channel)
+        if (_shortcuts is null)
             Own(notification.Id);
-        else if (channel.OnNotification(notification))
+        else if (_shortcuts.TryTakeNotification(notification))
             return;
         try
         {
@@ -188,7 +186,7 @@ internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutO
             (_syscall.A0, _syscall.A1, _syscall.A2) = (notification.A0, notification.A1, notification.A2);
             (_syscall.A3, _syscall.A4, _syscall.A5) = (notification.A3, notification.A4, notification.A5);
             _syscall.InstructionPointer = notification.InstructionPointer;
-            _fast?.OnNotified(ref _syscall);
+            _shortcuts?.OnNotified(ref _syscall);
             AnswerNotification(Events!.OnSyscall(this));
         }
         catch (Exception exception)
@@ -197,18 +195,13 @@ internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutO
         }
     }
 
-    /// <summary>A receiver takes the thread over, which stands in the notification.</summary>
     public void Own(ulong notificationId)
     {
         NotificationId = notificationId;
         Set(ThreadStates.Busy);
     }
 
-    /// <summary>
-    /// Handles a call that came by the shared page, for the first time or again after it was left waiting. Unless it waits
-    /// now, which <paramref name="mayWait"/> allows, the thread is given up.
-    /// </summary>
-    public FastOutcome RunFast(IShortcutEvents events, bool mayWait, out long value)
+    public ShortcutOutcome RunHandler(IShortcutEvents events, bool mayWait, out long value)
     {
         value = 0;
         _hasFullState = false;
@@ -216,17 +209,17 @@ internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutO
         {
             CallProgress progress = events.OnCall(this, mayWait, out GuestAction action);
             if (progress == CallProgress.Waits)
-                return FastOutcome.Deferred;
+                return ShortcutOutcome.Waits;
             if (progress == CallProgress.Redo)
-                return Leave(false) ? FastOutcome.Redo : FastOutcome.Gone;
+                return Leave(false) ? ShortcutOutcome.Redo : ShortcutOutcome.Gone;
             value = action.Value;
             switch (action.Kind)
             {
                 case GuestActionKind.Return:
                 case GuestActionKind.ReturnThenInterrupt:
-                    return Leave(action.Kind == GuestActionKind.ReturnThenInterrupt) ? FastOutcome.Answered : FastOutcome.Gone;
+                    return Leave(action.Kind == GuestActionKind.ReturnThenInterrupt) ? ShortcutOutcome.Answered : ShortcutOutcome.Gone;
                 case GuestActionKind.Exit:
-                    return EndByKick() ? FastOutcome.Answered : FastOutcome.Gone;
+                    return EndByKick() ? ShortcutOutcome.Answered : ShortcutOutcome.Gone;
                 default:
                     throw new InvalidOperationException("a fast call ends with a value");
             }
@@ -234,29 +227,37 @@ internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutO
         catch (Exception exception)
         {
             OnHandlerFailure(exception);
-            return FastOutcome.Gone;
+            return ShortcutOutcome.Gone;
         }
     }
 
-    /// <summary>A deferred call is over, without its handler: the stub is gone, or the thread about to end.</summary>
-    public FastOutcome EndDeferred() => EndByKick() ? FastOutcome.Answered : FastOutcome.Gone;
+    public ShortcutOutcome EndWait() => EndByKick() ? ShortcutOutcome.Answered : ShortcutOutcome.Gone;
 
-    public ICallShortcuts? Shortcuts => _fast;
+    /// <summary>What shortens its calls; null: nothing.</summary>
+    public IThreadShortcuts? Shortcuts => _shortcuts;
 
-    /// <summary>What the kernel hears of calls by the page; null before it has said so.</summary>
-    public IShortcutEvents? ShortcutEvents => _fast?.Events;
+    ICallShortcuts? IShortcutOwner.Shortcuts => _shortcuts;
 
-    /// <summary>A call that nobody has looked for stands in the page.</summary>
-    public void OnPosted() => _fast!.OnPosted();
+    public Lock CloneLock => Listener.CloneLock;
 
-    /// <summary>It sleeps, and is about to be told that its call has an answer.</summary>
-    public void OnPostAnswered() => _fast!.OnAnswer();
+    public bool IsEnding => (State & (ThreadStates.Gone | ThreadStates.Dying)) != 0;
 
-    /// <summary>Its call has come by the page.</summary>
-    public void OfferIds() => _fast!.OfferIds(_syscall.Number);
+    public bool Leave() => Leave(false);
 
-    /// <summary>The thread came in by a kick: what the fast path waits for is done now.</summary>
-    public void PrepareFast(GuestContext context) => _fast?.Prepare(context);
+    public bool IsKick(in SeccompNotification notification) => IsDoorbell(notification, StubSignals.Kick);
+
+    public bool TryHold() => Listener.TryHold();
+
+    public void EndHold() => Listener.EndHold();
+
+    public void Wake(ulong notificationId) => HostSeccompListener.Answer(Listener.Fd, notificationId, 0);
+
+    public Errno RunCommands(Span<HostCommand> commands) => _runner.Run(commands, stopAtError: true);
+
+    public void TryWhileFrozen(int limitMilliseconds, Action change) => Space.TryWhileFrozen(limitMilliseconds, change);
+
+    /// <summary>Where a thread that goes on at an address really has to go on.</summary>
+    public ulong MapOut(ulong instructionPointer) => _shortcuts?.MapOut(instructionPointer) ?? instructionPointer;
 
     /// <summary>Answers a call that was notified with nothing but its arguments.</summary>
     private void AnswerNotification(GuestAction action)
@@ -265,8 +266,8 @@ internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutO
         {
             case GuestActionKind.Return:
                 ulong id = NotificationId;
-                _fast?.OnAnswer();
-                if (Leave(_fast is { IsWanted: true }))
+                _shortcuts?.OnAnswer();
+                if (Leave(_shortcuts is { IsWanted: true }))
                     HostSeccompListener.Answer(Listener.Fd, id, action.Value);
                 break;
             case GuestActionKind.ReturnThenInterrupt:
@@ -290,7 +291,7 @@ internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutO
         ulong id = NotificationId;
         if (action.HostFd >= 0)
         {
-            Errno error = LentNumbers.Contains(_syscall.A4) || (_fast is not null && _syscall.A4 == FastLayout.Descriptor)
+            Errno error = LentNumbers.Contains(_syscall.A4) || _shortcuts?.IsOwnDescriptor(_syscall.A4) == true
                 ? Errno.EBUSY
                 : HostSeccompListener.AddFd(Listener.Fd, id, action.HostFd, (int)_syscall.A4);
             if (error is not (Errno.Ok or Errno.ENOENT))

@@ -178,11 +178,7 @@ internal sealed class Listener(NotifyPlatform platform, int fd)
         lock (_lock)
             pending = _pendingClone;
         if (pending is not null && pending.TryArrive(notification))
-        {
-            lock (pending)
-                Monitor.PulseAll(pending);
             return;
-        }
         platform.Stubs.Log($"unknown host thread {notification.ThreadId} on a guest's listener: killed");
         HostSyscall.Call(Sys.kill, notification.ThreadId, (int)Signal.Kill);
     }

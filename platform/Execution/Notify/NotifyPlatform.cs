@@ -1,7 +1,6 @@
 using Sandbox.Linux;
 using Sandbox.Platform.Filters;
-using Sandbox.Platform.Shortcuts.Leases;
-using Sandbox.Platform.Shortcuts.Polling;
+using Sandbox.Platform.Shortcuts;
 using Sandbox.Platform.Stubs;
 
 namespace Sandbox.Platform.Notify;
@@ -12,8 +11,8 @@ public sealed class NotifyPlatformOptions : StubOptions
     /// <summary>Private anonymous memory calls run natively. False: they are notified like any other call.</summary>
     public bool DirectMemory { get; init; } = true;
 
-    /// <summary>Frequent calls take the fast path, where there is more than one processor.</summary>
-    public bool FastPath { get; init; }
+    /// <summary>What shortens frequent calls, where the processor lets guests read their gs base; null: nothing.</summary>
+    public ShortcutProvider? Shortcuts { get; init; }
 }
 
 /// <summary>
@@ -31,9 +30,7 @@ public sealed class NotifyPlatform : IPlatform
         if (HostSeccompListener.FindMissingFeature() is string missing)
             throw new PlatformNotSupportedException($"the kernel lacks {missing}, which the notify platform needs");
         Stubs = new StubHost(options, new NotifyStubs(this, GuestFilter.Build(options.DirectMemory)));
-        HasFastPath = options.FastPath && Stubs.Zygote.HasFsGsBase;
-        if (HasFastPath && HostProcessors.Count > 1)
-            Pollers = new FastPollers();
+        Shortcuts = Stubs.Zygote.HasFsGsBase ? options.Shortcuts : null;
         Stubs.Start();
     }
 
@@ -46,15 +43,10 @@ public sealed class NotifyPlatform : IPlatform
 
     internal ThreadTable Threads { get; } = new();
 
-    /// <summary>Frequent calls are rewritten.</summary>
-    internal bool HasFastPath { get; }
-
-    /// <summary>Who looks at the pages of the fast path; null where nobody does.</summary>
-    internal FastPollers? Pollers { get; }
+    /// <summary>What shortens calls here; null: nothing.</summary>
+    internal ShortcutProvider? Shortcuts { get; }
 
     internal ReceiverPool Receivers { get; } = new();
-
-    internal LeaseBudget Leases { get; } = new();
 
     internal StubHost Stubs { get; }
 

@@ -9,7 +9,7 @@ namespace Sandbox.Platform.Notify;
 /// </summary>
 internal sealed class PendingClone(bool isThread) : IDisposable
 {
-    private readonly Lock _lock = new();
+    private readonly object _lock = new();
     private bool _hasArrived;
 
     /// <summary>A thread of the same process is made, not a process.</summary>
@@ -55,7 +55,15 @@ internal sealed class PendingClone(bool isThread) : IDisposable
                 return false;
             Arrival = notification;
             _hasArrived = true;
+            Monitor.PulseAll(_lock);
             return true;
         }
+    }
+
+    /// <summary>Sleeps until the child is there; false if it is not in time.</summary>
+    public bool WaitForArrival(int milliseconds)
+    {
+        lock (_lock)
+            return _hasArrived || Monitor.Wait(_lock, milliseconds) || _hasArrived;
     }
 }

@@ -1,7 +1,5 @@
 using System.Runtime.InteropServices;
 using Sandbox.Linux;
-using Sandbox.Platform.Shortcuts.Page;
-using Sandbox.Platform.Shortcuts.Rewriting;
 
 namespace Sandbox.Platform.Stubs;
 
@@ -41,8 +39,8 @@ internal sealed class AddressSpace : IAddressSpace
 
     public SlotAllocator Slots { get; }
 
-    /// <summary>Its rewritten system calls.</summary>
-    public CallSites Sites { get; init; } = new();
+    /// <summary>Asked before handlers' copies; null: the host makes each.</summary>
+    public IMemoryHook? Hook { get; set; }
 
     /// <summary>Under which numbers descriptors are lent for commands.</summary>
     public LentNumbers LentNumbers { get; } = new();
@@ -61,12 +59,12 @@ internal sealed class AddressSpace : IAddressSpace
     public ulong VdsoAddress => Host.Zygote.VdsoAddress;
 
     public Result<int> Read(UserAddress source, Span<byte> destination) =>
-        FastWindow.Current is { } window && window.Space == this && window.TryRead(source.Value, destination)
+        Hook is { } hook && hook.TryRead(this, source, destination)
             ? destination.Length
             : ReadNow(source, destination);
 
     public Result<int> Write(UserAddress destination, ReadOnlySpan<byte> source) =>
-        FastWindow.Current is { } window && window.Space == this && window.TryWrite(destination.Value, source)
+        Hook is { } hook && hook.TryWrite(this, destination, source)
             ? source.Length
             : WriteNow(destination, source);
 
@@ -118,7 +116,7 @@ internal sealed class AddressSpace : IAddressSpace
     {
         if ((address.Value & 3) != 0)
             return Errno.EINVAL;
-        FastWindow.Current?.Flush();
+        Hook?.Flush();
         lock (_freezeLock)
         {
             try
@@ -163,17 +161,6 @@ internal sealed class AddressSpace : IAddressSpace
             while ((thread.State & ThreadStates.Frozen) != 0)
                 Monitor.Wait(_thaw);
         }
-    }
-
-    /// <summary>
-    /// Where a thread that goes on at <paramref name="instructionPointer"/> really has to go on: in the table if it would come
-    /// into the middle of a rewritten call. Other code may lie there by now.
-    /// </summary>
-    public ulong MapOut(ulong instructionPointer)
-    {
-        if (!Sites.TryMapOut(instructionPointer, out RewrittenCall call, out ulong mapped))
-            return instructionPointer;
-        return TryRead(call.Address, out uint code) && CallSite.IsJump(code) ? mapped : instructionPointer;
     }
 
     public Result<HostMapping> FindMapping(UserAddress address) =>

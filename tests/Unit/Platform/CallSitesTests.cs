@@ -39,7 +39,7 @@ public sealed class CallSitesTests
         CallSites sites = new();
         sites.Add(0x1000, _number);
         sites.Add(0x2000, _read);
-        ulong number = FastLayout.EntryOf(0), read = FastLayout.EntryOf(1);
+        ulong number = FastEntry.EntryOf(0), read = FastEntry.EntryOf(1);
         Assert.Equal(number + FastEntry.Call, MapOut(sites, 0x1005));
         Assert.Equal(0x1007ul, MapOut(sites, 0x1007));
         Assert.Equal(read + FastEntry.Call, MapOut(sites, 0x2002));

@@ -52,9 +52,9 @@ public sealed class FastEntryTests
     {
         CallSite site = new(syscallOffset, hasCompare);
         HashSet<ulong> pointers = [];
-        for (int used = 0; FastLayout.PointerOf(site, used, used) is ulong pointer && pointer != 0; used++)
+        for (int used = 0; FastEntry.PointerOf(site, used, used) is ulong pointer && pointer != 0; used++)
         {
-            if (used == FastLayout.MaxEntries)
+            if (used == FastEntry.MaxEntries)
                 break;
             Assert.True(pointers.Add(pointer));
             Assert.InRange(pointer, FastLayout.TableStart, FastLayout.TableStart + FastLayout.TableBytes - sizeof(ulong));
@@ -81,14 +81,14 @@ public sealed class FastEntryTests
         List<ulong> all = [];
         foreach (CallSite site in new CallSite[] { new(2, true), new(3, true) })
         {
-            for (int used = 0; FastLayout.PointerOf(site, used, used) is ulong pointer && pointer != 0; used++)
+            for (int used = 0; FastEntry.PointerOf(site, used, used) is ulong pointer && pointer != 0; used++)
                 all.Add(pointer);
         }
         all.Sort();
         Assert.True(all[0] >= FastLayout.TableStart + FastLayout.CodeOffset + (ulong)FastCode.Bytes.Length);
         Assert.All(all.Zip(all.Skip(1)), pair => Assert.True(pair.Second - pair.First >= sizeof(ulong)));
-        Assert.True(all[^1] + sizeof(ulong) <= FastLayout.EntryOf(0));
-        Assert.True(FastLayout.EntryOf(FastLayout.MaxEntries) <= FastLayout.TableStart + FastLayout.TableBytes);
+        Assert.True(all[^1] + sizeof(ulong) <= FastEntry.EntryOf(0));
+        Assert.True(FastEntry.EntryOf(FastEntry.MaxEntries) <= FastLayout.TableStart + FastLayout.TableBytes);
     }
 
     [Theory, MemberData(nameof(Known))]
@@ -97,7 +97,7 @@ public sealed class FastEntryTests
         CallSite site = new(syscallOffset, hasCompare);
         byte[] entry = new byte[FastEntry.Bytes];
         byte[] text = code[(7 - site.ReturnOffset)..];
-        ulong start = FastLayout.EntryOf(1);
+        ulong start = FastEntry.EntryOf(1);
         FastEntry.Write(entry, start, Address, site, text);
         Assert.Equal(start + FastEntry.Code, BitConverter.ToUInt64(entry));
         int end = FastEntry.Code + syscallOffset;

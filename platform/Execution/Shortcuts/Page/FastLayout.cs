@@ -1,4 +1,3 @@
-using Sandbox.Platform.Shortcuts.Rewriting;
 using Sandbox.Platform.Stubs;
 
 namespace Sandbox.Platform.Shortcuts.Page;
@@ -10,7 +9,7 @@ namespace Sandbox.Platform.Shortcuts.Page;
 /// </summary>
 internal static class FastLayout
 {
-    /// <summary>The table's address. Its third byte must be <see cref="InvalidOpcode"/>, see <see cref="CallSite"/>.</summary>
+    /// <summary>The table's address. Its third byte must be <see cref="InvalidOpcode"/>, which a rewritten call relies on.</summary>
     public const ulong TableStart = 0x60000;
     public const int TableBytes = 0x5000;
 
@@ -22,7 +21,6 @@ internal static class FastLayout
     /// inputs are (<see cref="FastCalls"/>); one entry for each rewritten call.
     /// </summary>
     public const int CodeOffset = 0, InputsOffset = 0x800, RulesOffset = 0xA00, EntriesOffset = 0x1000;
-    public const int MaxEntries = (TableBytes - EntriesOffset) / FastEntry.Bytes;
 
     /// <summary>
     /// The threads' pages, by slot, each of several host pages. The upper word is the window's, which the code tests.
@@ -106,23 +104,4 @@ internal static class FastLayout
     }
 
     public static bool IsInTable(ulong address) => address - TableStart < TableBytes;
-
-    public static ulong EntryOf(int index) => TableStart + EntriesOffset + ((ulong)index * FastEntry.Bytes);
-
-    /// <summary>
-    /// The address of a pointer for a call like <paramref name="site"/>, so that the jump through it has invalid bytes where it
-    /// must. <paramref name="used"/>: how many calls like this there are already. 0 if there can be no more.
-    /// </summary>
-    public static ulong PointerOf(in CallSite site, int index, int used)
-    {
-        const ulong secondByte = TableStart + ((ulong)InvalidOpcode << 8);
-        const int secondByteCount = 0x100 / sizeof(ulong);
-        ReadOnlySpan<ulong> firstByte = [TableStart + 0x406, TableStart + 0x506, TableStart + 0x706];
-        return site.SyscallOffset switch
-        {
-            2 => used < secondByteCount ? secondByte + ((ulong)used * sizeof(ulong)) : 0,
-            3 => used < firstByte.Length ? firstByte[used] : 0,
-            _ => EntryOf(index),
-        };
-    }
 }

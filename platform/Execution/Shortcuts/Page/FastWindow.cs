@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using Sandbox.Linux;
-using Sandbox.Platform.Shortcuts.Rewriting;
 using Sandbox.Platform.Stubs;
 
 namespace Sandbox.Platform.Shortcuts.Page;
@@ -11,8 +10,8 @@ namespace Sandbox.Platform.Shortcuts.Page;
 /// is not asked to copy. Only the host thread that runs the handler uses it.
 /// </summary>
 /// <remarks>
-/// A write that is left in the page counts as done. If the caller cannot make it, the call's value is changed in
-/// <see cref="FastFrame"/>, to what it would have been had the host copied.
+/// A write that is left in the page counts as done. If the caller cannot make it, the call's value is changed
+/// when its thread comes in with its registers, to what it would have been had the host copied.
 /// </remarks>
 internal sealed class FastWindow(AddressSpace space, FastPage page)
 {
@@ -32,10 +31,8 @@ internal sealed class FastWindow(AddressSpace space, FastPage page)
     private ulong _high;
     private bool _hasFailed;
 
-    /// <summary>The window of the call that this host thread handles, if it came by a page.</summary>
-    public static FastWindow? Current => _current;
-
-    public AddressSpace Space => space;
+    /// <summary>Finds the window of the call that the calling host thread handles, if that came by a page.</summary>
+    public static IMemoryHook Hook { get; } = new CurrentHook();
 
     /// <summary>A request was taken, whose handler runs next on this host thread.</summary>
     public void Begin()
@@ -64,7 +61,7 @@ internal sealed class FastWindow(AddressSpace space, FastPage page)
     }
 
     /// <summary>True if all of the range came with the request.</summary>
-    public bool TryRead(ulong source, Span<byte> destination)
+    private bool TryRead(ulong source, Span<byte> destination)
     {
         if (IsDeferred(source, destination.Length))
             Flush();
@@ -76,7 +73,7 @@ internal sealed class FastWindow(AddressSpace space, FastPage page)
     }
 
     /// <summary>True if the bytes are left in the page.</summary>
-    public bool TryWrite(ulong destination, ReadOnlySpan<byte> source)
+    private bool TryWrite(ulong destination, ReadOnlySpan<byte> source)
     {
         if (destination - _inputAddress < (ulong)_inputBytes || _inputAddress - destination < (ulong)source.Length)
             _inputBytes = 0; // It is no longer what is in memory.
@@ -101,7 +98,7 @@ internal sealed class FastWindow(AddressSpace space, FastPage page)
     }
 
     /// <summary>Somebody is to see memory as it is: what was left in the page is written now.</summary>
-    public void Flush()
+    private void Flush()
     {
         _inputBytes = 0;
         if (_next == _first)
@@ -113,9 +110,22 @@ internal sealed class FastWindow(AddressSpace space, FastPage page)
         Forget();
     }
 
+    private bool IsOf(AddressSpace other) => space == other;
+
     private void Forget() => (_next, _low, _high) = (_first, ulong.MaxValue, 0);
 
     private bool IsDeferred(ulong address, int length) => address < _high && address + (ulong)length > _low;
 
     private static int Aligned(int length) => (length + 7) & ~7;
+
+    private sealed class CurrentHook : IMemoryHook
+    {
+        public bool TryRead(AddressSpace space, UserAddress source, Span<byte> destination) =>
+            _current is { } window && window.IsOf(space) && window.TryRead(source.Value, destination);
+
+        public bool TryWrite(AddressSpace space, UserAddress destination, ReadOnlySpan<byte> source) =>
+            _current is { } window && window.IsOf(space) && window.TryWrite(destination.Value, source);
+
+        public void Flush() => _current?.Flush();
+    }
 }

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.Intrinsics.X86;
 using Sandbox.Linux;
-using Sandbox.Platform.Shortcuts.Page;
 
 namespace Sandbox.Platform.Shortcuts.Polling;
 
@@ -246,7 +245,7 @@ internal sealed class FastPoller
             if (_isBlocked)
                 EndBlock();
             if (_pollers.IsReady)
-                continued.TryOffer(_pollers);
+                continued.TryOffer();
         }
     }
 

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using Sandbox.Platform.Shortcuts.Page;
 
 namespace Sandbox.Platform.Shortcuts.Polling;
 

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using Sandbox.Platform.Shortcuts.Page;
 
 namespace Sandbox.Platform.Shortcuts.Rewriting;
 
@@ -76,7 +75,7 @@ internal readonly record struct CallSite(int SyscallOffset, bool HasCompare)
     /// <summary>The first four bytes are such a jump's.</summary>
     public static bool IsJump(uint code) => (code & 0xFF_FFFF) == 0x25_24FF;
 
-    /// <summary>jmp [pointer]: ff 24 25 and the pointer's address (<see cref="FastLayout.PointerOf"/>).</summary>
+    /// <summary>jmp [pointer]: ff 24 25 and the pointer's address (<see cref="FastEntry.PointerOf"/>).</summary>
     public static void WriteJump(Span<byte> code, ulong pointer)
     {
         ReadOnlySpan<byte> jump = [0xFF, 0x24, 0x25];

@@ -1,5 +1,4 @@
 using Sandbox.Linux;
-using Sandbox.Platform.Notify;
 using Sandbox.Platform.Shortcuts.Page;
 
 namespace Sandbox.Platform.Shortcuts.Rewriting;
@@ -97,7 +96,7 @@ internal sealed class CallSites
     public bool TryFind(ulong address, out RewrittenCall call)
     {
         RewrittenCall[] calls = _state.Calls;
-        ulong offset = address - FastLayout.EntryOf(0) - FastEntry.Call;
+        ulong offset = address - FastEntry.EntryOf(0) - FastEntry.Call;
         bool isFound = offset % FastEntry.Bytes == 0 && offset / FastEntry.Bytes < (ulong)calls.Length;
         call = isFound ? calls[offset / FastEntry.Bytes] : default;
         return isFound;
@@ -113,13 +112,13 @@ internal sealed class CallSites
     /// A thread came in with its registers: makes them those it would have in the original code. Nothing more is promised
     /// to a guest that jumps into the table by itself. True if it stood at a copy of the shared code, which may have faulted.
     /// </summary>
-    public bool MapIn(ref SignalContext frame, GuestThread thread)
+    public bool MapIn(ref SignalContext frame, in FrameOwner owner)
     {
         if (!FastLayout.IsInTable(frame.Rip) || !HasTable)
             return false;
         ulong offset = frame.Rip - FastLayout.TableStart;
         if (offset < FastLayout.EntriesOffset)
-            return FastFrame.MapIn(ref frame, thread);
+            return FastFrame.MapIn(ref frame, owner);
         MapEntry(ref frame, offset - FastLayout.EntriesOffset);
         return false;
     }
@@ -133,7 +132,7 @@ internal sealed class CallSites
         State state = _state;
         bool isInner = state.Inners.TryGetValue(instructionPointer, out Inner inner);
         (call, mapped) = isInner
-            ? (state.Calls[inner.Index], FastLayout.EntryOf(inner.Index) + (ulong)inner.EntryOffset)
+            ? (state.Calls[inner.Index], FastEntry.EntryOf(inner.Index) + (ulong)inner.EntryOffset)
             : (default, instructionPointer);
         return isInner;
     }

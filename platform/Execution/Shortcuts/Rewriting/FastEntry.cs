@@ -11,11 +11,33 @@ internal static class FastEntry
 {
     public const int Bytes = 48;
 
+    /// <summary>How many entries the table has room for.</summary>
+    public const int MaxEntries = (FastLayout.TableBytes - FastLayout.EntriesOffset) / Bytes;
+
     /// <summary>
     /// Offsets in an entry: the pointer that the rewritten call jumps through, the copied first instruction, what follows it,
     /// the real system call, where that returns to, the jump out behind the comparison, and its target.
     /// </summary>
     public const int Pointer = 0, Code = 8, Link = 13, Jump = 19, Call = 24, Return = 26, Leave = 32, Target = 40;
+
+    public static ulong EntryOf(int index) => FastLayout.TableStart + FastLayout.EntriesOffset + ((ulong)index * Bytes);
+
+    /// <summary>
+    /// The address of a pointer for a call like <paramref name="site"/>, so that the jump through it has invalid bytes where it
+    /// must. <paramref name="used"/>: how many calls like this there are already. 0 if there can be no more.
+    /// </summary>
+    public static ulong PointerOf(in CallSite site, int index, int used)
+    {
+        const ulong secondByte = FastLayout.TableStart + ((ulong)FastLayout.InvalidOpcode << 8);
+        const int secondByteCount = 0x100 / sizeof(ulong);
+        ReadOnlySpan<ulong> firstByte = [FastLayout.TableStart + 0x406, FastLayout.TableStart + 0x506, FastLayout.TableStart + 0x706];
+        return site.SyscallOffset switch
+        {
+            2 => used < secondByteCount ? secondByte + ((ulong)used * sizeof(ulong)) : 0,
+            3 => used < firstByte.Length ? firstByte[used] : 0,
+            _ => EntryOf(index),
+        };
+    }
 
     /// <summary>Writes the entry at <paramref name="start"/> of the call at <paramref name="address"/>.</summary>
     /// <param name="entry">The entry's bytes.</param>

@@ -1,9 +1,11 @@
 using Sandbox.Linux;
-using Sandbox.Platform.Notify;
 using Sandbox.Platform.Shortcuts.Page;
 using Sandbox.Platform.Stubs;
 
 namespace Sandbox.Platform.Shortcuts.Rewriting;
+
+/// <summary>Whose frame it is: the calls that were rewritten in its space, its page and who hears of it, if it has them.</summary>
+internal readonly record struct FrameOwner(CallSites Sites, AddressSpace Space, FastPage? Page, IShortcutEvents? Events);
 
 /// <summary>
 /// A thread that came in from the shared code of the fast path. It has not asked yet, and makes the real call; or it has its
@@ -12,19 +14,18 @@ namespace Sandbox.Platform.Shortcuts.Rewriting;
 internal static class FastFrame
 {
     /// <summary>Makes the registers those of the original code. True if the thread stood at a copy.</summary>
-    public static bool MapIn(ref SignalContext frame, GuestThread thread)
+    public static bool MapIn(ref SignalContext frame, in FrameOwner owner)
     {
-        AddressSpace space = thread.Space;
         ulong offset = frame.Rip - FastLayout.TableStart;
         if (offset < FastCode.SavedOffset)
         {
-            if (space.Sites.TryFind(frame.R11, out RewrittenCall caller))
+            if (owner.Sites.TryFind(frame.R11, out RewrittenCall caller))
                 frame.Rip = caller.Syscall;
             return false;
         }
 
-        if (offset >= (ulong)FastCode.Bytes.Length || thread.Channel?.Page is not { } page
-            || !space.Sites.TryFind(page.Entry, out RewrittenCall call))
+        if (offset >= (ulong)FastCode.Bytes.Length || owner.Page is not { } page
+            || !owner.Sites.TryFind(page.Entry, out RewrittenCall call))
             return false;
         if (offset < FastCode.ArgumentsOffset)
             MakeCall(ref frame, page, call);
@@ -34,7 +35,7 @@ internal static class FastFrame
         else if (offset < FastCode.WaitOffset)
             RestoreAll(ref frame, page, call);
         else
-            MapWaiting(ref frame, thread, page, call);
+            MapWaiting(ref frame, owner, page, call);
         return offset is FastCode.InputCopyOffset or FastCode.OutputCopyOffset
             or FastCode.LeasePathOffset or FastCode.LeaseStatOffset or FastCode.LeaseCopyOffset;
     }
@@ -57,7 +58,7 @@ internal static class FastFrame
         (frame.Rax, frame.Rip) = (page.Number, call.Syscall);
 
     /// <summary>The request is answered, or nobody has taken it and nobody can: its thread is owned.</summary>
-    private static void MapWaiting(ref SignalContext frame, GuestThread thread, FastPage page, in RewrittenCall call)
+    private static void MapWaiting(ref SignalContext frame, in FrameOwner owner, FastPage page, in RewrittenCall call)
     {
         (long value, bool isRedo) = page.Answer;
         if (page.HasRequest)
@@ -73,14 +74,14 @@ internal static class FastFrame
         }
 
         if (page.Output != 0)
-            value = FinishOutput(ref frame, thread, page, value);
+            value = FinishOutput(ref frame, owner, page, value);
         (frame.Rax, frame.Rip) = ((ulong)value, call.Return);
     }
 
     /// <summary>Copies what the thread has not copied, and gives the call's value, which a bad address changes.</summary>
-    private static long FinishOutput(ref SignalContext frame, GuestThread thread, FastPage page, long value)
+    private static long FinishOutput(ref SignalContext frame, in FrameOwner owner, FastPage page, long value)
     {
-        AddressSpace space = thread.Space;
+        AddressSpace space = owner.Space;
         ulong offset = frame.Rip - FastLayout.TableStart;
         ulong next = frame.Rsi - page.GuestAddress;
         Errno error = Errno.Ok;
@@ -115,7 +116,7 @@ internal static class FastFrame
             return -(long)error;
         long count = Math.Min(value, (long)done);
         if (FastCalls.MovesPosition(page.Number))
-            thread.ShortcutEvents!.OnUnread((int)page.Argument(0), value - count);
+            owner.Events!.OnUnread((int)page.Argument(0), value - count);
         return count > 0 ? count : -(long)error;
     }
 }

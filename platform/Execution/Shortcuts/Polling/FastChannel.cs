@@ -1,12 +1,10 @@
 using System.Diagnostics;
 using Sandbox.Linux;
-using Sandbox.Platform.Notify;
 using Sandbox.Platform.Shortcuts.Leases;
-using Sandbox.Platform.Shortcuts.Polling;
+using Sandbox.Platform.Shortcuts.Page;
 using Sandbox.Platform.Shortcuts.Rewriting;
-using Sandbox.Platform.Stubs;
 
-namespace Sandbox.Platform.Shortcuts.Page;
+namespace Sandbox.Platform.Shortcuts.Polling;
 
 /// <summary>
 /// The calls of one guest thread that come by its shared page. At most one is under way, and it owns the thread like a
@@ -17,7 +15,8 @@ namespace Sandbox.Platform.Shortcuts.Page;
 /// has taken the request, the receiver of the sleep call does. So a request cannot be lost, whoever looks at pages or not.
 /// A call that waits for something is deferred: it stays under way, on no host thread, until it is continued by a poller.
 /// </remarks>
-internal sealed class FastChannel(GuestThread thread, FastPage page)
+internal sealed class FastChannel(
+    IShortcutHost thread, FastPage page, CallSites sites, IChannelOwner owner, FastLeases leases, FastPollers? pollers)
 {
     private static readonly long _recentTicks = Stopwatch.Frequency * 20 / 1_000;
 
@@ -39,7 +38,7 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
     public FastPage Page => page;
 
     /// <summary>What the thread reads by itself.</summary>
-    public FastLeases Leases { get; } = new(page, thread.Listener.Platform.Leases);
+    public FastLeases Leases => leases;
 
     /// <summary>Its call waits for something. A hint.</summary>
     public bool IsDeferred => Volatile.Read(ref _isDeferred);
@@ -50,12 +49,10 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
     /// <summary>A poller took a request a moment ago. A hint.</summary>
     public bool WasServedRecently => Stopwatch.GetTimestamp() - LastServed < _recentTicks;
 
-    private FastPollers Pollers => thread.Listener.Platform.Pollers!;
-
     /// <summary>The thread calls often. False: there is nobody to look at its page, or there is already.</summary>
-    public bool TryOffer(FastPollers pollers)
+    public bool TryOffer()
     {
-        if (!TryReserve())
+        if (pollers is null || !TryReserve())
             return false;
         if (pollers.TryOffer(this))
             return true;
@@ -68,7 +65,7 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
     {
         if (Volatile.Read(ref _isOffered) != 0 || Interlocked.Exchange(ref _isOffered, 1) != 0)
             return false;
-        if (thread.Listener.TryHold())
+        if (thread.TryHold())
             return true;
         Volatile.Write(ref _isOffered, 0);
         return false;
@@ -77,7 +74,7 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
     /// <summary>The poller has forgotten the channel.</summary>
     public void EndOffer()
     {
-        thread.Listener.EndHold();
+        thread.EndHold();
         Volatile.Write(ref _isOffered, 0);
     }
 
@@ -146,7 +143,7 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
             OnSleep(notification.Id);
             return true;
         }
-        bool isKick = GuestThread.IsDoorbell(notification, StubSignals.Kick);
+        bool isKick = thread.IsKick(notification);
         lock (_lock)
         {
             if (_isRunning && !isKick)
@@ -174,7 +171,7 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
                 return;
             _isDeferred = false;
         }
-        Pollers.Continue(this);
+        pollers!.Continue(this);
     }
 
     /// <summary>The thread is gone or about to end: a deferred call has nothing to wait for.</summary>
@@ -186,16 +183,16 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
                 return;
             _isDeferred = false;
         }
-        Pollers.Continue(this);
+        pollers!.Continue(this);
     }
 
     /// <summary>On a poller: runs the handler of a call that was deferred.</summary>
     public void RunContinued()
     {
-        if ((thread.State & (ThreadStates.Gone | ThreadStates.Dying)) == 0)
+        if (!thread.IsEnding)
             Run(Handle(out long value, out int output), value, output);
         else
-            Run(thread.EndDeferred(), -(long)Errno.EINTR, 0);
+            Run(thread.EndWait(), -(long)Errno.EINTR, 0);
     }
 
     /// <summary>The handler is about to sleep: then the guest need not go on waiting for it.</summary>
@@ -217,12 +214,12 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
         }
         if (isMine)
         {
-            thread.OnPosted();
+            owner.OnPosted();
             Run();
         }
         else
         {
-            HostSeccompListener.Answer(thread.Listener.Fd, id, 0); // The request was answered meanwhile.
+            thread.Wake(id); // The request was answered meanwhile.
         }
     }
 
@@ -231,33 +228,33 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
     {
         page.Read(out SyscallArguments call);
         (long value, int output) = (0, 0);
-        FastOutcome outcome;
-        if (thread.Space.Sites.TryFind(page.Entry, out RewrittenCall site) && FastCalls.Contains(call.Number))
+        ShortcutOutcome outcome;
+        if (sites.TryFind(page.Entry, out RewrittenCall site) && FastCalls.Contains(call.Number))
         {
             call.InstructionPointer = site.Return;
             thread.SetSyscall(call);
-            thread.OfferIds();
+            owner.OnTaken(call.Number);
             outcome = Handle(out value, out output);
         }
         else
         {
-            outcome = thread.Leave(false) ? FastOutcome.Redo : FastOutcome.Gone;
+            outcome = thread.Leave() ? ShortcutOutcome.Redo : ShortcutOutcome.Gone;
         }
         Run(outcome, value, output);
     }
 
     /// <summary>Runs the handler, whose copies from and to the thread's memory may go by the page.</summary>
-    private FastOutcome Handle(out long value, out int output)
+    private ShortcutOutcome Handle(out long value, out int output)
     {
         _window.Begin();
-        FastOutcome outcome = thread.RunFast(thread.ShortcutEvents!, Volatile.Read(ref _isPolled), out value);
+        ShortcutOutcome outcome = thread.RunHandler(owner.Events, Volatile.Read(ref _isPolled), out value);
         output = _window.End(ref value);
         return outcome;
     }
 
-    private void Run(FastOutcome outcome, long value, int output)
+    private void Run(ShortcutOutcome outcome, long value, int output)
     {
-        while (outcome == FastOutcome.Deferred)
+        while (outcome == ShortcutOutcome.Waits)
         {
             lock (_lock)
             {
@@ -274,10 +271,10 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
         ulong sleeper;
         lock (_lock)
         {
-            if (outcome != FastOutcome.Gone)
+            if (outcome != ShortcutOutcome.Gone)
             {
                 int state = _isPolled ? FastLayout.StateOpen : FastLayout.StateClosed;
-                page.Publish(value, output, outcome == FastOutcome.Redo, state);
+                page.Publish(value, output, outcome == ShortcutOutcome.Redo, state);
             }
             (sleeper, _sleepId) = (_sleepId, 0);
             _isRunning = false;
@@ -286,7 +283,7 @@ internal sealed class FastChannel(GuestThread thread, FastPage page)
         }
         if (sleeper == 0)
             return;
-        thread.OnPostAnswered();
-        HostSeccompListener.Answer(thread.Listener.Fd, sleeper, 0);
+        owner.OnAnswer();
+        thread.Wake(sleeper);
     }
 }

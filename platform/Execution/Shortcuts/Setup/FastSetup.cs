@@ -1,21 +1,24 @@
 using Sandbox.Linux;
-using Sandbox.Platform.Notify;
+using Sandbox.Platform.Shortcuts.Leases;
 using Sandbox.Platform.Shortcuts.Page;
+using Sandbox.Platform.Shortcuts.Polling;
+using Sandbox.Platform.Shortcuts.Rewriting;
 using Sandbox.Platform.Stubs;
 
-namespace Sandbox.Platform.Shortcuts.Rewriting;
+namespace Sandbox.Platform.Shortcuts.Setup;
 
 /// <summary>
 /// What one guest thread needs for the fast path, done while it stands at its doorbell: a call that it makes often is
 /// rewritten, and it gets its page.
 /// </summary>
-internal sealed class FastSetup(GuestThread thread, CommandRunner runner)
+internal sealed class FastSetup(IShortcutHost thread, CallSites sites)
 {
     private const int Read = 1, Write = 2, Execute = 4, FreezeMilliseconds = 50;
     private const int SetGs = 0x1001;
-    private const int MaxRanges = CommandRunner.MaxBatch - 1;
-    private const int PageBytes = 0x1000;
-    private const ulong PageMask = 0xFFF;
+    /// <summary>As many as one batch of commands protects, with the table.</summary>
+    private const int MaxRanges = 47;
+    private const int HostPageBytes = 0x1000;
+    private const ulong HostPageMask = 0xFFF;
 
     private AddressSpace Space => thread.Space;
 
@@ -36,12 +39,12 @@ internal sealed class FastSetup(GuestThread thread, CommandRunner runner)
     /// </summary>
     public void Rewrite()
     {
-        lock (thread.Listener.CloneLock) // A fork must not copy what is half done.
-            Space.TryWhileFrozen(FreezeMilliseconds, RewriteFrozen);
+        lock (thread.CloneLock) // A fork must not copy what is half done.
+            thread.TryWhileFrozen(FreezeMilliseconds, RewriteFrozen);
     }
 
     /// <summary>Gives the thread its page, and its gs base the page's address, unless the guest uses that itself.</summary>
-    public FastChannel? MakeChannel(bool hasGsBase)
+    public FastChannel? MakeChannel(bool hasGsBase, IChannelOwner owner, LeaseBudget budget, FastPollers? pollers)
     {
         ulong start = FastLayout.PageOf(thread.Slot);
         if (hasGsBase || start == 0 || FastPage.Create(start).Failed(out (FastPage Page, HostFd File) made, out _))
@@ -57,10 +60,10 @@ internal sealed class FastSetup(GuestThread thread, CommandRunner runner)
             new HostCommand(Sys.madvise, address, FastLayout.PageBytes, dontFork),
             new HostCommand(Sys.arch_prctl, SetGs, address),
         ];
-        lock (thread.Listener.CloneLock) // One at a time uses the descriptor's number.
+        lock (thread.CloneLock) // One at a time uses the descriptor's number.
         {
-            return runner.Run(commands, true) is Errno.Ok && commands[2].Result == 0
-                ? new FastChannel(thread, made.Page)
+            return thread.RunCommands(commands) is Errno.Ok && commands[2].Result == 0
+                ? new FastChannel(thread, made.Page, sites, owner, new FastLeases(made.Page, budget), pollers)
                 : null;
         }
     }
@@ -73,7 +76,7 @@ internal sealed class FastSetup(GuestThread thread, CommandRunner runner)
 
     private bool PrepareTable()
     {
-        if (Space.Sites.HasTable)
+        if (sites.HasTable)
             return true;
         const int privateAnonymousNoReplace = 0x100022;
         Span<HostCommand> commands =
@@ -81,11 +84,11 @@ internal sealed class FastSetup(GuestThread thread, CommandRunner runner)
             new HostCommand(
                 Sys.mmap, (long)FastLayout.TableStart, FastLayout.TableBytes, Read | Write, privateAnonymousNoReplace, -1, 0),
         ];
-        bool isMapped = runner.Run(commands, true) is Errno.Ok && commands[0].Result == (long)FastLayout.TableStart
+        bool isMapped = thread.RunCommands(commands) is Errno.Ok && commands[0].Result == (long)FastLayout.TableStart
             && Space.TryWrite(FastLayout.TableStart + FastLayout.CodeOffset, FastCode.Bytes)
             && Space.TryWrite(FastLayout.TableStart + FastLayout.InputsOffset, FastCalls.Image);
         if (isMapped)
-            Space.Sites.SetTable();
+            sites.SetTable();
         return isMapped;
     }
 
@@ -96,7 +99,7 @@ internal sealed class FastSetup(GuestThread thread, CommandRunner runner)
     {
         Span<byte> code = stackalloc byte[CallSite.CallBytes + CallSite.CompareBytes];
         site = default;
-        if (instructionPointer < PageBytes
+        if (instructionPointer < HostPageBytes
             || Space.Read(new UserAddress(instructionPointer - CallSite.CallBytes), code).Failed(out int count, out _)
             || count < CallSite.CallBytes
             || !CallSite.TryRecognize(code[..CallSite.CallBytes], code[CallSite.CallBytes..count], out site))
@@ -104,8 +107,8 @@ internal sealed class FastSetup(GuestThread thread, CommandRunner runner)
             return false;
         }
         ulong start = instructionPointer - (ulong)site.ReturnOffset, end = start + (ulong)site.EndOffset;
-        bool isInOnePage = ((start ^ (start + CallSite.JumpBytes - 1)) & ~PageMask) == 0;
-        if (!isInOnePage || PointerOf(site) == 0 || Space.Sites.Contains(start + (ulong)site.SyscallOffset))
+        bool isInOnePage = ((start ^ (start + CallSite.JumpBytes - 1)) & ~HostPageMask) == 0;
+        if (!isInOnePage || PointerOf(site) == 0 || sites.Contains(start + (ulong)site.SyscallOffset))
             return false;
         if ((start < mapping.Start || end > mapping.End)
             && Space.FindMapping(new UserAddress(start)).Failed(out mapping, out _))
@@ -127,9 +130,9 @@ internal sealed class FastSetup(GuestThread thread, CommandRunner runner)
     }
 
     private ulong PointerOf(in CallSite site) =>
-        Space.Sites.Count == FastLayout.MaxEntries
+        sites.Count == FastEntry.MaxEntries
             ? 0
-            : FastLayout.PointerOf(site, Space.Sites.Count, Space.Sites.CountLike(site));
+            : FastEntry.PointerOf(site, sites.Count, sites.CountLike(site));
 
     private void RewriteFrozen()
     {
@@ -139,19 +142,19 @@ internal sealed class FastSetup(GuestThread thread, CommandRunner runner)
         List<(ulong Start, ulong End)> ranges = []; // The pages of the calls, a range for each mapping.
         HostMapping mapping = default;
         ulong rangeMapping = 0;
-        foreach (ulong caller in Space.Sites.TakeFrequent())
+        foreach (ulong caller in sites.TakeFrequent())
         {
             if (!TryRecognize(caller, ref mapping, out CallSite site))
                 continue;
             RewrittenCall call = new(caller - (ulong)site.ReturnOffset, site);
-            ulong page = call.Address & ~PageMask;
+            ulong page = call.Address & ~HostPageMask;
             bool isSameMapping = ranges.Count > 0 && rangeMapping == mapping.Start;
             if (!isSameMapping && ranges.Count == MaxRanges)
                 break;
             if (isSameMapping)
-                ranges[^1] = (ranges[^1].Start, page + PageBytes);
+                ranges[^1] = (ranges[^1].Start, page + HostPageBytes);
             else
-                ranges.Add((page, page + PageBytes));
+                ranges.Add((page, page + HostPageBytes));
             rangeMapping = mapping.Start;
             calls.Add(call);
         }
@@ -173,7 +176,7 @@ internal sealed class FastSetup(GuestThread thread, CommandRunner runner)
     private bool TryWriteCall(RewrittenCall call)
     {
         CallSite site = call.Site;
-        ulong start = FastLayout.EntryOf(Space.Sites.Count), pointer = PointerOf(site);
+        ulong start = FastEntry.EntryOf(sites.Count), pointer = PointerOf(site);
         Span<byte> code = stackalloc byte[CallSite.CallBytes + CallSite.CompareBytes];
         Span<byte> entry = stackalloc byte[FastEntry.Bytes];
         code = code[..Math.Max(site.EndOffset, CallSite.JumpBytes)];
@@ -184,7 +187,7 @@ internal sealed class FastSetup(GuestThread thread, CommandRunner runner)
         bool isWritten = Space.TryWrite(start, entry) && Space.TryWrite(pointer, entry[..sizeof(ulong)])
             && Space.TryWrite(call.Address, code[..CallSite.JumpBytes]);
         if (isWritten)
-            Space.Sites.Add(call.Address, site);
+            sites.Add(call.Address, site);
         return isWritten;
     }
 
@@ -198,7 +201,7 @@ internal sealed class FastSetup(GuestThread thread, CommandRunner runner)
             (ulong start, ulong end) = ranges[i];
             commands[1 + i] = new HostCommand(Sys.mprotect, (long)start, (long)(end - start), protection);
         }
-        if (runner.Run(commands, true) is not Errno.Ok)
+        if (thread.RunCommands(commands) is not Errno.Ok)
             return false;
         foreach (HostCommand command in commands)
         {
