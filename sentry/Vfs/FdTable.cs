@@ -108,7 +108,7 @@ internal sealed class FdTable
             old = isBusy ? file : _entries[number].File;
             if (!isBusy)
             {
-                old?.EndLease();
+                old?.BeforeRemoval();
                 _entries[number] = new Entry { File = file, CloseOnExec = closeOnExec };
             }
         }
@@ -125,7 +125,7 @@ internal sealed class FdTable
         {
             if ((uint)fd.Number >= (uint)_entries.Length || _entries[fd.Number].File is not { } file)
                 return Errno.EBADF;
-            file.EndLease();
+            file.BeforeRemoval();
             Free(fd.Number);
             return file;
         }
@@ -235,7 +235,7 @@ internal sealed class FdTable
                 file = _entries[number].File;
                 if (file is null || (onlyCloseOnExec && !_entries[number].CloseOnExec))
                     continue;
-                file.EndLease();
+                file.BeforeRemoval();
                 Free(number);
             }
 

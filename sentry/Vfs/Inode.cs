@@ -65,18 +65,29 @@ internal abstract class Inode
     /// <summary>One address space less runs this file.</summary>
     public void RemoveImage() => Interlocked.Decrement(ref _images);
 
-    private int _leases;
+    private int _copies;
+
+    /// <summary>Who gives out copies of files; null before the first.</summary>
+    public static IFileCopies? Copies { get; set; }
 
     /// <summary>
-    /// True for a regular file of which this sandbox hears every change, of bytes and attributes: a guest may read it without the
-    /// Sentry until then (<see cref="ReadLeases"/>).
+    /// True for a regular file of which this sandbox hears every change, of bytes and attributes: guests may have copies until
+    /// then (<see cref="NotifyChange"/>).
     /// </summary>
-    public virtual bool MayBeLeased => false;
+    public virtual bool MayBeCopied => false;
 
-    /// <summary>Somebody reads it, or is about to, without the Sentry.</summary>
-    public bool HasLeases => Volatile.Read(ref _leases) != 0;
+    /// <summary>More or fewer copies are out, or about to be. With <see cref="Copies"/> set.</summary>
+    public void CountCopies(int change) => Interlocked.Add(ref _copies, change);
 
-    internal void CountLeases(int change) => Interlocked.Add(ref _leases, change);
+    /// <summary>
+    /// Something about the file has changed or is about to. A filesystem says so afterwards and, where guests could see the change
+    /// before that, also before; while there are no copies it costs one read.
+    /// </summary>
+    public void NotifyChange()
+    {
+        if (Volatile.Read(ref _copies) != 0)
+            Copies!.Recall(this);
+    }
 
     // ---- Attributes ----
 

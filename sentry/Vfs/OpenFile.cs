@@ -139,10 +139,9 @@ internal abstract class OpenFile
     public virtual Errno Flush(FdTable closer) => Errno.Ok;
 
     /// <summary>
-    /// Nobody reads it without the Sentry any more when this returns. A descriptor table that loses the file says so before anybody
-    /// can know.
+    /// A descriptor table is about to lose the file, and nobody can know yet: when this returns, no guest reads it by itself any more.
     /// </summary>
-    public virtual void EndLease()
+    public virtual void BeforeRemoval()
     {
     }
 

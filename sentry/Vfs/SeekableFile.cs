@@ -1,5 +1,4 @@
 using Sandbox.Linux;
-using Sandbox.Platform.Shortcuts;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Sync;
 
@@ -12,9 +11,9 @@ namespace Sandbox.Sentry.Vfs;
 internal abstract class SeekableFile(VfsPath path, OpenFlags flags, Credentials credentials) : OpenFile(path, flags, credentials)
 {
     private readonly RankedLock _positionLock = new(LockRank.Position);
-    private long _position; // Guarded by _positionLock; but while there is a lease, the lease may have a newer one.
-    private ReadLease? _lease; // Guarded by _positionLock for writing.
-    private long _lastRead = long.MaxValue; // Where a task has read a little; a hint.
+    private long _position; // Guarded by _positionLock; but while it has an owner, that may have a newer one.
+    private PositionOwner? _owner; // Guarded by _positionLock for writing.
+    private long _lastRead = long.MaxValue;
 
     public override bool IsSeekable => true;
 
@@ -31,53 +30,29 @@ internal abstract class SeekableFile(VfsPath path, OpenFlags flags, Credentials 
         }
     }
 
-    /// <summary>
-    /// Lets a thread read by itself, from an offset on, as much as there is room for. Nothing happens if the file cannot be
-    /// leased. True if it can.
-    /// </summary>
-    /// <param name="room">The thread's room for this file.</param>
-    /// <param name="start">Not negative; -1: the position.</param>
-    /// <param name="credentials">Whose user namespace fstat(2) answers for.</param>
-    public bool TryLease(IFileLease room, long start, Credentials credentials)
+    /// <summary>Who has had the position last beside the file itself. Set with the position locked.</summary>
+    public PositionOwner? PositionOwner
     {
-        using (_positionLock.Enter())
-        {
-            TakePosition();
-            if (_lease is not { IsOver: false } lease || lease.Room != room)
-            {
-                if (_lease is not null)
-                    ReadLeases.End(_lease);
-                lease = _lease = new ReadLease(Inode, room);
-                ReadLeases.Add(lease);
-            }
-            if (TryFill(lease, start < 0 ? _position : start, credentials))
-                return true;
-            ReadLeases.End(lease);
-            return false;
-        }
+        get => Volatile.Read(ref _owner);
+        set => Volatile.Write(ref _owner, value);
     }
 
-    /// <summary>Its last lease, which may be over.</summary>
-    public ReadLease? Lease => Volatile.Read(ref _lease);
-
-    /// <summary>
-    /// Somebody has read a little by a call, at an offset or (-1) the position. True if another read close to it came before: then
-    /// the next bytes, from <paramref name="start"/> on (-1: the position), may be worth a lease. A guess: no lock.
-    /// </summary>
-    public bool IsReadInPieces(long offset, long count, out long start)
+    /// <summary>Locks the position, which is the file's own then, until what this gives is disposed.</summary>
+    public RankedLock.Scope LockPosition(out long position)
     {
-        const long near = 16 << 10, page = 4096;
-        long from = offset >= 0 ? offset : Volatile.Read(ref _position) - count;
-        start = offset >= 0 ? offset & -page : -1;
-        long distance = from - Interlocked.Exchange(ref _lastRead, from);
-        return distance is >= 0 and <= near;
+        RankedLock.Scope scope = _positionLock.Enter();
+        TakePosition();
+        position = _position;
+        return scope;
     }
 
-    public override void EndLease()
-    {
-        if (Volatile.Read(ref _lease) is { } lease)
-            ReadLeases.End(lease);
-    }
+    /// <summary>Remembers where a reader was last, for who reads ahead: a hint, without a lock. Gives the offset before.</summary>
+    public long ExchangeLastRead(long offset) => Interlocked.Exchange(ref _lastRead, offset);
+
+    /// <summary>The position as it was last seen, without a lock: a hint.</summary>
+    public long PositionHint => Volatile.Read(ref _position);
+
+    public override void BeforeRemoval() => PositionOwner?.End();
 
     public sealed override Result<int> Read(Span<byte> destination)
     {
@@ -96,6 +71,7 @@ internal abstract class SeekableFile(VfsPath path, OpenFlags flags, Credentials 
         using (_positionLock.Enter())
         {
             TakePosition();
+            Inode.NotifyChange();
             long offset = _position;
             Result<int> result = WriteAt(source, ref offset, IsAppending);
             if (!result.Failed(out int count, out _))
@@ -104,8 +80,13 @@ internal abstract class SeekableFile(VfsPath path, OpenFlags flags, Credentials 
         }
     }
 
-    public sealed override Result<int> WriteAt(ReadOnlySpan<byte> source, long offset) =>
-        offset < 0 ? Errno.EINVAL : WriteAt(source, ref offset, IsAppending);
+    public sealed override Result<int> WriteAt(ReadOnlySpan<byte> source, long offset)
+    {
+        if (offset < 0)
+            return Errno.EINVAL;
+        Inode.NotifyChange();
+        return WriteAt(source, ref offset, IsAppending);
+    }
 
     public override Result<long> Seek(long offset, SeekWhence whence)
     {
@@ -141,7 +122,10 @@ internal abstract class SeekableFile(VfsPath path, OpenFlags flags, Credentials 
         }
     }
 
-    /// <summary>Writes at an offset, or at the end of file, which is then where <paramref name="offset"/> moves to.</summary>
+    /// <summary>
+    /// Writes at an offset, or at the end of file, which is then where <paramref name="offset"/> moves to. That the file is about
+    /// to change has been told.
+    /// </summary>
     protected abstract Result<int> WriteAt(ReadOnlySpan<byte> source, ref long offset, bool isAppend);
 
     /// <summary>The size now, bytes.</summary>
@@ -159,32 +143,8 @@ internal abstract class SeekableFile(VfsPath path, OpenFlags flags, Credentials 
 
     private void TakePosition()
     {
-        if (_lease is { } lease && lease.TryTakePosition(out long position))
+        if (_owner is { } owner && owner.TryTake(out long position))
             _position = position;
-    }
-
-    /// <summary>
-    /// The bytes and attributes of one moment, or of moments between which nothing changed. The first read may itself change the
-    /// access time, so there is a second try.
-    /// </summary>
-    private bool TryFill(ReadLease lease, long start, Credentials credentials)
-    {
-        for (int attempt = 0; attempt < 2; attempt++)
-        {
-            int version = lease.Version;
-            if (!Inode.MayBeLeased || FileEvents.IsActive
-                || StatOperations.GetStat(Inode, credentials, out Stat stat) is not Errno.Ok || start >= stat.SizeBytes)
-            {
-                return false;
-            }
-            Span<byte> bytes = lease.Room.Bytes;
-            bytes = bytes[..(int)Math.Min(bytes.Length, stat.SizeBytes - start)];
-            if (ReadAt(bytes, start).Failed(out int count, out _) || count != bytes.Length)
-                return false;
-            if (lease.TryPublish(version, _position, start, count, stat))
-                return true;
-        }
-        return false;
     }
 
     private bool IsAppending => (Flags & OpenFlags.Append) != 0;

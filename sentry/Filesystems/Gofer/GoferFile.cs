@@ -15,7 +15,7 @@ internal sealed class GoferFile(GoferFileSystem fileSystem, in GoferAttributes a
     private volatile bool _isRemoved; // Its last name.
     private volatile bool _isMappedWritable; // Once: the host changes the times whenever the guest writes to the mapping.
 
-    public override bool MayBeLeased => Gofer.Caching == GoferCaching.Exclusive && !_isMappedWritable;
+    public override bool MayBeCopied => Gofer.Caching == GoferCaching.Exclusive && !_isMappedWritable;
 
     private DonatedFdCache Descriptors => Gofer.Session.Descriptors;
 
@@ -33,7 +33,7 @@ internal sealed class GoferFile(GoferFileSystem fileSystem, in GoferAttributes a
         bool isSizeOnly = change.SizeBytes is not null && change == new AttributeChange { SizeBytes = change.SizeBytes };
         if (!isSizeOnly || Descriptors.Find(this, isWritable: true) is not { } fd)
             return base.SetAttributes(change);
-        ReadLeases.Recall(this);
+        NotifyChange();
         Errno error = HostFile.Truncate(fd.Number, change.SizeBytes.GetValueOrDefault());
         Release(fd);
         MarkWritten();

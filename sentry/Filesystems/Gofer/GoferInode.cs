@@ -231,7 +231,7 @@ internal abstract class GoferInode : Inode
     internal void MarkStale()
     {
         _isStale = true;
-        ReadLeases.Recall(this);
+        NotifyChange();
     }
 
     /// <summary>The file moved, or (null) lost the name it was known by.</summary>
@@ -281,8 +281,7 @@ internal abstract class GoferInode : Inode
             (_sizeBytes, _blockBytes, _blocks) = (attributes.SizeBytes, attributes.BlockBytes, attributes.Blocks);
             (_accessTime, _modifyTime, _changeTime) = (attributes.AccessTime, attributes.ModifyTime, attributes.ChangeTime);
         }
-        _checkedTicks = Stopwatch.GetTimestamp();
-        ReadLeases.Recall(this);
+        OnRefreshed();
     }
 
     /// <summary>
@@ -296,8 +295,13 @@ internal abstract class GoferInode : Inode
             (_sizeBytes, _blockBytes, _blocks) = (stat.SizeBytes, stat.BlockBytes, stat.Blocks);
             (_accessTime, _modifyTime, _changeTime) = (stat.AccessTime, stat.ModifyTime, stat.ChangeTime);
         }
+        OnRefreshed();
+    }
+
+    private void OnRefreshed()
+    {
         _checkedTicks = Stopwatch.GetTimestamp();
-        ReadLeases.Recall(this);
+        NotifyChange();
     }
 
     /// <summary>Asks the host for the attributes now. Errors: ESTALE, ENOENT, EIO.</summary>

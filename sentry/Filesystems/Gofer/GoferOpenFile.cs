@@ -19,7 +19,7 @@ internal sealed class GoferOpenFile(GoferFile file, DonatedFd fd, VfsPath path, 
 
     public override Errno Allocate(int mode, long offset, long length)
     {
-        ReadLeases.Recall(file);
+        file.NotifyChange();
         Errno error = HostMemoryFile.Allocate(fd.Number, mode, offset, length);
         file.MarkWritten();
         return error;
@@ -27,7 +27,7 @@ internal sealed class GoferOpenFile(GoferFile file, DonatedFd fd, VfsPath path, 
 
     public override Errno Truncate(long length)
     {
-        ReadLeases.Recall(file);
+        file.NotifyChange();
         Errno error = HostFile.Truncate(fd.Number, length);
         file.MarkWritten();
         return error;
@@ -43,7 +43,6 @@ internal sealed class GoferOpenFile(GoferFile file, DonatedFd fd, VfsPath path, 
 
     protected override Result<int> WriteAt(ReadOnlySpan<byte> source, ref long offset, bool isAppend)
     {
-        ReadLeases.Recall(file);
         Result<int> result = isAppend ? HostFileWrite.Append(fd.Number, source) : HostFile.WriteAt(fd.Number, source, offset);
         if (result.Failed(out int count, out Errno error))
             return error;

@@ -30,7 +30,7 @@ internal sealed class OverlayFile : TmpFile
     protected override long Pages => _hasOwnBytes ? base.Pages : _lowerPages;
 
     /// <summary>What is in the lower layer, or between the layers, is not worth the trouble.</summary>
-    public override bool MayBeLeased => false;
+    public override bool MayBeCopied => false;
 
     public override bool Revalidate()
     {

@@ -26,7 +26,7 @@ internal class TmpFile : TmpInode
 
     protected override long Pages => _content?.Pages ?? 0;
 
-    public override bool MayBeLeased => !_isMappedWritable;
+    public override bool MayBeCopied => !_isMappedWritable;
 
     public override Result<OpenFile> Open(VfsPath path, OpenFlags flags, ICaller caller) =>
         new TmpOpenFile(this, path, flags, caller.Credentials);
@@ -51,7 +51,6 @@ internal class TmpFile : TmpInode
     {
         if (BeginContentChange() is not Errno.Ok and Errno refused)
             return refused;
-        ReadLeases.Recall(this);
         using (Lock.Enter())
         {
             if (isAppend)
@@ -76,7 +75,7 @@ internal class TmpFile : TmpInode
             return Errno.EFBIG;
         if (BeginContentChange() is not Errno.Ok and Errno refused)
             return refused;
-        ReadLeases.Recall(this);
+        NotifyChange();
         using (Lock.Enter())
         {
             const int keepSize = 1, punchHole = 2;
@@ -107,7 +106,7 @@ internal class TmpFile : TmpInode
             if (isShared && isWritable)
             {
                 _isMappedWritable = true;
-                ReadLeases.Recall(this);
+                NotifyChange();
             }
             return (_content ??= new FileContent(Memory)).GetFd(isShared, isWritable);
         }
@@ -148,7 +147,7 @@ internal class TmpFile : TmpInode
     {
         if (BeginTruncate(size) is not Errno.Ok and Errno refused)
             return refused;
-        ReadLeases.Recall(this);
+        NotifyChange();
         using (Lock.Enter())
         {
             if (size < SizeBytes && (_seals & SealShrink) != 0)

@@ -205,14 +205,14 @@ internal abstract class TmpInode : Inode
     internal void MarkModified()
     {
         _modifyTime = _changeTime = Now;
-        ReadLeases.Recall(this);
+        NotifyChange();
     }
 
     /// <summary>The name or another attribute changed.</summary>
     internal void MarkChanged()
     {
         _changeTime = Now;
-        ReadLeases.Recall(this);
+        NotifyChange();
     }
 
     /// <summary>The contents were read: the access time moves as relatime has it (mount(2)).</summary>
@@ -224,7 +224,7 @@ internal abstract class TmpInode : Inode
         if (_accessTime > _modifyTime && _accessTime > _changeTime && now - _accessTime <= Day)
             return;
         _accessTime = now;
-        ReadLeases.Recall(this);
+        NotifyChange();
     }
 
     private void DropContentIfUnused()

@@ -17,7 +17,7 @@ internal static class TaskLeases
     /// <summary>The calling task has opened a file.</summary>
     public static void OnOpen(Task task, int number, OpenFile file)
     {
-        if (!task.Shortcuts.MayReadFiles || !file.IsReadable || file is not SeekableFile seekable || !file.Inode.MayBeLeased
+        if (!task.Shortcuts.MayReadFiles || !file.IsReadable || file is not SeekableFile seekable || !file.Inode.MayBeCopied
             || !task.LeaseUse.IsWorth())
         {
             return;
@@ -37,7 +37,7 @@ internal static class TaskLeases
     {
         if (count is <= 0 or > SmallBytes / 2 || file is not SeekableFile seekable || !task.Shortcuts.MayReadFiles)
             return;
-        if (seekable.IsReadInPieces(offset, count, out long start) && file.Inode.MayBeLeased && !file.HasMoreReferences(2)
+        if (IsReadInPieces(seekable, offset, count, out long start) && file.Inode.MayBeCopied && !file.HasMoreReferences(2)
             && task.LeaseUse.IsWorth())
         {
             Offer(task, number, seekable, start);
@@ -47,8 +47,21 @@ internal static class TaskLeases
     /// <summary>The calling task has closed a file.</summary>
     public static void OnClose(Task task, OpenFile file)
     {
-        if (file is SeekableFile { Lease: { IsOver: true } lease })
+        if (file is SeekableFile { PositionOwner: ReadLease { IsOver: true } lease })
             task.LeaseUse.OnEnd(lease.WasUsed);
+    }
+
+    /// <summary>
+    /// True if another read close to this one came before: then the next bytes, from <paramref name="start"/> on (-1: the position),
+    /// may be worth a lease. A guess: no lock.
+    /// </summary>
+    private static bool IsReadInPieces(SeekableFile file, long offset, long count, out long start)
+    {
+        const long near = 16 << 10, page = 4096;
+        long from = offset >= 0 ? offset : file.PositionHint - count;
+        start = offset >= 0 ? offset & -page : -1;
+        long distance = from - file.ExchangeLastRead(from);
+        return distance is >= 0 and <= near;
     }
 
     /// <summary>Nobody looks at the task's reads.</summary>
@@ -61,10 +74,10 @@ internal static class TaskLeases
     {
         if (!MayRead(task) || task.Shortcuts.OfferFile(number) is not { } room)
             return;
-        bool isLeased = file.TryLease(room, start, task.Credentials);
+        bool isLeased = ReadLeases.TryBegin(file, room, start, task.Credentials);
         if (isLeased && task.Files.Has(number, file) && MayRead(task))
             return;
-        file.EndLease(); // Closed or watched meanwhile.
+        file.PositionOwner?.End(); // Closed or watched meanwhile.
         room.End();
     }
 

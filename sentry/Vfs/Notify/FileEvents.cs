@@ -46,7 +46,7 @@ internal static class FileEvents
     internal static void CountWatches(int change)
     {
         if (Interlocked.Add(ref _watches, change) == 1 && change == 1)
-            ReadLeases.RecallAll();
+            Inode.Copies?.RecallAll();
     }
 
     /// <summary>A name came to be in a directory.</summary>

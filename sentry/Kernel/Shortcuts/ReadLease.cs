@@ -1,15 +1,16 @@
 using System.Runtime.InteropServices;
 using Sandbox.Linux;
 using Sandbox.Platform.Shortcuts;
+using Sandbox.Sentry.Vfs;
 
-namespace Sandbox.Sentry.Vfs;
+namespace Sandbox.Sentry.Kernel.Shortcuts;
 
 /// <summary>
 /// A guest thread reads an open file by itself: it has a copy of some bytes, the attributes and the position. It loses them before
-/// anything happens that would make them wrong (<see cref="ReadLeases.Recall"/>), and the position whenever somebody else needs it.
+/// anything happens that would make them wrong (<see cref="IFileCopies.Recall"/>), and the position whenever somebody else needs it.
 /// </summary>
 /// <remarks>Made and used by one open file, with its position locked. What others change is guarded by the lock of ReadLeases.</remarks>
-internal sealed class ReadLease(Inode inode, IFileLease room)
+internal sealed class ReadLease(Inode inode, IFileLease room) : PositionOwner
 {
     // For ReadLeases, guarded by its lock.
     internal ReadLease? Next;
@@ -47,8 +48,7 @@ internal sealed class ReadLease(Inode inode, IFileLease room)
         }
     }
 
-    /// <summary>Takes the position back, if the thread had it.</summary>
-    public bool TryTakePosition(out long position)
+    public override bool TryTake(out long position)
     {
         using (ReadLeases.Lock.Enter())
         {
@@ -68,8 +68,10 @@ internal sealed class ReadLease(Inode inode, IFileLease room)
         Withdraw();
     }
 
+    public override void End() => ReadLeases.End(this);
+
     /// <summary>For good. With the lock of ReadLeases held, and once only.</summary>
-    internal void End()
+    internal void EndLocked()
     {
         Withdraw();
         IsOver = true;
