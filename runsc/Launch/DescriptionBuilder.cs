@@ -109,7 +109,7 @@ internal static class DescriptionBuilder
     {
         "shared" => GoferCaching.Shared,
         "exclusive" => GoferCaching.Exclusive,
-        _ => overlaysRoot ? GoferCaching.Exclusive : GoferCaching.Leased,
+        _ => overlaysRoot ? GoferCaching.Exclusive : GoferCaching.Rechecked,
     };
 
     private static MountDescription[] Mounts(

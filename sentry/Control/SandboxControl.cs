@@ -89,7 +89,7 @@ internal sealed class SandboxControl : ISandboxControl
                 return "container not running";
         }
 
-        record.Gofer.EndLease();
+        record.Gofer.OnOutsideCommand();
         ProcessRecord? started = StartProcess(record, process, descriptors, out string? error);
         if (started is null)
             return error;

@@ -62,7 +62,7 @@ internal sealed class Parker(IParkOwner? owner = null)
     /// <summary>Called where the interruption is dealt with: before signals are looked at on the way back to the guest.</summary>
     public void ClearInterrupt() => Interlocked.And(ref _futex.Word, ~Interrupted);
 
-    /// <summary>What <see cref="DeferredWakes"/> held back.</summary>
+    /// <summary>What <see cref="HeldWakes"/> held back.</summary>
     public void WakeNow()
     {
         if (Interlocked.Exchange(ref _resumes, 0) != 0)
@@ -76,12 +76,12 @@ internal sealed class Parker(IParkOwner? owner = null)
         int before = Interlocked.Or(ref _futex.Word, bit);
         if ((before & Sleeping) != 0)
         {
-            DeferredWakes.Wake(this);
+            HeldWakes.Wake(this);
         }
         else if ((before & Deferred) != 0 && (Interlocked.And(ref _futex.Word, ~Deferred) & Deferred) != 0)
         {
             Volatile.Write(ref _resumes, 1);
-            DeferredWakes.Wake(this);
+            HeldWakes.Wake(this);
         }
     }
 

@@ -85,7 +85,7 @@ internal sealed class WaitQueue
         Interlocked.MemoryBarrier();
         if (Volatile.Read(ref _first) is null)
             return;
-        using DeferredWakes.Scope wakes = DeferredWakes.Begin();
+        using HeldWakes.Scope wakes = HeldWakes.Begin();
         using (_lock.EnterNested())
         {
             for (WaitNode? node = _first; node is not null; node = node.Next)

@@ -9,7 +9,7 @@ internal sealed class Doorbell(GuestThread thread, CommandRunner runner, GuestCo
     private const uint ArchX64 = 0xC000003E;
 
     /// <summary>A file mapping that could not be made in place; owned, -1 if none.</summary>
-    private int _deferredFd = -1;
+    private int _postponedFd = -1;
 
     private bool _isResuming;
 
@@ -25,7 +25,7 @@ internal sealed class Doorbell(GuestThread thread, CommandRunner runner, GuestCo
         }
         if (signal == StubSignals.Kick)
         {
-            RunDeferred();
+            RunPostponed();
             thread.Shortcuts?.AtDoorbell(context.Registers.GsBase != 0);
             Finish(Interrupted());
             return;
@@ -132,19 +132,19 @@ internal sealed class Doorbell(GuestThread thread, CommandRunner runner, GuestCo
     }
 
     /// <summary>The thread's own mmap is to be made when it comes in by the kick that is on its way.</summary>
-    public void Defer(int fd)
+    public void Postpone(int fd)
     {
         const int duplicateAbove = 1030; // F_DUPFD_CLOEXEC
-        _deferredFd = HostFile.Control(fd, duplicateAbove, 0).Failed(out int copy, out _) ? -1 : copy;
+        _postponedFd = HostFile.Control(fd, duplicateAbove, 0).Failed(out int copy, out _) ? -1 : copy;
     }
 
-    private void RunDeferred()
+    private void RunPostponed()
     {
-        if (_deferredFd < 0)
+        if (_postponedFd < 0)
             return;
-        context.Registers.Rax = (ulong)RunOwnCall(_deferredFd);
-        HostFile.Close(_deferredFd);
-        _deferredFd = -1;
+        context.Registers.Rax = (ulong)RunOwnCall(_postponedFd);
+        HostFile.Close(_postponedFd);
+        _postponedFd = -1;
     }
 
     private GuestAction Interrupted()

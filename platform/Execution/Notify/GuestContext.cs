@@ -47,7 +47,7 @@ internal sealed class GuestContext(GuestThread thread)
     /// <summary>The page's address was taken out of gs for a clone.</summary>
     public bool MustRestorePageBase { get; set; }
 
-    /// <summary>It was copying to or from its page: where it faulted, the fault is not the guest's.</summary>
+    /// <summary>The thread was copying to or from its page: where it faulted, the fault is not the guest's.</summary>
     public bool HasStoppedCopy { get; private set; }
 
     private ulong FsBase { get; set; }

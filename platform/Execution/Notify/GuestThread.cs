@@ -297,7 +297,7 @@ internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutO
             if (error is not (Errno.Ok or Errno.ENOENT))
             {
                 // The guest's number is taken or above the host's limit: make the call as a command, with one of ours.
-                _doorbell.Defer(action.HostFd);
+                _doorbell.Postpone(action.HostFd);
                 if (Leave(true))
                     HostSeccompListener.Answer(Listener.Fd, id, 0);
                 return;

@@ -3,12 +3,14 @@ namespace Sandbox.Platform.Shortcuts;
 /// <summary>How far a handler has come with a call that was made by a shortcut.</summary>
 public enum CallProgress
 {
-    /// <summary>It is done.</summary>
+    /// <summary>The call is done.</summary>
     Done,
 
-    /// <summary>It waits, without a host thread, for <see cref="ICallShortcuts.Continue"/>.</summary>
+    /// <summary>The call waits, without a host thread, for <see cref="ICallShortcuts.Continue"/>.</summary>
     Waits,
 
-    /// <summary>It has done nothing, and the thread is to make it once more by a notification, where a handler may sleep.</summary>
+    /// <summary>
+    /// The call has done nothing, and the thread is to make it once more by a notification, where a handler may sleep.
+    /// </summary>
     Redo,
 }

@@ -3,7 +3,9 @@ using Sandbox.Platform.Stubs;
 
 namespace Sandbox.Platform.Shortcuts;
 
-/// <summary>A platform's guest thread as the thread's shortcuts see it: who owns it, where it lies, what it can be made to do.</summary>
+/// <summary>
+/// A platform's guest thread as the thread's shortcuts see it: who owns it, where it lies, what it can be made to do.
+/// </summary>
 internal interface IShortcutHost
 {
     /// <summary>The host thread id in the Sentry's pid namespace.</summary>
@@ -54,10 +56,15 @@ internal interface IShortcutHost
     /// <summary>Undoes <see cref="TryHold"/>.</summary>
     void EndHold();
 
-    /// <summary>Has the thread execute system calls; only while it stands still with its full state. ESRCH if it is gone.</summary>
+    /// <summary>
+    /// Has the thread execute system calls; only while it stands still with its full state. ESRCH if it is gone.
+    /// </summary>
     Errno RunCommands(Span<HostCommand> commands);
 
-    /// <summary>Runs <paramref name="change"/> while no other thread of the space runs guest code; not at all if that takes long.</summary>
+    /// <summary>
+    /// Runs <paramref name="change"/> while no other thread of the space runs guest code; not at all if that takes
+    /// long.
+    /// </summary>
     void TryWhileFrozen(int limitMilliseconds, Action change);
 
     /// <summary>The guest did what no honest guest does: its address space is killed.</summary>

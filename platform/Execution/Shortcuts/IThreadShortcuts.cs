@@ -3,8 +3,8 @@ using Sandbox.Linux;
 namespace Sandbox.Platform.Shortcuts;
 
 /// <summary>
-/// One thread's shortcuts as the platform sees them that brings the thread's notifications. But for what says so, only the thread's
-/// current owner calls it.
+/// One thread's shortcuts as the platform sees them that brings the thread's notifications. But for what says so, only
+/// the thread's current owner calls it.
 /// </summary>
 internal interface IThreadShortcuts : ICallShortcuts
 {
@@ -12,15 +12,20 @@ internal interface IThreadShortcuts : ICallShortcuts
     bool IsWanted { get; }
 
     /// <summary>
-    /// The thread has made a notification, and nobody has owned it before. True if that was dealt with. Else it is the receiver's,
-    /// who owns the thread from here on.
+    /// The thread has made a notification, and nobody has owned it before. True if that was dealt with. Else it is the
+    /// receiver's, who owns the thread from here on.
     /// </summary>
     bool TryTakeNotification(in SeccompNotification notification);
 
-    /// <summary>A call was notified. Where it came from a rewritten place, it is told as if from the original.</summary>
+    /// <summary>
+    /// A call was notified. Where it came from a rewritten place, it is told as if from the original.
+    /// </summary>
     void OnNotified(ref SyscallArguments call);
 
-    /// <summary>A call that was notified is about to be answered: what the guest does from here to its next call is its own time.</summary>
+    /// <summary>
+    /// A call that was notified is about to be answered: what the guest does from here to its next call is its own
+    /// time.
+    /// </summary>
     void OnAnswer();
 
     /// <summary>The thread was brought in with its full state: what has to be prepared is done now.</summary>
@@ -49,14 +54,14 @@ internal interface IThreadShortcuts : ICallShortcuts
     HostCommand RestoreGsBase();
 
     /// <summary>
-    /// The thread came in with its registers; if it stood in code of the shortcuts, they become those of the original code. True if
-    /// so. <paramref name="hasStoppedCopy"/>: a fault there is not the guest's.
+    /// The thread came in with its registers; if it stood in code of the shortcuts, they become those of the original
+    /// code. True if so. <paramref name="hasStoppedCopy"/>: a fault there is not the guest's.
     /// </summary>
     bool TryMapIn(ref SignalContext frame, out bool hasStoppedCopy);
 
     /// <summary>
-    /// Where a thread that goes on at <paramref name="instructionPointer"/> really has to go on: elsewhere if it would come into
-    /// the middle of a rewritten call.
+    /// Where a thread that goes on at <paramref name="instructionPointer"/> really has to go on: elsewhere if it would
+    /// come into the middle of a rewritten call.
     /// </summary>
     ulong MapOut(ulong instructionPointer);
 

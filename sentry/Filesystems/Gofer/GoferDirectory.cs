@@ -154,7 +154,7 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
         List<GoferEntry> found = [];
         if (ReadAll(found) is not Errno.Ok and Errno error)
             return error;
-        if (Gofer.IsExclusive && found.Count <= ListingCache.EntriesPerListingMax)
+        if (Gofer.IsSandboxOwned && found.Count <= ListingCache.EntriesPerListingMax)
         {
             GoferListing listing = new([.. found], asked);
             Keep(listing, changes, treeChanges);
@@ -229,7 +229,7 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
     /// </summary>
     private GoferListing? ListAhead()
     {
-        if (!Gofer.IsExclusive)
+        if (!Gofer.IsSandboxOwned)
             return null;
         (int changes, long treeChanges) = (Volatile.Read(ref _changes), Gofer.Changes);
         if (Gofer.Listed.Take(HostId) is not { } listing)
@@ -315,7 +315,7 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
         while (!isEnd)
         {
             // A listing too long to keep needs no attributes either.
-            bool withAttributes = Gofer.IsExclusive && found.Count <= ListingCache.EntriesPerListingMax;
+            bool withAttributes = Gofer.IsSandboxOwned && found.Count <= ListingCache.EntriesPerListingMax;
             if (Client.ReadDirectory(handle, withAttributes, ref cookie, found).Failed(out isEnd, out error))
                 return error;
         }

@@ -56,7 +56,7 @@ internal sealed class GoferFile(GoferFileSystem fileSystem, in GoferAttributes a
     internal void Release(DonatedFd fd)
     {
         // A writer's descriptor is not kept: it could keep others from executing the file.
-        Descriptors.Release(fd, keepIdle: Gofer.IsExclusive && !fd.IsWritable && !_isRemoved);
+        Descriptors.Release(fd, keepIdle: Gofer.IsSandboxOwned && !fd.IsWritable && !_isRemoved);
         if (_isRemoved && !Descriptors.HasAny(this))
             Gofer.Session.Handles.Drop(TakeHandle());
     }
@@ -100,11 +100,11 @@ internal sealed class GoferFile(GoferFileSystem fileSystem, in GoferAttributes a
     {
         // Others may change the owner of a shared file, which a descriptor does not tell. But if it lost its name there, too,
         // the descriptor is all there is.
-        Errno asked = Gofer.IsExclusive ? Errno.ESTALE : base.Refresh();
+        Errno asked = Gofer.IsSandboxOwned ? Errno.ESTALE : base.Refresh();
         if (asked is not (Errno.ESTALE or Errno.ENOENT))
             return asked;
         if (Descriptors.FindAny(this) is not { } fd)
-            return Gofer.IsExclusive ? base.Refresh() : asked;
+            return Gofer.IsSandboxOwned ? base.Refresh() : asked;
         MarkRefreshed();
         Result<Stat> result = HostFile.Stat(fd.Number);
         Release(fd);

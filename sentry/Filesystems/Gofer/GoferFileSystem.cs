@@ -19,7 +19,7 @@ internal sealed class GoferFileSystem : FileSystem
     private readonly RankedLock _lock = new(LockRank.Leaf);
     private long _changes;
 
-    // Files with several names, of an exclusive tree: they must be one inode, by whichever name they come. Guarded by _lock.
+    // Files with several names, of a tree of the sandbox's own: they must be one inode, by whichever name they come. Guarded by _lock.
     private readonly Dictionary<(ulong Device, ulong Inode), GoferInode> _linked = [];
 
     /// <summary>For <see cref="GoferSession.Mount"/>.</summary>
@@ -40,7 +40,7 @@ internal sealed class GoferFileSystem : FileSystem
     public override string MountOptions => Caching switch
     {
         GoferCaching.Exclusive => "cache=exclusive",
-        GoferCaching.Leased => "cache=leased",
+        GoferCaching.Rechecked => "cache=rechecked",
         _ => "cache=shared",
     };
 
@@ -48,8 +48,11 @@ internal sealed class GoferFileSystem : FileSystem
 
     public GoferCaching Caching { get; }
 
-    /// <summary>It is the sandbox that changes the tree, if not only: files are known by what they are, not by their names.</summary>
-    public bool IsExclusive => Caching != GoferCaching.Shared;
+    /// <summary>
+    /// True if the sandbox is who changes the tree, but perhaps for a command from outside now and then: files are known by
+    /// what they are, not by their names.
+    /// </summary>
+    public bool IsSandboxOwned => Caching != GoferCaching.Shared;
 
     /// <summary>What the server permits here.</summary>
     public RootFlags RootFlags { get; }
@@ -100,7 +103,7 @@ internal sealed class GoferFileSystem : FileSystem
     internal bool IsOutdated(long askedTicks, bool isOnTheWay = false) => Caching switch
     {
         GoferCaching.Exclusive => false,
-        GoferCaching.Leased => askedTicks < Session.LeaseStart,
+        GoferCaching.Rechecked => askedTicks < Session.BelievedSince,
         _ => Stopwatch.GetTimestamp() - askedTicks >= (isOnTheWay ? _freshDirectoryTicks : _freshTicks),
     };
 
@@ -110,7 +113,7 @@ internal sealed class GoferFileSystem : FileSystem
     /// <summary>The inode of what the Gofer found at a place: a known one if the file has several names, else a new one.</summary>
     internal GoferInode Adopt(in GoferAttributes attributes, Place place)
     {
-        bool isLinked = IsExclusive && attributes.LinkCount > 1 && attributes.Type != FileType.Directory;
+        bool isLinked = IsSandboxOwned && attributes.LinkCount > 1 && attributes.Type != FileType.Directory;
         if (!isLinked)
             return Make(attributes, place);
         GoferInode made = Make(attributes, place); // Outside the lock; mostly it is the first of its kind.
@@ -127,7 +130,7 @@ internal sealed class GoferFileSystem : FileSystem
     /// <summary>An inode that gets a second name is found by both from now on.</summary>
     internal void RememberLinked(GoferInode inode)
     {
-        if (!IsExclusive)
+        if (!IsSandboxOwned)
             return;
         using (_lock.Enter())
             _linked[inode.HostId] = inode;

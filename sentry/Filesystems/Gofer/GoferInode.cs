@@ -136,7 +136,7 @@ internal abstract class GoferInode : Inode
         if (Locate(out uint handle, out FileName fileName) is not Errno.Ok and Errno error)
             return error;
         Result<byte[]> value = Client.GetXattr(handle, NameBytes(fileName), name);
-        if (isCapability && Gofer.IsExclusive && value.Error is Errno.ENODATA or Errno.EOPNOTSUPP)
+        if (isCapability && Gofer.IsSandboxOwned && value.Error is Errno.ENODATA or Errno.EOPNOTSUPP)
             _lacksFileCapabilities = true; // Nobody can set it through a Gofer.
         return value;
     }

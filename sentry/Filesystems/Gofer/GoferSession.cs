@@ -14,7 +14,7 @@ internal enum GoferCaching
     /// As Exclusive, but the host's tools reach in now and then (a copy into a container): after a second, and after every command
     /// from outside, names and attributes are asked for again. Missing names always are.
     /// </summary>
-    Leased,
+    Rechecked,
 
     /// <summary>Others may change it (a bind mount): names and attributes are asked for again when used.</summary>
     Shared,
@@ -37,11 +37,11 @@ internal sealed class GoferSession : IDisposable
 
     public DonatedFdCache Descriptors { get; } = new();
 
-    /// <summary>What was asked before this moment (Stopwatch ticks) is not believed any more where caching is leased.</summary>
-    public long LeaseStart => Math.Max(Stopwatch.GetTimestamp() - Stopwatch.Frequency, Volatile.Read(ref _lastCommand));
+    /// <summary>What was asked before this moment (Stopwatch ticks) is not believed any more where a tree is rechecked.</summary>
+    public long BelievedSince => Math.Max(Stopwatch.GetTimestamp() - Stopwatch.Frequency, Volatile.Read(ref _lastCommand));
 
     /// <summary>Somebody outside does something with the container, and may have changed its files before.</summary>
-    public void EndLease() => Volatile.Write(ref _lastCommand, Stopwatch.GetTimestamp());
+    public void OnOutsideCommand() => Volatile.Write(ref _lastCommand, Stopwatch.GetTimestamp());
 
     /// <summary>The filesystem of a root. Errors: ENOENT (no such root), EIO (the Gofer is gone).</summary>
     public Result<GoferFileSystem> Mount(uint rootIndex, GoferCaching caching, string source)

@@ -50,7 +50,7 @@ internal sealed partial class FutexTable
         FutexBucket bucket = BucketOf(key);
         if (bucket.IsEmpty)
             return 0;
-        using DeferredWakes.Scope wakes = DeferredWakes.Begin();
+        using HeldWakes.Scope wakes = HeldWakes.Begin();
         using (bucket.Lock.Enter())
             return WakeLocked(bucket, key, count, bitset);
     }
@@ -76,7 +76,7 @@ internal sealed partial class FutexTable
             return error;
         }
 
-        using DeferredWakes.Scope wakes = DeferredWakes.Begin();
+        using HeldWakes.Scope wakes = HeldWakes.Begin();
         using BucketPair pair = new(BucketOf(fromKey), BucketOf(toKey));
         if (expected is { } value)
         {
@@ -104,7 +104,7 @@ internal sealed partial class FutexTable
             return error;
         }
 
-        using DeferredWakes.Scope wakes = DeferredWakes.Begin();
+        using HeldWakes.Scope wakes = HeldWakes.Begin();
         using BucketPair pair = new(BucketOf(firstKey), BucketOf(secondKey));
         if (operation.Apply(task.GuestMemory.Space, second).Failed(out bool passes, out error))
             return error;

@@ -66,7 +66,7 @@ internal sealed class PosixQueue(in QueueAttributes attributes, QueueCharge char
     public Errno Send(in QueueMessage message, QueueWaiter? waiter, out QueueNotice? due)
     {
         due = null;
-        using DeferredWakes.Scope wakes = DeferredWakes.Begin();
+        using HeldWakes.Scope wakes = HeldWakes.Begin();
         using (_lock.Enter())
         {
             if (_messages.Count == MaxMessages)
@@ -101,7 +101,7 @@ internal sealed class PosixQueue(in QueueAttributes attributes, QueueCharge char
     public Errno Receive(QueueWaiter? waiter, out QueueMessage message)
     {
         message = default;
-        using DeferredWakes.Scope wakes = DeferredWakes.Begin();
+        using HeldWakes.Scope wakes = HeldWakes.Begin();
         using (_lock.Enter())
         {
             if (_messages.Count == 0)

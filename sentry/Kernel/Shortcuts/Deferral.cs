@@ -7,12 +7,15 @@ using Sandbox.Sentry.Sync;
 namespace Sandbox.Sentry.Kernel.Shortcuts;
 
 /// <summary>
-/// Calls that a thread makes by a shortcut (<see cref="IShortcutEvents.OnCall"/>): where the handler would sleep, the call waits
-/// without a host thread and is made again from its start, or it is left to the thread to make it by a notification.
+/// Calls that a thread makes by a shortcut (<see cref="IShortcutEvents.OnCall"/>): where the handler would sleep, the
+/// call waits without a host thread and is made again from its start, or it is left to the thread to make it by a
+/// notification.
 /// </summary>
 internal static class Deferral
 {
-    /// <summary>What a handler answers that would have to wait and may not sleep (<see cref="Sleeper.MayDefer"/>).</summary>
+    /// <summary>
+    /// What a handler answers that would have to wait and may not sleep (<see cref="Sleeper.MayDefer"/>).
+    /// </summary>
     private const long MustWait = -(long)Errno.EIOCBQUEUED;
 
     public static CallProgress OnCall(Task task, IGuestThread thread, bool mayWait, out GuestAction action)
@@ -53,7 +56,7 @@ internal static class Deferral
         return CallProgress.Done;
     }
 
-    /// <summary>Nobody makes the deferred call again.</summary>
+    /// <summary>Forgets a deferred call that nobody will make again.</summary>
     public static void End(Task task)
     {
         task.Sleeper.EndDeferral();
@@ -68,7 +71,9 @@ internal static class Deferral
             (task.CallTimer ??= new CallTimer(task)).EndAt(deadline);
     }
 
-    /// <summary>Calls that have done nothing when they have to wait: not open(2) of a FIFO, which waits for somebody to see it.</summary>
+    /// <summary>
+    /// Calls that have done nothing when they have to wait: not open(2) of a FIFO, which waits for somebody to see it.
+    /// </summary>
     private static bool MayBeRepeated(int number) => number is Sys.read or Sys.readv or Sys.recvfrom or Sys.recvmsg or Sys.write
         or Sys.writev or Sys.sendto or Sys.sendmsg or Sys.epoll_wait or Sys.poll;
 }

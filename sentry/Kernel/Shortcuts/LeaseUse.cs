@@ -1,8 +1,8 @@
 namespace Sandbox.Sentry.Kernel.Shortcuts;
 
 /// <summary>
-/// Whether files that a task opens are worth to be read ahead for it. Programs that open files only to map or to hold them are
-/// found out by leases that end unused. Only the task's own handler uses it.
+/// Tells whether it pays to read files ahead for a task when it opens them: leases that end unused give away a program
+/// that opens files only to map or to hold them. Only the task's own handler uses it.
 /// </summary>
 internal struct LeaseUse
 {
@@ -10,10 +10,13 @@ internal struct LeaseUse
     private int _unused;
     private int _skipped;
 
-    /// <summary>A lease has ended.</summary>
+    /// <summary>Learns from a lease that has ended.</summary>
     public void OnEnd(bool wasUsed) => _unused = wasUsed ? 0 : _unused + 1;
 
-    /// <summary>A file was opened. False: the task hardly ever reads what it opens; now and then it is tried again.</summary>
+    /// <summary>
+    /// Asked when a file was opened. False if the task hardly ever reads what it opens; even then, now and then one is
+    /// tried.
+    /// </summary>
     public bool IsWorth()
     {
         if (_unused < MaxUnused)

@@ -6,10 +6,13 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Kernel.Shortcuts;
 
 /// <summary>
-/// A guest thread reads an open file by itself: it has a copy of some bytes, the attributes and the position. It loses them before
-/// anything happens that would make them wrong (<see cref="IFileCopies.Recall"/>), and the position whenever somebody else needs it.
+/// The kernel's side of a lease by which a guest thread reads an open file by itself: the thread has a copy of some
+/// bytes, the attributes and the position. It loses them before anything happens that would make them wrong
+/// (<see cref="IFileCopies.Recall"/>), and the position whenever somebody else needs it.
 /// </summary>
-/// <remarks>Made and used by one open file, with its position locked. What others change is guarded by the lock of ReadLeases.</remarks>
+/// <remarks>
+/// Made and used by one open file, with its position locked. What others change is guarded by the lock of ReadLeases.
+/// </remarks>
 internal sealed class ReadLease(Inode inode, IFileLease room) : PositionOwner
 {
     // For ReadLeases, guarded by its lock.
@@ -26,16 +29,21 @@ internal sealed class ReadLease(Inode inode, IFileLease room) : PositionOwner
 
     public IFileLease Room => room;
 
-    /// <summary>It is over. Guarded by the lock of ReadLeases.</summary>
+    /// <summary>True once the lease is over, for good. Guarded by the lock of ReadLeases.</summary>
     public bool IsOver { get; private set; }
 
-    /// <summary>The thread has read something by itself. Known when it is over.</summary>
+    /// <summary>True if the thread has read something by itself. Known when the lease is over.</summary>
     public bool WasUsed { get; private set; }
 
-    /// <summary>Before the bytes and attributes are looked up which are to be published. Another number: they may have changed.</summary>
+    /// <summary>
+    /// Changes with the file: to be read before the bytes and attributes are looked up which are to be published (<see
+    /// cref="TryPublish"/>).
+    /// </summary>
     public int Version => Volatile.Read(ref _version);
 
-    /// <summary>The room has bytes of the file, as of a version. False if that is past: they may be wrong.</summary>
+    /// <summary>
+    /// Lets the thread read the bytes in the room, which are of a version. False if the file has changed since.
+    /// </summary>
     public bool TryPublish(int version, long position, long start, int count, in Stat stat)
     {
         using (ReadLeases.Lock.Enter())
@@ -70,7 +78,7 @@ internal sealed class ReadLease(Inode inode, IFileLease room) : PositionOwner
 
     public override void End() => ReadLeases.End(this);
 
-    /// <summary>For good. With the lock of ReadLeases held, and once only.</summary>
+    /// <summary>Ends the lease for good. With the lock of ReadLeases held, and once only.</summary>
     internal void EndLocked()
     {
         Withdraw();

@@ -18,8 +18,8 @@ internal static class ReadLeases
     public static RankedLock Lock { get; } = new(LockRank.Leaf);
 
     /// <summary>
-    /// Lets a thread read a file by itself, from an offset on, as much as there is room for. Nothing happens if there can be no lease
-    /// of it. True if there is one now.
+    /// Lets a thread read a file by itself, from an offset on, as much as there is room for. Nothing happens if there
+    /// can be no lease of it. True if there is one now.
     /// </summary>
     /// <param name="file">The open file.</param>
     /// <param name="room">The thread's room for this file.</param>
@@ -77,8 +77,8 @@ internal static class ReadLeases
     }
 
     /// <summary>
-    /// The bytes and attributes of one moment, or of moments between which nothing changed. The first read may itself change the
-    /// access time, so there is a second try.
+    /// The bytes and attributes of one moment, or of moments between which nothing changed. The first read may itself
+    /// change the access time, so there is a second try.
     /// </summary>
     private static bool TryFill(SeekableFile file, ReadLease lease, long position, long start, Credentials credentials)
     {

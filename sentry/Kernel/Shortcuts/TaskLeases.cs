@@ -6,12 +6,14 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Kernel.Shortcuts;
 
 /// <summary>
-/// Which files a task reads by itself: small ones it has opened, and others where it reads a little at a time. Nobody may be
-/// interested in its calls, as for its ids (<see cref="TaskIds"/>).
+/// Decides which open files a task gets leases of: small ones when it opens them, and others where it reads a little at
+/// a time. A task whose calls somebody wants to see gets none, as with its ids (<see cref="TaskIds"/>).
 /// </summary>
 internal static class TaskLeases
 {
-    /// <summary>Files up to here are read at once when they are opened; reads of more than half of it are calls.</summary>
+    /// <summary>
+    /// Files up to here are read at once when they are opened; reads of more than half of it are calls.
+    /// </summary>
     private const int SmallBytes = 16 << 10;
 
     /// <summary>The calling task has opened a file.</summary>
@@ -52,8 +54,8 @@ internal static class TaskLeases
     }
 
     /// <summary>
-    /// True if another read close to this one came before: then the next bytes, from <paramref name="start"/> on (-1: the position),
-    /// may be worth a lease. A guess: no lock.
+    /// True if another read close to this one came before: then the next bytes, from <paramref name="start"/> on (-1:
+    /// the position), may be worth a lease. A guess: no lock.
     /// </summary>
     private static bool IsReadInPieces(SeekableFile file, long offset, long count, out long start)
     {
@@ -64,7 +66,7 @@ internal static class TaskLeases
         return distance is >= 0 and <= near;
     }
 
-    /// <summary>Nobody looks at the task's reads.</summary>
+    /// <summary>True if nobody wants to see the task's reads.</summary>
     private static bool MayRead(Task task)
     {
         return task.Trace is null && !task.Kernel.Syscalls.WantsEveryCall && (task.Seccomp is not { } seccomp || AllowsAll(seccomp));

@@ -109,10 +109,10 @@ internal sealed class Task : ICaller, IGuestEvents, IShortcutEvents, IParkOwner
 
     public Sleeper Sleeper { get; }
 
-    /// <summary>What the call that it makes works on.</summary>
+    /// <summary>The open file that the task's present call works on.</summary>
     public ref CallFile CallFile => ref _callFile;
 
-    /// <summary>How it has used the files that it was let read by itself.</summary>
+    /// <summary>How the task has used the leases of files that it had.</summary>
     public ref LeaseUse LeaseUse => ref _leaseUse;
 
     /// <summary>comm: at most 15 bytes (prctl(2), PR_SET_NAME).</summary>

@@ -4,8 +4,9 @@ using Sandbox.Platform.Shortcuts.Page;
 namespace Sandbox.Platform.Shortcuts.Leases;
 
 /// <summary>
-/// A lease in a thread's page. The word of its position decides: while it is not negative the thread answers by itself, and it
-/// moves it by a compare-exchange after it has copied. So who takes the position ends every read that is not yet over.
+/// A lease of one open file in the page of one guest thread: the thread answers its own reads of the file from there.
+/// The word of the position decides: while it is not negative the thread may read, and it moves the position by a
+/// compare-exchange after it has copied. So whoever takes the position away ends every read that is not yet over.
 /// </summary>
 internal sealed class FastLease(FastLeases leases, int descriptor, int room) : IFileLease
 {
@@ -65,7 +66,7 @@ internal sealed class FastLease(FastLeases leases, int descriptor, int room) : I
         }
     }
 
-    /// <summary>With the lock held, and once only.</summary>
+    /// <summary>Ends the lease for good, with the lock held, and once only.</summary>
     public void EndLocked()
     {
         WithdrawLocked();

@@ -2,7 +2,9 @@ using Sandbox.Platform.Shortcuts.Page;
 
 namespace Sandbox.Platform.Shortcuts.Leases;
 
-/// <summary>The file leases of one guest thread: one for a descriptor at most, and as many as there are rooms for bytes.</summary>
+/// <summary>
+/// The file leases of one guest thread: one for a descriptor at most, and as many as there are rooms for bytes.
+/// </summary>
 internal sealed class FastLeases(FastPage page, LeaseBudget budget)
 {
     private readonly FastLease?[] _byDescriptor = new FastLease?[FastLayout.Leases]; // Guarded by Lock.
@@ -17,8 +19,8 @@ internal sealed class FastLeases(FastPage page, LeaseBudget budget)
     public FastPage Page => page;
 
     /// <summary>
-    /// The lease of a descriptor, which may be a new one. Null if it has a higher number than those with leases, or too many threads
-    /// have some.
+    /// The lease of a descriptor: the one there is, or a new one. Null if the descriptor's number is too high for a
+    /// lease, or too many threads have leases.
     /// </summary>
     public FastLease? Offer(int descriptor)
     {
@@ -42,7 +44,7 @@ internal sealed class FastLeases(FastPage page, LeaseBudget budget)
             EndAllLocked();
     }
 
-    /// <summary>The thread is gone.</summary>
+    /// <summary>Ends all leases and gives none out any more: the thread is gone.</summary>
     public void Close()
     {
         lock (Lock)
@@ -55,7 +57,7 @@ internal sealed class FastLeases(FastPage page, LeaseBudget budget)
         }
     }
 
-    /// <summary>With the lock held.</summary>
+    /// <summary>Frees the lease's descriptor and room, with the lock held.</summary>
     public void Remove(FastLease lease) => _byDescriptor[lease.Descriptor] = _byRoom[lease.Room] = null;
 
     private void EndAllLocked()

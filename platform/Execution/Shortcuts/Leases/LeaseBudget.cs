@@ -6,7 +6,7 @@ internal sealed class LeaseBudget
     private const int MaxThreads = 512;
     private int _threads;
 
-    /// <summary>False: all there may be have some.</summary>
+    /// <summary>Counts one more thread. False if as many as there may be have leases.</summary>
     public bool TryTake()
     {
         if (Interlocked.Increment(ref _threads) <= MaxThreads)

@@ -63,7 +63,7 @@ internal sealed class FastWindow(AddressSpace space, FastPage page)
     /// <summary>True if all of the range came with the request.</summary>
     private bool TryRead(ulong source, Span<byte> destination)
     {
-        if (IsDeferred(source, destination.Length))
+        if (HoldsWriteTo(source, destination.Length))
             Flush();
         ulong offset = source - _inputAddress;
         if (offset > (ulong)_inputBytes || (ulong)destination.Length > (ulong)_inputBytes - offset)
@@ -80,7 +80,7 @@ internal sealed class FastWindow(AddressSpace space, FastPage page)
         int bytes = FastLayout.RecordHeader + Aligned(source.Length);
         if (source.Length > FastCalls.MaxBufferBytes || bytes > FastLayout.CallBytes - EndBytes - _next)
         {
-            if (IsDeferred(destination, source.Length))
+            if (HoldsWriteTo(destination, source.Length))
                 Flush();
             return false;
         }
@@ -114,7 +114,7 @@ internal sealed class FastWindow(AddressSpace space, FastPage page)
 
     private void Forget() => (_next, _low, _high) = (_first, ulong.MaxValue, 0);
 
-    private bool IsDeferred(ulong address, int length) => address < _high && address + (ulong)length > _low;
+    private bool HoldsWriteTo(ulong address, int length) => address < _high && address + (ulong)length > _low;
 
     private static int Aligned(int length) => (length + 7) & ~7;
 

@@ -11,9 +11,10 @@ namespace Sandbox.Platform.Shortcuts.Polling;
 /// notified one. Only the Sentry's own word says that a call is under way: what the page says decides nothing else.
 /// </summary>
 /// <remarks>
-/// A thread that has waited long makes the *sleep* call. Its notification is answered when the request is; and where nobody
-/// has taken the request, the receiver of the sleep call does. So a request cannot be lost, whoever looks at pages or not.
-/// A call that waits for something is deferred: it stays under way, on no host thread, until it is continued by a poller.
+/// A thread that has waited long makes the *sleep* call. Its notification is answered when the request is; and where
+/// nobody has taken the request, the receiver of the sleep call does. So a request cannot be lost, whoever looks at
+/// pages or not. A call that waits for something is deferred: it stays under way, on no host thread, until it is
+/// continued by a poller.
 /// </remarks>
 internal sealed class FastChannel(
     IShortcutHost thread, FastPage page, CallSites sites, IChannelOwner owner, FastLeases leases, FastPollers? pollers)
@@ -37,10 +38,10 @@ internal sealed class FastChannel(
 
     public FastPage Page => page;
 
-    /// <summary>What the thread reads by itself.</summary>
+    /// <summary>The leases by which the thread reads files by itself.</summary>
     public FastLeases Leases => leases;
 
-    /// <summary>Its call waits for something. A hint.</summary>
+    /// <summary>True while the thread's call waits for something without a host thread. A hint.</summary>
     public bool IsDeferred => Volatile.Read(ref _isDeferred);
 
     /// <summary>When a poller took a request last (Stopwatch ticks); only pollers write it.</summary>
@@ -49,7 +50,10 @@ internal sealed class FastChannel(
     /// <summary>A poller took a request a moment ago. A hint.</summary>
     public bool WasServedRecently => Stopwatch.GetTimestamp() - LastServed < _recentTicks;
 
-    /// <summary>The thread calls often. False: there is nobody to look at its page, or there is already.</summary>
+    /// <summary>
+    /// Asks for a poller, because the thread calls often. False if there is none to be had, or one looks at the page
+    /// already.
+    /// </summary>
     public bool TryOffer()
     {
         if (pollers is null || !TryReserve())
@@ -60,7 +64,7 @@ internal sealed class FastChannel(
         return false;
     }
 
-    /// <summary>From now on the caller has it, until <see cref="EndOffer"/>. False: somebody else has.</summary>
+    /// <summary>Reserves the channel for one poller, until <see cref="EndOffer"/>. False: another has it.</summary>
     public bool TryReserve()
     {
         if (Volatile.Read(ref _isOffered) != 0 || Interlocked.Exchange(ref _isOffered, 1) != 0)
@@ -116,7 +120,9 @@ internal sealed class FastChannel(
         }
     }
 
-    /// <summary>Handles the request that is in the page, if one is. The calling poller then has run the handler.</summary>
+    /// <summary>
+    /// Handles the request that is in the page, if one is. The calling poller then has run the handler.
+    /// </summary>
     public bool TryServe()
     {
         if (!page.HasRequest)
@@ -161,7 +167,9 @@ internal sealed class FastChannel(
         return false;
     }
 
-    /// <summary>The deferred call can go on. It may be that its handler has not quite ended: then that goes on.</summary>
+    /// <summary>
+    /// The deferred call can go on. It may be that its handler has not quite ended: then that goes on.
+    /// </summary>
     public void Continue()
     {
         lock (_lock)

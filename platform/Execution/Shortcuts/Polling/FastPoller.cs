@@ -5,9 +5,9 @@ using Sandbox.Linux;
 namespace Sandbox.Platform.Shortcuts.Polling;
 
 /// <summary>
-/// A host thread that looks at the pages of guest threads which call often, and runs their handlers, and those of deferred
-/// calls. It sleeps as soon as none of them has called for some microseconds, and when it finds that it has no processor for
-/// itself.
+/// A host thread that looks at the pages of guest threads which call often, and runs their handlers, and those of
+/// deferred calls. It sleeps as soon as none of them has called for some microseconds, and when it finds that it has no
+/// processor for itself.
 /// </summary>
 internal sealed class FastPoller
 {
@@ -22,7 +22,9 @@ internal sealed class FastPoller
     private static readonly long _idleTicks = Stopwatch.Frequency * 200 / 1_000_000;
     private static readonly long _graceTicks = Stopwatch.Frequency * 100 / 1_000_000;
 
-    /// <summary>Between two looks, with nothing to do: others had this processor.</summary>
+    /// <summary>
+    /// A pause between two looks, with nothing to do, that means that other threads had this processor.
+    /// </summary>
     private static readonly long _quietTicks = Stopwatch.Frequency * 4 / 1_000_000;
     private static readonly long _holdTicks = Stopwatch.Frequency * 50 / 1_000_000;
     private static readonly long _stuckTicks = Stopwatch.Frequency * 50 / 1_000_000;
@@ -53,7 +55,9 @@ internal sealed class FastPoller
     /// <summary>Where it ran when it went to sleep.</summary>
     private int _processor = -1;
 
-    /// <summary>Where the guest thread runs that was offered last: its receiver's synchronous answers keep both on one.</summary>
+    /// <summary>
+    /// Where the guest thread runs that was offered last: its receiver's synchronous answers keep both on one.
+    /// </summary>
     private int _guestProcessor = -1;
 
     public FastPoller(FastPollers pollers)
@@ -63,11 +67,15 @@ internal sealed class FastPoller
         thread.Start();
     }
 
-    /// <summary>It sleeps in a handler, or has been in one for long: others cannot wait for it.</summary>
+    /// <summary>
+    /// True if this poller sleeps in a handler, or has been in one for long: other guests cannot wait for it.
+    /// </summary>
     public bool IsStuck => Volatile.Read(ref _isBlocked)
         || (Volatile.Read(ref _turnStarted) is long started && started != 0 && Stopwatch.GetTimestamp() - started > _stuckTicks);
 
-    /// <summary>From now on the channel's listener stays open until it is dropped here. False: it sleeps in a handler.</summary>
+    /// <summary>
+    /// Gives this poller a channel to look at, until it drops it. False if the poller sleeps in a handler.
+    /// </summary>
     public bool TryOffer(FastChannel channel)
     {
         lock (_lock)
@@ -82,7 +90,9 @@ internal sealed class FastPoller
         return true;
     }
 
-    /// <summary>A deferred call is to go on. False: it sleeps in a handler.</summary>
+    /// <summary>
+    /// Has this poller go on with a call that was left waiting. False if the poller sleeps in a handler.
+    /// </summary>
     public bool TryContinue(FastChannel channel)
     {
         lock (_lock)
@@ -95,10 +105,14 @@ internal sealed class FastPoller
         return true;
     }
 
-    /// <summary>A handler is about to sleep: if the calling thread is a poller, others do the rest of its work.</summary>
+    /// <summary>
+    /// A handler is about to sleep: if the calling thread is a poller, others do the rest of its work.
+    /// </summary>
     public static void BeforeSleep() => _mine?.HandOver();
 
-    /// <summary>The host would often wake this thread where the guest runs, and each would keep the other from running.</summary>
+    /// <summary>
+    /// The host would often wake this thread where the guest runs, and each would keep the other from running.
+    /// </summary>
     private void Wake()
     {
         if ((Interlocked.Or(ref _alarm.Word, HasWork) & IsAsleep) == 0)
@@ -127,7 +141,7 @@ internal sealed class FastPoller
         }
     }
 
-    /// <summary>Until nobody calls any more.</summary>
+    /// <summary>Looks at the pages and runs handlers until no guest calls any more.</summary>
     private void Poll()
     {
         long last = Stopwatch.GetTimestamp(), lastServed = last, nextYield = _yieldTicks;
@@ -183,8 +197,8 @@ internal sealed class FastPoller
     private bool IsCrowded => _channels.Count >= HostProcessors.Count && CountActive() >= HostProcessors.Count;
 
     /// <summary>
-    /// Nothing to do: a receiver that the host put on this processor, perhaps the very one that the guests wait for, would
-    /// otherwise wait for long. Gives the time.
+    /// Nothing to do: a receiver that the host put on this processor, perhaps the very one that the guests wait for,
+    /// would otherwise wait for long. Gives the time.
     /// </summary>
     private static long Yield()
     {
@@ -192,7 +206,7 @@ internal sealed class FastPoller
         return Stopwatch.GetTimestamp();
     }
 
-    /// <summary>What others have left here.</summary>
+    /// <summary>Takes in the channels and calls that other threads have left for this one.</summary>
     private void Accept(long now)
     {
         Interlocked.And(ref _alarm.Word, ~HasWork);
@@ -206,8 +220,8 @@ internal sealed class FastPoller
     }
 
     /// <summary>
-    /// As long as the processors left to the guests are busy, one that is woken only takes the place of another, a thread switch for
-    /// each event. A little later there is more for it to find.
+    /// As long as the processors left to the guests are busy, one that is woken only takes the place of another, a
+    /// thread switch for each event. A little later there is more for it to find.
     /// </summary>
     private bool MustHold(long now, long lastServed)
     {
@@ -250,8 +264,8 @@ internal sealed class FastPoller
     }
 
     /// <summary>
-    /// Looks at what was offered, and at the guests that called often together with these a moment ago: they would have this
-    /// thread's processor meanwhile. With _lock held.
+    /// Looks at what was offered, and at the guests that called often together with these a moment ago: they would have
+    /// this thread's processor meanwhile. With _lock held.
     /// </summary>
     private void BeginPolling(long now)
     {
@@ -285,8 +299,8 @@ internal sealed class FastPoller
     }
 
     /// <summary>
-    /// Looks no longer at those that have not called since <paramref name="since"/>. Guests that wait stay as long as others
-    /// call, which may be what they wait for.
+    /// Looks no longer at those that have not called since <paramref name="since"/>. Guests that wait stay as long as
+    /// others call, which may be what they wait for.
     /// </summary>
     private void Drop(long since)
     {
@@ -312,8 +326,8 @@ internal sealed class FastPoller
     }
 
     /// <summary>
-    /// The handler that this thread runs is going to sleep. Requests that have come or come now are taken by whoever receives
-    /// the notification of the sleeping guest.
+    /// The handler that this thread runs is going to sleep. Requests that have come or come now are taken by whoever
+    /// receives the notification of the sleeping guest.
     /// </summary>
     private void HandOver()
     {

@@ -22,16 +22,18 @@ internal sealed class FastPollers
     private long _pausedUntil;
     private long _gap = Stopwatch.Frequency * 5 / 1_000_000;
 
-    /// <summary>From an answer to the next call of a guest that calls often, at most (Stopwatch ticks).</summary>
+    /// <summary>
+    /// The longest time from an answer to the next call of a guest that counts as calling often (Stopwatch ticks).
+    /// </summary>
     public static long LongestGap { get; } = Stopwatch.Frequency * 30 / 1_000_000;
 
-    /// <summary>False: polling would not pay at the moment.</summary>
+    /// <summary>True unless polling would not pay at the moment.</summary>
     public bool IsReady => Stopwatch.GetTimestamp() >= Volatile.Read(ref _pausedUntil);
 
-    /// <summary>It has paid lately.</summary>
+    /// <summary>True if polling has brought more than it cost lately.</summary>
     public bool IsPaying => Volatile.Read(ref _credit) > _firstCredit;
 
-    /// <summary>False if everybody who could look at the channel is stuck.</summary>
+    /// <summary>Finds a poller for the channel. False if all there may be are stuck in handlers.</summary>
     public bool TryOffer(FastChannel channel)
     {
         lock (_lock)
@@ -46,7 +48,8 @@ internal sealed class FastPollers
     }
 
     /// <summary>
-    /// Has a deferred call continued. There is no limit here: those who sleep in their handlers may wait for just this call.
+    /// Has a poller go on with a call that was left waiting. There is no limit to pollers here: those who sleep in
+    /// their handlers may wait for just this call.
     /// </summary>
     public void Continue(FastChannel channel)
     {
@@ -69,12 +72,14 @@ internal sealed class FastPollers
     }
 
     /// <summary>
-    /// From an answer to the next call of a guest that calls again at once, by notifications (Stopwatch ticks): it follows the short
-    /// ones quickly, the long ones slowly. What polling has to be better than.
+    /// An estimate of the time from an answer to the next call of a guest that calls by notifications and again at once
+    /// (Stopwatch ticks), which polling has to beat. It follows short times quickly, long ones slowly.
     /// </summary>
     public long NotifiedGap => Volatile.Read(ref _gap);
 
-    /// <summary>A guest has made its next call. Several receivers do this without a lock: it is an estimate.</summary>
+    /// <summary>
+    /// Takes a measured time into <see cref="NotifiedGap"/>. Several receivers do so without a lock: it is an estimate.
+    /// </summary>
     public void AddGap(long ticks)
     {
         if (ticks < LongestGap)
@@ -82,8 +87,8 @@ internal sealed class FastPollers
     }
 
     /// <summary>
-    /// A poller goes to sleep. It has saved the guests so much time (Stopwatch ticks), or cost them. Each pause without a gain between
-    /// is twice as long as the last.
+    /// A poller goes to sleep. It has saved the guests so much time (Stopwatch ticks), or cost them. Each pause without
+    /// a gain between is twice as long as the last.
     /// </summary>
     public void OnSession(long gain)
     {

@@ -3,16 +3,17 @@ using System.Diagnostics;
 namespace Sandbox.Platform.Shortcuts.Polling;
 
 /// <summary>
-/// What it brings the guests that a poller looks at their pages for a while, and what it costs them: all in Stopwatch ticks.
-/// Only the poller's thread uses it.
+/// The balance of one run of a poller, from waking up to going to sleep: the time that guests gained by faster answers,
+/// less what the polling took from them (Stopwatch ticks). Only the poller's thread uses it.
 /// </summary>
 internal struct FastSession(FastPollers pollers, long start)
 {
-    /// <summary>Between two looks: somebody else had the processor.</summary>
+    /// <summary>A pause between two looks that means that other threads had the processor.</summary>
     private static readonly long _gapTicks = Stopwatch.Frequency * 100 / 1_000_000;
 
     /// <summary>
-    /// So long may others have it at first, for the guests that do not yet leave it to this thread: they are offered soon.
+    /// How long other threads may have the processor at the start of a run, before that counts as a loss: guests that
+    /// are not polled yet run on it, and will be offered soon.
     /// </summary>
     private static readonly long _trialTicks = Stopwatch.Frequency * 5 / 1_000;
 
@@ -27,10 +28,14 @@ internal struct FastSession(FastPollers pollers, long start)
     /// <summary>By how much the guests' calls came faster than by notifications, less what the session cost.</summary>
     public readonly long Gain => _gain;
 
-    /// <summary>It costs more than it brings, or others want the processor for most of the time.</summary>
+    /// <summary>
+    /// True if the run costs more than it brings, or other threads want the processor for most of the time.
+    /// </summary>
     public readonly bool IsLosing(long now) => _gain < -_mostLoss || (_lost > _trialTicks && _lost * 2 > now - start);
 
-    /// <summary>A guest was answered at some time, and made its next call, which was seen at another.</summary>
+    /// <summary>
+    /// Counts a call that was answered: when the guest got the answer before, and when its new call was seen.
+    /// </summary>
     public void OnServed(long answered, long seen)
     {
         long gap = seen - answered;
@@ -40,7 +45,9 @@ internal struct FastSession(FastPollers pollers, long start)
         _away = 0;
     }
 
-    /// <summary>Nobody called for so long; <paramref name="isCrowded"/>: though some run that would have had this processor.</summary>
+    /// <summary>
+    /// Counts a time without calls; <paramref name="isCrowded"/>: guests wanted this processor meanwhile.
+    /// </summary>
     public void OnIdle(long ticks, bool isCrowded)
     {
         _away = 0;
@@ -48,7 +55,7 @@ internal struct FastSession(FastPollers pollers, long start)
             _gain -= Math.Min(ticks, _gapTicks);
     }
 
-    /// <summary>The thread has yielded, and has the processor again.</summary>
+    /// <summary>Counts a time for which the poller had yielded its processor.</summary>
     public void OnYielded(long ticks)
     {
         if (ticks < _gapTicks)

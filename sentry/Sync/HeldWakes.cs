@@ -4,14 +4,14 @@ namespace Sandbox.Sentry.Sync;
 /// Wakes by one thread, held back until it has released its wait queue's lock. The woken thread's first step is to
 /// take that lock: woken under it, it would go straight back to sleep.
 /// </summary>
-internal static class DeferredWakes
+internal static class HeldWakes
 {
     private const int MaxHeld = 16;
 
     [ThreadStatic]
     private static State? _state;
 
-    /// <summary>What one thread holds back.</summary>
+    /// <summary>The wakes that one thread holds back.</summary>
     internal sealed class State
     {
         public readonly Parker[] Held = new Parker[MaxHeld];

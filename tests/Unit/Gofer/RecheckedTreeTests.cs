@@ -7,8 +7,10 @@ using Xunit;
 
 namespace Sandbox.UnitTests.Gofer;
 
-/// <summary>A container's root that an engine reaches into: seen after every command from outside, at the latest after a second.</summary>
-public sealed class LeasedTreeTests : IDisposable
+/// <summary>
+/// A container's root that an engine reaches into: seen after every command from outside, at the latest after a second.
+/// </summary>
+public sealed class RecheckedTreeTests : IDisposable
 {
     private readonly GoferFixture _gofer = new();
     private readonly TestCaller _caller = new();
@@ -18,7 +20,7 @@ public sealed class LeasedTreeTests : IDisposable
     public LeasedTreeTests()
     {
         _session = new GoferSession(_gofer.Client);
-        _root = Good(_session.Mount(0, GoferCaching.Leased, "test")).RootInode;
+        _root = Good(_session.Mount(0, GoferCaching.Rechecked, "test")).RootInode;
     }
 
     public void Dispose()
@@ -34,7 +36,7 @@ public sealed class LeasedTreeTests : IDisposable
         Assert.Equal("old", Read(file));
         File.Delete(_gofer.At("f"));
         File.WriteAllText(_gofer.At("f"), "newer"); // Often with the old file's inode number.
-        _session.EndLease();
+        _session.OnOutsideCommand();
         if (!file.Revalidate())
             file = Good(_root.Lookup("f"u8));
         Assert.Equal("newer", Read(file));
@@ -62,7 +64,7 @@ public sealed class LeasedTreeTests : IDisposable
         Assert.Equal(Errno.ENOENT, _root.Lookup("f"u8).Error);
         Assert.Equal(0, CountEntries());
         File.WriteAllText(_gofer.At("f"), "");
-        _session.EndLease();
+        _session.OnOutsideCommand();
         Assert.True(_root.Lookup("f"u8).Error == Errno.Ok);
         Assert.Equal(1, CountEntries());
     }
@@ -75,7 +77,7 @@ public sealed class LeasedTreeTests : IDisposable
         Inode link = Good(_root.Lookup("link"u8));
         File.Delete(_gofer.At("link"));
         File.CreateSymbolicLink(_gofer.At("link"), "new");
-        _session.EndLease();
+        _session.OnOutsideCommand();
         if (!link.Revalidate())
             link = Good(_root.Lookup("link"u8));
         Assert.Equal("new", Encoding.UTF8.GetString(Good(link.ReadLink(_caller))));
