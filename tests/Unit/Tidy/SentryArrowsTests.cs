@@ -45,6 +45,80 @@ public sealed class SentryArrowsTests
         Expect.Nothing(findings);
     }
 
+    /// <summary>
+    /// Rooms of one folder that use each other. The kernel's are bound by nature (a task has signals, a signal finds tasks), and a
+    /// folder's own root ("Kernel", "Sockets") puts its rooms together. The list may only become shorter.
+    /// </summary>
+    private static readonly Dictionary<string, string[]> _neighbours = new()
+    {
+        ["Kernel"] =
+        [
+            "Kernel.Containers", "Kernel.Futex", "Kernel.Namespaces", "Kernel.PosixQueues", "Kernel.Processes", "Kernel.Signals",
+            "Kernel.Tasks", "Kernel.Timers",
+        ],
+        ["Kernel.Containers"] =
+        [
+            "Kernel", "Kernel.Namespaces", "Kernel.Processes", "Kernel.Signals", "Kernel.Tasks", "Kernel.Timers",
+        ],
+        ["Kernel.Futex"] = ["Kernel", "Kernel.Namespaces", "Kernel.Tasks"],
+        ["Kernel.Namespaces"] =
+        [
+            "Kernel.Containers", "Kernel.PosixQueues", "Kernel.Processes", "Kernel.SystemV", "Kernel.Tasks",
+        ],
+        ["Kernel.PosixQueues"] = ["Kernel", "Kernel.Namespaces", "Kernel.Processes", "Kernel.Signals", "Kernel.Tasks"],
+        ["Kernel.Processes"] =
+        [
+            "Kernel", "Kernel.Containers", "Kernel.Namespaces", "Kernel.Ptrace", "Kernel.Signals", "Kernel.SystemV", "Kernel.Tasks",
+            "Kernel.Timers",
+        ],
+        ["Kernel.Ptrace"] = ["Kernel", "Kernel.Namespaces", "Kernel.Processes", "Kernel.Signals", "Kernel.Tasks"],
+        ["Kernel.Seccomp"] = ["Kernel", "Kernel.Namespaces", "Kernel.Processes", "Kernel.Signals", "Kernel.Tasks"],
+        ["Kernel.Shortcuts"] =
+        [
+            "Kernel", "Kernel.Namespaces", "Kernel.Processes", "Kernel.Ptrace", "Kernel.Seccomp", "Kernel.Tasks", "Kernel.Timers",
+        ],
+        ["Kernel.Signals"] =
+        [
+            "Kernel", "Kernel.Containers", "Kernel.Namespaces", "Kernel.Processes", "Kernel.Ptrace", "Kernel.Tasks", "Kernel.Timers",
+        ],
+        ["Kernel.SystemV"] = ["Kernel.Namespaces", "Kernel.Processes", "Kernel.Tasks"],
+        ["Kernel.Tasks"] =
+        [
+            "Kernel", "Kernel.Containers", "Kernel.Futex", "Kernel.Namespaces", "Kernel.Processes", "Kernel.Ptrace", "Kernel.Seccomp",
+            "Kernel.Shortcuts", "Kernel.Signals", "Kernel.SystemV", "Kernel.Timers",
+        ],
+        ["Kernel.Timers"] = ["Kernel", "Kernel.Namespaces", "Kernel.Processes", "Kernel.Signals", "Kernel.Tasks"],
+        ["Sockets"] = ["Sockets.Host", "Sockets.Inet", "Sockets.Netlink", "Sockets.Unix"],
+        ["Sockets.Host"] = ["Sockets"],
+        ["Sockets.Inet"] = ["Sockets"],
+        ["Sockets.Netlink"] = ["Sockets"],
+        ["Sockets.Unix"] = ["Sockets"],
+        ["Filesystems.Overlay"] = ["Filesystems.Tmp"],
+        ["Filesystems.Proc"] = ["Filesystems.Proc.Global", "Filesystems.Proc.Tasks"],
+        ["Filesystems.Proc.Global"] = ["Filesystems.Proc"],
+        ["Filesystems.Proc.Tasks"] = ["Filesystems.Proc"],
+        ["Filesystems.Pts"] = ["Filesystems.Tmp"],
+    };
+
+    [Fact]
+    public void Rooms_of_one_folder_use_only_the_neighbours_they_may() =>
+        Expect.Nothing(RoomGraph.Of(Root, Root).Differences(_neighbours, static (from, to) => FolderOf(from) == FolderOf(to)));
+
+    /// <summary>The sockets' and the kernel's own circles, and that of /proc; none goes beyond its folder.</summary>
+    [Theory]
+    [InlineData("Kernel", 13)]
+    [InlineData("Sockets", 5)]
+    [InlineData("Filesystems", 3)]
+    [InlineData("Vfs", 0)]
+    [InlineData("Syscalls", 0)]
+    public void The_largest_circle_of_a_folder_does_not_grow(string folder, int rooms)
+    {
+        IReadOnlyList<string> circle = RoomGraph.Of(Root, Root).LargestCircle(room => FolderOf(room) == folder);
+        Assert.True(circle.Count == rooms, $"{circle.Count} rooms, not {rooms}: {string.Join(", ", circle)}");
+    }
+
+    private static string FolderOf(string room) => room.Split('.')[0];
+
     [Fact]
     public void The_sentry_names_no_class_of_a_particular_platform()
     {
