@@ -23,10 +23,11 @@ internal static class FastLayout
     public const int CodeOffset = 0, InputsOffset = 0x800, RulesOffset = 0xA00, EntriesOffset = 0x1000;
 
     /// <summary>
-    /// The threads' pages, by slot, each of several host pages. The upper word is the window's, which the code tests.
+    /// The threads' pages, by slot. A *page* is an area of <see cref="AreaBytes"/>, many pages of the host. The upper word is the
+    /// window's, which the code tests.
     /// </summary>
     public const ulong PagesStart = StubLayout.WindowStart + 0x8000_0000;
-    public const int PageBytes = LeaseDataOffset + (LeaseRooms * LeaseRoomBytes), PageStride = 0x40000;
+    public const int AreaBytes = LeaseDataOffset + (LeaseRooms * LeaseRoomBytes), PageStride = 0x40000;
 
     /// <summary>Bytes of a page up to the end of the data of its call.</summary>
     public const int CallBytes = StubLayout.SlotBytes;

@@ -17,7 +17,7 @@ internal sealed unsafe class FastPage
         GuestAddress = guestAddress;
     }
 
-    ~FastPage() => HostSyscall.Call(Sys.munmap, (long)_start, FastLayout.PageBytes);
+    ~FastPage() => HostSyscall.Call(Sys.munmap, (long)_start, FastLayout.AreaBytes);
 
     /// <summary>Where its thread has it.</summary>
     public ulong GuestAddress { get; }
@@ -49,7 +49,7 @@ internal sealed unsafe class FastPage
     public ulong Output => ReadWord(FastLayout.PageOutput);
 
     /// <summary>Some of its bytes, as they are at the moment. The caller keeps this object alive.</summary>
-    public Span<byte> Bytes(int offset, int length) => new Span<byte>(_start, FastLayout.PageBytes).Slice(offset, length);
+    public Span<byte> Bytes(int offset, int length) => new Span<byte>(_start, FastLayout.AreaBytes).Slice(offset, length);
 
     /// <summary>
     /// Lets a lease begin, or ends it (-1), and gives the position that stood there: whatever the guest claims, but not below -1.
@@ -81,8 +81,8 @@ internal sealed unsafe class FastPage
         if (HostFile.CreateMemory("fast\0"u8, closeOnExec).Failed(out int fd, out Errno error))
             return error;
         HostFd file = new(fd);
-        error = HostFile.Truncate(fd, FastLayout.PageBytes);
-        long address = error is Errno.Ok ? HostSyscall.Call(Sys.mmap, 0, FastLayout.PageBytes, readWrite, shared, fd, 0) : 0;
+        error = HostFile.Truncate(fd, FastLayout.AreaBytes);
+        long address = error is Errno.Ok ? HostSyscall.Call(Sys.mmap, 0, FastLayout.AreaBytes, readWrite, shared, fd, 0) : 0;
         if (error is Errno.Ok)
             error = HostSyscall.ErrorOf(address);
         if (error is Errno.Ok)

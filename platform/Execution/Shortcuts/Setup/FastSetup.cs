@@ -55,9 +55,9 @@ internal sealed class FastSetup(IShortcutHost thread, CallSites sites)
         Span<HostCommand> commands =
         [
             new HostCommand(
-                Sys.mmap, address, FastLayout.PageBytes, Read | Write, sharedFixed, FastLayout.Descriptor, 0,
+                Sys.mmap, address, FastLayout.AreaBytes, Read | Write, sharedFixed, FastLayout.Descriptor, 0,
                 file.Number),
-            new HostCommand(Sys.madvise, address, FastLayout.PageBytes, dontFork),
+            new HostCommand(Sys.madvise, address, FastLayout.AreaBytes, dontFork),
             new HostCommand(Sys.arch_prctl, SetGs, address),
         ];
         lock (thread.CloneLock) // One at a time uses the descriptor's number.
