@@ -3,7 +3,6 @@ using Sandbox.Linux;
 using Sandbox.Sentry.Kernel.Containers;
 using Sandbox.Sentry.Kernel.Namespaces;
 using Sandbox.Sentry.Kernel.Tasks;
-using Sandbox.Sentry.Kernel.Timers;
 using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Filesystems.Sys;

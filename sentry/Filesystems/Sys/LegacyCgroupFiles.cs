@@ -1,5 +1,5 @@
 using Sandbox.Sentry.Kernel.Containers;
-using Sandbox.Sentry.Kernel.Timers;
+using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Filesystems.Sys;

@@ -1,7 +1,7 @@
 using Sandbox.Platform;
 using Sandbox.Sentry.Kernel.Namespaces;
 using Sandbox.Sentry.Kernel.Processes;
-using Sandbox.Sentry.Kernel.Timers;
+using Sandbox.Sentry.Kernel.Tasks;
 
 namespace Sandbox.Sentry.Kernel.Containers;
 

@@ -18,7 +18,7 @@ internal static class ProcessExit
         bool isContainerInit;
         ThreadGroup? parent;
         ProcessTimers.Release(group);
-        group.UndoSemaphores();
+        group.RunExitActions();
         using (group.Kernel.Tree.Enter())
         {
             if (group.Session.Leader == group)

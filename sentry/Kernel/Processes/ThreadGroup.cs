@@ -12,7 +12,7 @@ namespace Sandbox.Sentry.Kernel.Processes;
 /// </summary>
 internal sealed class ThreadGroup(Kernel kernel, Pid id, ProcessGroup processGroup, SignalHandlers handlers, ResourceLimits limits)
 {
-    private readonly List<SystemV.SemaphoreSet> _semaphoreUndo = []; // Locked by itself.
+    private readonly List<IExitAction> _exitActions = []; // Locked by itself.
 
     public Kernel Kernel { get; } = kernel;
 
@@ -112,19 +112,19 @@ internal sealed class ThreadGroup(Kernel kernel, Pid id, ProcessGroup processGro
     /// <summary>Interval and POSIX timers, made at first use by the timer calls.</summary>
     public object? Timers;
 
-    /// <summary>Remembers a set it has changed with SEM_UNDO.</summary>
-    public void AddSemaphoreUndo(SystemV.SemaphoreSet set)
+    /// <summary>Remembers somebody to tell when the process ends.</summary>
+    public void AddExitAction(IExitAction action)
     {
-        lock (_semaphoreUndo)
-            _semaphoreUndo.Add(set);
+        lock (_exitActions)
+            _exitActions.Add(action);
     }
 
-    /// <summary>Takes back what the process did to semaphores with SEM_UNDO. At its end, without locks.</summary>
-    public void UndoSemaphores()
+    /// <summary>Tells those who wanted to hear of the process's end. Without locks.</summary>
+    public void RunExitActions()
     {
-        foreach (SystemV.SemaphoreSet set in _semaphoreUndo)
-            set.UndoAll(this);
-        _semaphoreUndo.Clear();
+        foreach (IExitAction action in _exitActions)
+            action.OnExit(this);
+        _exitActions.Clear();
     }
 
     /// <summary>CLOCK_BOOTTIME at start, nanoseconds (starttime of /proc/PID/stat).</summary>

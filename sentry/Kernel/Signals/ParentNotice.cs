@@ -1,7 +1,6 @@
 using Sandbox.Linux;
 using Sandbox.Sentry.Kernel.Processes;
 using Sandbox.Sentry.Kernel.Tasks;
-using Sandbox.Sentry.Kernel.Timers;
 
 namespace Sandbox.Sentry.Kernel.Signals;
 

@@ -17,7 +17,7 @@ internal readonly record struct SemaphoreOperation(ushort Number, short Change, 
 
 /// <summary>A set of semaphores (semget(2)). Guarded by the namespace's lock.</summary>
 internal sealed class SemaphoreSet(SystemVObjects objects, int key, uint mode, Credentials creator, int count)
-    : IpcObject(key, mode, creator)
+    : IpcObject(key, mode, creator), IExitAction
 {
     private readonly Dictionary<ThreadGroup, short[]> _adjustments = []; // SEM_UNDO.
 
@@ -72,7 +72,7 @@ internal sealed class SemaphoreSet(SystemVObjects objects, int key, uint mode, C
     }
 
     /// <summary>The process has ended: what it did with SEM_UNDO is taken back. Without locks.</summary>
-    public void UndoAll(ThreadGroup group)
+    void IExitAction.OnExit(ThreadGroup group)
     {
         using (Objects.Lock.Enter())
         {
@@ -114,7 +114,7 @@ internal sealed class SemaphoreSet(SystemVObjects objects, int key, uint mode, C
         if (!_adjustments.TryGetValue(group, out short[]? adjustment))
         {
             _adjustments.Add(group, adjustment = new short[Values.Length]);
-            group.AddSemaphoreUndo(this);
+            group.AddExitAction(this);
         }
 
         int next = adjustment[operation.Number] - operation.Change;

@@ -3,7 +3,6 @@ using Sandbox.Sentry.Kernel.Namespaces;
 using Sandbox.Sentry.Kernel.Processes;
 using Sandbox.Sentry.Kernel.Shortcuts;
 using Sandbox.Sentry.Kernel.Signals;
-using Sandbox.Sentry.Kernel.Timers;
 
 namespace Sandbox.Sentry.Kernel.Tasks;
 

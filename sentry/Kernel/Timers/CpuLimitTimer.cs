@@ -1,6 +1,7 @@
 using Sandbox.Linux;
 using Sandbox.Sentry.Kernel.Processes;
 using Sandbox.Sentry.Kernel.Signals;
+using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Kernel.Timers;

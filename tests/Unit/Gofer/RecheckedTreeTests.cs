@@ -17,7 +17,7 @@ public sealed class RecheckedTreeTests : IDisposable
     private readonly GoferSession _session;
     private readonly Inode _root;
 
-    public LeasedTreeTests()
+    public RecheckedTreeTests()
     {
         _session = new GoferSession(_gofer.Client);
         _root = Good(_session.Mount(0, GoferCaching.Rechecked, "test")).RootInode;

@@ -58,7 +58,7 @@ public sealed class SentryArrowsTests
         ],
         ["Kernel.Containers"] =
         [
-            "Kernel", "Kernel.Namespaces", "Kernel.Processes", "Kernel.Signals", "Kernel.Tasks", "Kernel.Timers",
+            "Kernel", "Kernel.Namespaces", "Kernel.Processes", "Kernel.Signals", "Kernel.Tasks",
         ],
         ["Kernel.Futex"] = ["Kernel", "Kernel.Namespaces", "Kernel.Tasks"],
         ["Kernel.Namespaces"] =
@@ -68,7 +68,7 @@ public sealed class SentryArrowsTests
         ["Kernel.PosixQueues"] = ["Kernel", "Kernel.Namespaces", "Kernel.Processes", "Kernel.Signals", "Kernel.Tasks"],
         ["Kernel.Processes"] =
         [
-            "Kernel", "Kernel.Containers", "Kernel.Namespaces", "Kernel.Ptrace", "Kernel.Signals", "Kernel.SystemV", "Kernel.Tasks",
+            "Kernel", "Kernel.Containers", "Kernel.Namespaces", "Kernel.Ptrace", "Kernel.Signals", "Kernel.Tasks",
             "Kernel.Timers",
         ],
         ["Kernel.Ptrace"] = ["Kernel", "Kernel.Namespaces", "Kernel.Processes", "Kernel.Signals", "Kernel.Tasks"],
@@ -85,7 +85,7 @@ public sealed class SentryArrowsTests
         ["Kernel.Tasks"] =
         [
             "Kernel", "Kernel.Containers", "Kernel.Futex", "Kernel.Namespaces", "Kernel.Processes", "Kernel.Ptrace", "Kernel.Seccomp",
-            "Kernel.Shortcuts", "Kernel.Signals", "Kernel.SystemV", "Kernel.Timers",
+            "Kernel.Shortcuts", "Kernel.Signals", "Kernel.SystemV",
         ],
         ["Kernel.Timers"] = ["Kernel", "Kernel.Namespaces", "Kernel.Processes", "Kernel.Signals", "Kernel.Tasks"],
         ["Sockets"] = ["Sockets.Host", "Sockets.Inet", "Sockets.Netlink", "Sockets.Unix"],

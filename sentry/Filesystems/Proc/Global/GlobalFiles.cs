@@ -4,7 +4,6 @@ using Sandbox.Sentry.Kernel.Containers;
 using Sandbox.Sentry.Kernel.Namespaces;
 using Sandbox.Sentry.Kernel.Processes;
 using Sandbox.Sentry.Kernel.Tasks;
-using Sandbox.Sentry.Kernel.Timers;
 using Sandbox.Sentry.Vfs;
 using KernelVersion = Sandbox.Sentry.Kernel.Version;
 

@@ -2,7 +2,6 @@ using Sandbox.Linux;
 using Sandbox.Sentry.Kernel.Processes;
 using Sandbox.Sentry.Kernel.Signals;
 using Sandbox.Sentry.Kernel.Tasks;
-using Sandbox.Sentry.Kernel.Timers;
 using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Filesystems.Proc.Tasks;

@@ -4,7 +4,6 @@ using Sandbox.Linux;
 using Sandbox.Sentry.Kernel.Containers;
 using Sandbox.Sentry.Kernel.Processes;
 using Sandbox.Sentry.Kernel.Tasks;
-using Sandbox.Sentry.Kernel.Timers;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Vfs;
 

@@ -1,9 +1,8 @@
 using System.Buffers.Text;
 using Sandbox.Linux;
 using Sandbox.Sentry.Kernel.Processes;
-using Sandbox.Sentry.Kernel.Tasks;
 
-namespace Sandbox.Sentry.Kernel.Timers;
+namespace Sandbox.Sentry.Kernel.Tasks;
 
 /// <summary>CPU time as the host accounts it to the stub's threads (times(2), getrusage(2), the CPU clocks).</summary>
 /// <param name="User">Nanoseconds in user mode.</param>

@@ -1,7 +1,7 @@
 using System.Buffers.Text;
 using Sandbox.Platform;
 
-namespace Sandbox.Sentry.Kernel.Timers;
+namespace Sandbox.Sentry.Kernel.Tasks;
 
 /// <summary>Figures from the host's /proc/PID/status of a guest's address space.</summary>
 internal static class HostStatus
