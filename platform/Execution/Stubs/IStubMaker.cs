@@ -11,6 +11,8 @@ internal interface IStubMaker
     /// <summary>What the new process executes by itself, in the zygote's loop. It must not come to the end.</summary>
     ReadOnlySpan<HostCommand> FirstCommands { get; }
 
-    /// <summary>Takes the new process over: a thread that stands still, with its full state. The pidfd stays the caller's if it fails.</summary>
+    /// <summary>
+    /// Takes the new process over: a thread that stands still, with its full state. The pidfd stays the caller's if it fails.
+    /// </summary>
     Result<IGuestThread> Adopt(int pid, HostFd pidFd);
 }

@@ -107,7 +107,8 @@ internal sealed class RoomGraph
     private static bool IsBelow(Type type, string root) =>
         type.Namespace is { } space && (space == root || space.StartsWith(root + ".", StringComparison.Ordinal));
 
-    private static string RoomOf(Type type, string root) => type.Namespace!.Length == root.Length ? "" : type.Namespace[(root.Length + 1)..];
+    private static string RoomOf(Type type, string root) =>
+        type.Namespace!.Length == root.Length ? "" : type.Namespace[(root.Length + 1)..];
 
     private static Type OutermostOf(Type type)
     {
