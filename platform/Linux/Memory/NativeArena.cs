@@ -1,10 +1,11 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
 
 namespace Sandbox.Linux;
 
 /// <summary>
-/// Zeroed memory in blocks of a power of two from 64 bytes to 64 KiB, outside the garbage collected heap: the contents of
-/// small files. Slabs of one size each, mapped as needed and given back when empty. Safe from any thread.
+/// Memory in blocks of a power of two from 64 bytes to 4 MiB, outside the garbage collected heap: the contents of small files,
+/// bytes in pipes and sockets. Slabs of one size each, mapped as needed and given back when empty. Safe from any thread.
 /// </summary>
 public static unsafe partial class NativeArena
 {
@@ -12,18 +13,27 @@ public static unsafe partial class NativeArena
     public const int SmallestBlock = 64;
 
     /// <summary>The largest block, bytes.</summary>
-    public const int LargestBlock = 64 * 1024;
+    public const int LargestBlock = 4 << 20;
 
-    private const int ClassCount = 11;
+    /// <summary>Freed blocks of whole pages that keep those pages: enough for a busy pipe, and no more for an idle sandbox.</summary>
+    private const long MaxIdleBytes = 1 << 20;
+
+    private const int ClassCount = 17;
     private static readonly Lock _lock = new();
     private static readonly List<NativeChunk>[] _withRoom = MakeLists(); // Guarded by _lock: chunks that are not full.
+    private static long _idleBytes; // Guarded by _lock: free, with pages.
     private static long _mappedBytes;
 
     /// <summary>Bytes of address space the arena has mapped.</summary>
     public static long MappedBytes => Interlocked.Read(ref _mappedBytes);
 
-    /// <summary>A zeroed block of at least <paramref name="bytes"/> (at most <see cref="LargestBlock"/>). ENOMEM.</summary>
-    public static Result<NativeBlock> Allocate(int bytes)
+    /// <summary>The capacity of the block that <see cref="Allocate"/> gives for so many bytes.</summary>
+    public static int CapacityFor(int bytes) => SmallestBlock << ClassOf(bytes);
+
+    /// <summary>A block of at least <paramref name="bytes"/> (at most <see cref="LargestBlock"/>). ENOMEM.</summary>
+    /// <param name="bytes">How much is needed.</param>
+    /// <param name="isCleared">False if the block need not be zero: what others left in it must not be shown then.</param>
+    public static Result<NativeBlock> Allocate(int bytes, bool isCleared = true)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(bytes, LargestBlock);
         int sizeClass = ClassOf(bytes);
@@ -41,11 +51,13 @@ public static unsafe partial class NativeArena
 
             NativeChunk chunk = chunks[^1];
             block = new NativeBlock(chunk, chunk.Take(out isZero));
+            if (!isZero && chunk.HasPageBlocks)
+                _idleBytes -= chunk.BlockBytes;
             if (chunk.IsFull)
                 Delist(chunks, chunk);
         }
 
-        if (!isZero)
+        if (!isZero && isCleared)
             block.Span.Clear();
         return block;
     }
@@ -57,7 +69,14 @@ public static unsafe partial class NativeArena
             return;
         lock (_lock)
         {
-            chunk.Give(block.Index);
+            // A few blocks that keep a slab alive must not keep the pages of the others: those nobody is charged for any more.
+            bool keepsPages = !chunk.HasPageBlocks || _idleBytes + chunk.BlockBytes <= MaxIdleBytes;
+            if (!keepsPages)
+                keepsPages = !Drop(chunk.BlockAt(block.Index), chunk.BlockBytes);
+            if (keepsPages && chunk.HasPageBlocks)
+                _idleBytes += chunk.BlockBytes;
+            chunk.Give(block.Index, isZero: !keepsPages);
+
             List<NativeChunk> chunks = _withRoom[ClassOf(chunk.BlockBytes)];
             if (chunk.ListIndex < 0)
                 Enlist(chunks, chunk);
@@ -66,23 +85,31 @@ public static unsafe partial class NativeArena
             if (chunk.UsedCount == 0 && chunks.Count > 1)
             {
                 Delist(chunks, chunk);
-                _ = Libc.Munmap(chunk.Start, NativeChunk.Bytes);
-                Interlocked.Add(ref _mappedBytes, -NativeChunk.Bytes);
+                _idleBytes -= chunk.IdleBytes;
+                _ = Libc.Munmap(chunk.Start, (nuint)chunk.Bytes);
+                Interlocked.Add(ref _mappedBytes, -chunk.Bytes);
             }
         }
     }
 
     private static int ClassOf(int bytes) =>
-        bytes <= SmallestBlock ? 0 : 32 - System.Numerics.BitOperations.LeadingZeroCount((uint)(bytes - 1)) - 6;
+        bytes <= SmallestBlock ? 0 : 32 - BitOperations.LeadingZeroCount((uint)(bytes - 1)) - 6;
 
     private static NativeChunk? Map(int blockBytes)
     {
         const int readWrite = 3, privateAnonymous = 0x22;
-        nint start = Libc.Mmap(0, NativeChunk.Bytes, readWrite, privateAnonymous, -1, 0);
+        int bytes = Math.Max(NativeChunk.LeastBytes, blockBytes);
+        nint start = Libc.Mmap(0, (nuint)bytes, readWrite, privateAnonymous, -1, 0);
         if (start == -1)
             return null;
-        Interlocked.Add(ref _mappedBytes, NativeChunk.Bytes);
-        return new NativeChunk((byte*)start, blockBytes);
+        Interlocked.Add(ref _mappedBytes, bytes);
+        return new NativeChunk((byte*)start, bytes, blockBytes);
+    }
+
+    private static bool Drop(byte* start, int bytes)
+    {
+        const int dontNeed = 4;
+        return Libc.Madvise(start, (nuint)bytes, dontNeed) == 0;
     }
 
     private static void Enlist(List<NativeChunk> chunks, NativeChunk chunk)
@@ -115,5 +142,8 @@ public static unsafe partial class NativeArena
 
         [LibraryImport("libc", EntryPoint = "munmap")]
         public static partial int Munmap(byte* address, nuint length);
+
+        [LibraryImport("libc", EntryPoint = "madvise")]
+        public static partial int Madvise(byte* address, nuint length, int advice);
     }
 }
