@@ -107,7 +107,7 @@ internal readonly struct CloneOperation(GuestThread parent, CommandRunner runner
 
     private static Errno Abandon(int pid, Errno error)
     {
-        HostSyscall.Call(Sys.kill, pid, (int)Signal.Kill);
+        HostProcess.KillAndReap(pid);
         return error;
     }
 

@@ -173,7 +173,10 @@ internal sealed class Zygote : IDisposable
         if (process.Clone(_maker.FirstCommands).Failed(out int pid, out Errno error))
             return error;
         if (HostProcess.OpenPidFd(pid).Failed(out int pidFdNumber, out error))
+        {
+            HostProcess.KillAndReap(pid);
             return error;
+        }
         HostFd pidFd = new(pidFdNumber);
         Result<IGuestThread> result = _maker.Adopt(pid, pidFd);
         if (result.Error is not Errno.Ok)

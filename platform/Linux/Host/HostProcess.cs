@@ -45,6 +45,25 @@ public static unsafe class HostProcess
     }
 
     /// <summary>
+    /// Kills a child that there is no pidfd of, and reaps it: nobody else will. It is given a moment to die; what a busy host makes
+    /// later stays a zombie. Only for a child that nobody else may reap, whose id cannot be another's therefore.
+    /// </summary>
+    public static void KillAndReap(int pid)
+    {
+        const int byPid = 1, exited = 4, anyChild = 0x40000000, noHang = 1, mostWaits = 100;
+        int* information = stackalloc int[32];
+        HostSyscall.Call(Sys.kill, pid, (int)Linux.Signal.Kill);
+        for (int waits = 0; waits < mostWaits; waits++)
+        {
+            information[0] = 0;
+            long result = HostSyscall.CallRetrying(Sys.waitid, byPid, pid, (long)information, exited | anyChild | noHang, 0);
+            if (result != 0 || information[0] != 0)
+                return;
+            Thread.Sleep(1);
+        }
+    }
+
+    /// <summary>
     /// process_vm_readv(2). Gives the bytes read, short where the other process's memory ends. EFAULT, ESRCH, EPERM.
     /// </summary>
     public static Result<int> ReadMemory(int tid, ulong address, Span<byte> buffer) =>
