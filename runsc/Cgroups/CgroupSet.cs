@@ -16,7 +16,12 @@ namespace Sandbox.Runsc.Cgroups;
 internal sealed class CgroupSet
 {
     private const string AsideSuffix = ".runsc";
+    /// <summary>Room for the sandbox's own: the Sentry's heap at its limit (512 MiB), its code and threads, the Gofer.</summary>
+    private const long SandboxBytes = 768L << 20;
+
     private readonly List<Member> _members = [];
+    private bool _isShared; // By the containers of a pod.
+    private bool _isUpdate;
 
     private CgroupSet()
     {
@@ -64,6 +69,7 @@ internal sealed class CgroupSet
         // A pod's sandbox has next to nothing to run, and the least of CPU shares: its Sentry works for the other containers.
         bool isShared = specification.Annotations?.GetValueOrDefault("io.kubernetes.cri.container-type") == "sandbox"
             || specification.Annotations?.GetValueOrDefault("io.kubernetes.cri-o.ContainerType") == "sandbox";
+        set._isShared = isShared;
         foreach (CgroupHierarchy hierarchy in CgroupHierarchy.FindAll())
         {
             string directory = $"{hierarchy.MountPoint}/{path}";
@@ -93,7 +99,7 @@ internal sealed class CgroupSet
     /// <summary>Sets limits on existing cgroups of a container.</summary>
     public static void Update(ContainerState state, ResourcesSpec resources)
     {
-        CgroupSet set = new();
+        CgroupSet set = new() { _isUpdate = true };
         foreach (CgroupHierarchy hierarchy in CgroupHierarchy.FindAll())
         {
             foreach (string directory in state.Cgroups)
@@ -190,6 +196,7 @@ internal sealed class CgroupSet
             return;
         foreach (Member member in _members)
         {
+            ApplyAside(member, resources.Memory);
             if (!member.Hierarchy.IsUnified)
             {
                 LegacyLimits.Apply(member.Hierarchy, member.Directory, resources);
@@ -201,6 +208,34 @@ internal sealed class CgroupSet
             if (member.Aside is not null && resources.Cpu is { } cpu)
                 UnifiedLimits.ApplyCpu(member.Aside, cpu);
         }
+    }
+
+    /// <summary>
+    /// What a container's files in memory hold is in the group beside it, also while nobody has a name for it any more: bounded by the
+    /// container's limit as well, with room for what the Sentry and the Gofer are themselves. A pod's sandbox holds the files of all its
+    /// containers, whose limits it does not know.
+    /// </summary>
+    private void ApplyAside(Member member, MemorySpec? memory)
+    {
+        bool hasMemory = member.Hierarchy.IsUnified || member.Hierarchy.Has("memory");
+        if (member.Aside is null || !hasMemory || _isShared || memory?.Limit is not { } limit || limit == 0)
+            return;
+        string file = $"{member.Aside}/{(member.Hierarchy.IsUnified ? "memory.max" : "memory.limit_in_bytes")}";
+        if (_isUpdate && !HasLimit(file))
+            return;
+        string value = limit > 0 && limit < long.MaxValue - SandboxBytes
+            ? (limit + SandboxBytes).ToString(CultureInfo.InvariantCulture)
+            : member.Hierarchy.IsUnified ? "max" : "-1";
+        if (CgroupFile.TryWrite(file, value) is not Errno.Ok and Errno error)
+            ErrorReport.Warn($"the sandbox's own memory is not limited: {file}: {error}");
+    }
+
+    // Where there was none from the start, a pod may share the group.
+    private static bool HasLimit(string file)
+    {
+        const long unlimited = 1L << 60;
+        return File.Exists(file) && long.TryParse(File.ReadAllText(file), CultureInfo.InvariantCulture, out long value)
+            && value < unlimited;
     }
 
     /// <summary>Names what nobody enforces: the Sentry keeps memory and tasks by itself, the host is needed for the rest.</summary>
