@@ -20,7 +20,11 @@ public class PipeBenchmarks
     public int Bytes { get; set; }
 
     [GlobalSetup]
-    public void Create() => (_reader, _writer) = PipeBuffer.Create(OpenFlags.ReadOnly, new Caller());
+    public void Create() =>
+        (_reader, _writer) = PipeBuffer.Create(OpenFlags.ReadOnly, new Caller())
+            .Failed(out (PipeFile Reader, PipeFile Writer) ends, out Errno error)
+            ? throw new InvalidOperationException(error.ToString())
+            : ends;
 
     [Benchmark]
     public long Write_and_read()

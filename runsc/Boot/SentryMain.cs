@@ -103,9 +103,14 @@ internal static class SentryMain
             ProcDirectory = proc, DirectMemory = boot.DirectMemory, Log = log.Warning, Cgroup = cgroup,
             Shortcuts = boot.FastPath ? new PageShortcuts() : null,
         });
+        MemoryAccount.Sandbox.SetDescriptorLimit(HostDescriptors.RaiseLimit() / 2);
         HostFacts facts = HostFactsReader.Read(boot.CpuInfoFd);
         if (facts.MemoryBytes > 0)
-            MemoryUsage.MostBytes = facts.MemoryBytes;
+        {
+            MemoryAccount.Sandbox.SetLimit(MemoryKind.Files, facts.MemoryBytes);
+            MemoryAccount.Sandbox.SetLimit(MemoryKind.Buffers, facts.MemoryBytes / 4);
+        }
+
         HostFile.Close(boot.CpuInfoFd);
         ISyscallTable table = MakeTable(boot, log);
         DevTree.RegisterDevices();

@@ -25,13 +25,14 @@ internal sealed class ContainerMounts
     private readonly GoferSession _gofer;
     private readonly NamespaceSet _namespaces;
     private readonly Container _container;
-    private readonly MountNamespace _namespace = new(UserNamespace.Root);
+    private readonly MountNamespace _namespace;
     private BootCaller _caller = null!;
 
     private ContainerMounts(
         Kernel.Kernel kernel, ContainerDescription description, GoferSession gofer, NamespaceSet namespaces, Container container)
     {
         (_kernel, _description, _gofer, _namespaces, _container) = (kernel, description, gofer, namespaces, container);
+        _namespace = new MountNamespace(UserNamespace.Root, container.Memory);
     }
 
     private static Credentials Superuser { get; } = new()
@@ -93,7 +94,7 @@ internal sealed class ContainerMounts
     {
         if (_gofer.Mount((uint)description.GoferRoot, _description.RootCaching, "none").Failed(out GoferFileSystem? lower, out Errno error))
             return $"root.path: {Describe(error)}";
-        FileSystem files = _description.OverlaysRoot ? new OverlayFileSystem(lower.RootInode) { Account = _container.FileMemory } : lower;
+        FileSystem files = _description.OverlaysRoot ? new OverlayFileSystem(lower.RootInode, account: _container.Memory) : lower;
         Mount root = new(files, (MountFlags)description.Flags & MountFlags.PerMount & ~MountFlags.ReadOnly);
         _namespace.SetRoot(root);
         VfsPath place = new(root, root.Root);

@@ -31,7 +31,7 @@ internal static class FileSystemTypes
             case "tmpfs":
             case "ramfs":
             case "devtmpfs":
-                if (TmpFileSystem.Create(source, data, kernel.Host.MemoryBytes, container?.FileMemory)
+                if (TmpFileSystem.Create(source, data, kernel.Host.MemoryBytes, container?.Memory)
                     .Failed(out TmpFileSystem? files, out error))
                     return error;
                 return files;

@@ -2,17 +2,18 @@ using Sandbox.Linux;
 using Sandbox.Sentry.Filesystems.Host;
 using Sandbox.Sentry.Filesystems.Pts;
 using Sandbox.Sentry.Kernel.Processes;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Control;
 
 /// <summary>The descriptors a process started from outside begins with.</summary>
-internal sealed class ProcessFiles
+internal sealed class ProcessFiles(MemoryAccount account)
 {
     private const int MaxDescriptors = 1024;
 
-    public FdTable Table { get; } = new();
+    public FdTable Table { get; } = new(account);
 
     /// <summary>Its controlling terminal, or null.</summary>
     public ControllingTerminal? Terminal { get; private set; }
@@ -24,9 +25,10 @@ internal sealed class ProcessFiles
     /// Wraps the host's descriptors, which are taken over. A closed standard descriptor stays closed; one descriptor given
     /// twice (2>&amp;1) becomes one file, so that both share its position and flags.
     /// </summary>
-    public static ProcessFiles Open(Kernel.Kernel kernel, FsContext fs, Credentials credentials, ProcessDescriptors descriptors)
+    public static ProcessFiles Open(
+        Kernel.Kernel kernel, MemoryAccount account, FsContext fs, Credentials credentials, ProcessDescriptors descriptors)
     {
-        ProcessFiles files = new();
+        ProcessFiles files = new(account);
         if (descriptors.Console >= 0)
             files.AddConsole(kernel, fs, credentials, descriptors.Console);
         foreach (int fd in descriptors.Standard)
@@ -52,7 +54,7 @@ internal sealed class ProcessFiles
         PtsFileSystem? terminals = mount?.FileSystem as PtsFileSystem;
         if (terminals is null && PtsFileSystem.Create(kernel, "devpts", "").Failed(out terminals, out _))
             return;
-        if (terminals.CreateTerminal(credentials.UserId).Failed(out Terminal? terminal, out _)
+        if (terminals.CreateTerminal(credentials.UserId, Table.Account).Failed(out Terminal? terminal, out _)
             || terminals.FindSlave(terminal.Index) is not { } node)
         {
             return;
@@ -65,7 +67,7 @@ internal sealed class ProcessFiles
         Terminal = terminal;
         for (int number = 0; number < 3; number++)
         {
-            if (Table.Reserve(MaxDescriptors).Failed(out int reserved, out _))
+            if (Table.Reserve(MaxDescriptors, mayExceed: true).Failed(out int reserved, out _))
                 break;
             file.AddReference();
             Table.Publish(reserved, file, closeOnExec: false);
@@ -76,7 +78,7 @@ internal sealed class ProcessFiles
 
     private void Add(int fd, Credentials credentials)
     {
-        if (Table.Reserve(MaxDescriptors).Failed(out int number, out _))
+        if (Table.Reserve(MaxDescriptors, mayExceed: true).Failed(out int number, out _))
             return;
         if (HostInode.Adopt(fd, credentials.UserId, credentials.GroupId).Failed(out HostInode? inode, out _))
         {

@@ -239,7 +239,7 @@ internal sealed class SandboxControl : ISandboxControl
             return "container does not exist";
         lock (target)
             target.Limits = limits.ToKernel(target.Limits);
-        target.FileMemory.Changed?.Invoke();
+        target.Memory.Changed?.Invoke();
         return null;
     }
 
@@ -317,7 +317,7 @@ internal sealed class SandboxControl : ISandboxControl
         error = WorkingDirectory.Enter(fs, credentials, process.Cwd, createMissing: container.Init is null);
         if (error is not null)
             return null;
-        ProcessFiles files = ProcessFiles.Open(_kernel, fs, credentials, descriptors);
+        ProcessFiles files = ProcessFiles.Open(_kernel, container.Memory, fs, credentials, descriptors);
         ProcessRequest request = new()
         {
             Container = container,

@@ -38,8 +38,8 @@ internal static class SandboxGauges
         return
         [
             new("tasks", "Guest threads", string.Empty, kernel.TaskCount),
-            new("memory-shared", "Memory of tmpfs, memfd and the overlay", bytes, MemoryUsage.Get(MemoryKind.Shared)),
-            new("memory-kernel", "Memory of pipes, sockets and terminals", bytes, MemoryUsage.Get(MemoryKind.Kernel)),
+            new("memory-shared", "Memory of tmpfs, memfd and the overlay", bytes, MemoryAccount.Sandbox.BytesOf(MemoryKind.Files)),
+            new("memory-kernel", "Memory of bytes in pipes, sockets and queues", bytes, MemoryAccount.Sandbox.BytesOf(MemoryKind.Buffers)),
             new("gc-heap", "The Sentry's managed heap", bytes, GC.GetTotalMemory(forceFullCollection: false)),
             new("gc-pause", "Time in collections, of all", "%", GC.GetGCMemoryInfo().PauseTimePercentage),
             new("sentry-cpu", "The Sentry's CPU time", "s", HostClock.Now(HostClock.ProcessCpu) / 1e9),

@@ -17,7 +17,10 @@ namespace Sandbox.Sentry.Kernel;
 /// </summary>
 internal sealed class Kernel
 {
+    private const int UsersBeforeLook = 1024;
+
     private readonly Dictionary<uint, SignalQuota> _signalQuotas = []; // Guarded by Tree.
+    private int _usersBeforeLook = UsersBeforeLook; // Guarded by Tree: with so many, those without signals are forgotten.
 
     public Kernel(IPlatform platform, ISyscallTable syscalls, HostFacts host, IKernelLog log)
     {
@@ -55,8 +58,20 @@ internal sealed class Kernel
     /// <summary>How many signals are queued for a user (kernel uid). With Tree held.</summary>
     public SignalQuota SignalQuotaOf(uint userId)
     {
-        if (!_signalQuotas.TryGetValue(userId, out SignalQuota? quota))
-            _signalQuotas.Add(userId, quota = new SignalQuota());
+        if (_signalQuotas.TryGetValue(userId, out SignalQuota? quota))
+            return quota;
+        if (_signalQuotas.Count >= _usersBeforeLook)
+        {
+            foreach ((uint user, SignalQuota idle) in _signalQuotas)
+            {
+                if (idle.Queued == 0)
+                    _signalQuotas.Remove(user);
+            }
+
+            _usersBeforeLook = Math.Max(UsersBeforeLook, _signalQuotas.Count * 2);
+        }
+
+        _signalQuotas.Add(userId, quota = new SignalQuota());
         return quota;
     }
 

@@ -2,6 +2,7 @@ using Sandbox.Linux;
 using Sandbox.Sentry.Kernel.Namespaces;
 using Sandbox.Sentry.Kernel.Processes;
 using Sandbox.Sentry.Kernel.Seccomp;
+using Sandbox.Sentry.Kernel.Signals;
 using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Kernel.Timers;
 using Sandbox.Sentry.Security;
@@ -48,6 +49,15 @@ internal static class Exec
             {
                 image.Thread.AddressSpace.Kill();
                 return dying;
+            }
+
+            // Shared with another process (CLONE_FILES without CLONE_THREAD). As on Linux who fails here has nowhere to return to.
+            if (task.UnshareFiles() is not Errno.Ok and Errno crowded)
+            {
+                image.Thread.AddressSpace.Kill();
+                using (task.Kernel.Tree.Enter())
+                    SignalSender.SendToGroup(task.Group, SignalInfo.FromKernel(Signal.Kill));
+                return crowded;
             }
 
             // The point of no return.
@@ -111,7 +121,6 @@ internal static class Exec
         ProcessTimers.DeletePosixTimers(task.Group);
         if (oldMemory.Owner == task.Group && oldMemory.RemoveOwnerThread())
             CpuTime.SettleOwner(task); // A vfork child's time is its parent's: little, and asking the host costs.
-        UnshareFiles(task);
         task.Files.CloseOnExecAll();
         using (task.Kernel.Tree.Enter())
         {
@@ -135,16 +144,6 @@ internal static class Exec
         TaskExit.ReleaseVforkParent(task);
         if (oldMemory.RemoveUser())
             oldMemory.Space.Kill();
-    }
-
-    // A descriptor table shared with another process (CLONE_FILES without CLONE_THREAD) is unshared.
-    private static void UnshareFiles(Task task)
-    {
-        if (task.Files.IsUnshared)
-            return;
-        FdTable copy = task.Files.Clone();
-        task.Files.RemoveUser();
-        task.Files = copy;
     }
 
     /// <summary>The credentials a program gets that <paramref name="old"/> executes.</summary>

@@ -4,6 +4,7 @@ using Sandbox.Platform;
 using Sandbox.Sentry.Kernel.Containers;
 using Sandbox.Sentry.Kernel.Processes;
 using Sandbox.Sentry.Kernel.Tasks;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Vfs;
 
@@ -39,7 +40,7 @@ internal static class ImageLoader
         if (kernel.Platform.CreateAddressSpace(container.Cgroup).Failed(out IGuestThread? thread, out Errno error))
             return error;
 
-        Result<LoadedImage> loaded = LoadInto(kernel, thread, executable, strings, credentials, isSecure, limits);
+        Result<LoadedImage> loaded = LoadInto(kernel, container.Memory, thread, executable, strings, credentials, isSecure, limits);
         if (loaded.Error != Errno.Ok)
             thread.AddressSpace.Kill();
         return loaded;
@@ -47,6 +48,7 @@ internal static class ImageLoader
 
     private static Result<LoadedImage> LoadInto(
         Kernel.Kernel kernel,
+        MemoryAccount account,
         IGuestThread thread,
         Executable executable,
         ExecStrings strings,
@@ -55,7 +57,7 @@ internal static class ImageLoader
         ResourceLimits limits)
     {
         Layout layout = Layout.Choose(executable);
-        GuestMemory memory = new(thread.AddressSpace);
+        GuestMemory memory = new(thread.AddressSpace, new MappedFiles(account));
         InitialStack stack = BuildStack(kernel, thread, executable, strings, credentials, isSecure, layout);
         memory.StackTop = stack.Top;
         (memory.ArgumentsStart, memory.ArgumentsEnd) = (stack.ArgumentsStart, stack.ArgumentsEnd);

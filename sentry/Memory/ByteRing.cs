@@ -1,16 +1,16 @@
-using System.Buffers;
+using Sandbox.Linux;
 
 namespace Sandbox.Sentry.Memory;
 
 /// <summary>
-/// A bounded queue of bytes whose storage grows with what is in it and comes from the array pool. Not synchronised: its
-/// owner's lock guards it.
+/// A bounded queue of bytes whose storage grows with what is in it. The storage is outside the garbage collected heap and
+/// charged to an account. Not synchronised: its owner's lock guards it.
 /// </summary>
-internal sealed class ByteRing(int capacity)
+internal sealed class ByteRing(int capacity, MemoryAccount account)
 {
     private const int FirstBytes = 4096;
 
-    private byte[]? _bytes;
+    private NativeBlock _block;
     private int _start;
 
     /// <summary>The most it may hold, bytes.</summary>
@@ -27,20 +27,23 @@ internal sealed class ByteRing(int capacity)
     /// <summary>Changes the capacity; what is held stays, even if it is more.</summary>
     public void SetCapacity(int capacity) => Capacity = capacity;
 
-    /// <summary>Appends as much as fits and gives the number of bytes.</summary>
-    public int Write(ReadOnlySpan<byte> source)
+    /// <summary>
+    /// Appends as much as fits and gives the number of bytes. ENOMEM if there is no memory for what would fit: then nothing was
+    /// appended.
+    /// </summary>
+    public Result<int> Write(ReadOnlySpan<byte> source)
     {
         int count = Math.Min(source.Length, Math.Max(0, Free));
         if (count == 0)
             return 0;
-        if (_bytes is null || _bytes.Length < Count + count)
-            Grow(Count + count);
-        byte[] bytes = _bytes!;
+        if (_block.Capacity < Count + count && Grow(Count + count) is not Errno.Ok and Errno error)
+            return error;
+        Span<byte> bytes = _block.Span;
         int end = _start + Count;
         if (end >= bytes.Length)
             end -= bytes.Length;
         int first = Math.Min(count, bytes.Length - end);
-        source[..first].CopyTo(bytes.AsSpan(end));
+        source[..first].CopyTo(bytes[end..]);
         source[first..count].CopyTo(bytes);
         Count += count;
         return count;
@@ -60,13 +63,13 @@ internal sealed class ByteRing(int capacity)
         int count = Math.Min(destination.Length, Count - offset);
         if (count <= 0)
             return 0;
-        byte[] bytes = _bytes!;
+        Span<byte> bytes = _block.Span;
         int at = _start + offset;
         if (at >= bytes.Length)
             at -= bytes.Length;
         int first = Math.Min(count, bytes.Length - at);
-        bytes.AsSpan(at, first).CopyTo(destination);
-        bytes.AsSpan(0, count - first).CopyTo(destination[first..]);
+        bytes.Slice(at, first).CopyTo(destination);
+        bytes[..(count - first)].CopyTo(destination[first..]);
         return count;
     }
 
@@ -75,12 +78,12 @@ internal sealed class ByteRing(int capacity)
     {
         Count -= count;
         _start += count;
-        if (_bytes is not null && _start >= _bytes.Length)
-            _start -= _bytes.Length;
+        if (_start >= _block.Capacity)
+            _start -= _block.Capacity;
         if (Count > 0)
             return;
         _start = 0; // An empty ring starts over, so that small messages always touch the same cache lines.
-        if (_bytes is { Length: > 4 * FirstBytes })
+        if (_block.Capacity > 4 * FirstBytes)
             Clear(); // An idle pipe that was once full keeps no big buffer.
     }
 
@@ -88,18 +91,33 @@ internal sealed class ByteRing(int capacity)
     public void Clear()
     {
         (Count, _start) = (0, 0);
-        if (_bytes is { } bytes)
-            ArrayPool<byte>.Shared.Return(bytes);
-        _bytes = null;
+        FreeBlock(_block);
+        _block = default;
     }
 
-    private void Grow(int needed)
+    private Errno Grow(int needed)
     {
-        int size = Math.Max(FirstBytes, _bytes is null ? needed : Math.Max(needed, Math.Min(_bytes.Length * 2, Capacity)));
-        byte[] bigger = ArrayPool<byte>.Shared.Rent(size);
-        int count = Peek(bigger, 0);
-        if (_bytes is { } old)
-            ArrayPool<byte>.Shared.Return(old);
-        (_bytes, _start, Count) = (bigger, 0, count);
+        int size = Math.Max(FirstBytes, Math.Max(needed, Math.Min(_block.Capacity * 2, Capacity)));
+        size = NativeArena.CapacityFor(size);
+        if (!account.TryCharge(MemoryKind.Buffers, size))
+            return Errno.ENOMEM;
+        if (NativeArena.Allocate(size, isCleared: false).Failed(out NativeBlock larger, out Errno error))
+        {
+            account.Return(MemoryKind.Buffers, size);
+            return error;
+        }
+
+        int count = Peek(larger.Span, 0);
+        FreeBlock(_block);
+        (_block, _start, Count) = (larger, 0, count);
+        return Errno.Ok;
+    }
+
+    private void FreeBlock(NativeBlock block)
+    {
+        if (block.IsEmpty)
+            return;
+        account.Return(MemoryKind.Buffers, block.Capacity);
+        NativeArena.Free(block);
     }
 }

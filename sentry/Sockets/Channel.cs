@@ -1,4 +1,5 @@
 using Sandbox.Linux;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Sockets;
@@ -34,8 +35,14 @@ internal struct MessageInfo
 /// One direction of a connection, or the queue of a datagram socket: bounded, one lock, notifies the reader's and the writer's
 /// queue outside it. Never blocks: EAGAIN.
 /// </summary>
-internal abstract class Channel(WaitQueue readers, int capacity)
+internal abstract class Channel(WaitQueue readers, int capacity, MemoryAccount account)
 {
+    /// <summary>The socket that receives from here.</summary>
+    public Socket? Reader { get; init; }
+
+    /// <summary>Who is charged for what is queued.</summary>
+    protected MemoryAccount Account => account;
+
     // Guarded by Lock.
     protected RankedLock Lock { get; } = new(LockRank.Leaf);
     protected bool IsWriterClosed { get; private set; }
@@ -53,7 +60,8 @@ internal abstract class Channel(WaitQueue readers, int capacity)
 
     /// <summary>
     /// Queues as much as fits (some bytes), or a whole packet. Takes over <paramref name="control"/> if it succeeds. EAGAIN (then
-    /// <paramref name="writers"/> hears of room), EPIPE when the reader is gone or this side was shut down, EMSGSIZE.
+    /// <paramref name="writers"/> hears of room), EPIPE when the reader is gone or this side was shut down, EMSGSIZE,
+    /// ENOBUFS where there is no memory for it.
     /// </summary>
     public Result<int> Send(ReadOnlySpan<byte> data, SocketAddress? sender, ControlData? control, WaitQueue writers)
     {
@@ -63,6 +71,8 @@ internal abstract class Channel(WaitQueue readers, int capacity)
             if (IsWriterClosed || IsReaderClosed)
                 return Errno.EPIPE;
             result = Put(data, sender, control);
+            if (control is not null && result.Error == Errno.Ok)
+                control.Holder = Reader;
             if (result.Error == Errno.EAGAIN || (result.Error == Errno.Ok && !HasRoom))
                 WantSpace(writers);
         }
@@ -92,6 +102,8 @@ internal abstract class Channel(WaitQueue readers, int capacity)
             }
 
             result = Take(destination, flags, ref info);
+            if (info.Control is { } taken)
+                taken.Holder = null;
             if (_spaceWanted is not null && HasRoom)
                 writers = TakeSpaceWanted();
         }

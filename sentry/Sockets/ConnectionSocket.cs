@@ -113,6 +113,7 @@ internal abstract class ConnectionSocket : Socket
                 return Errno.EINVAL;
             if (!_accepts!.TryDequeue(out accepted))
                 return Errno.EAGAIN;
+            accepted.PendingOn = null;
         }
 
         Waiters.Notify(ListenerHasRoom);
@@ -127,15 +128,16 @@ internal abstract class ConnectionSocket : Socket
     {
         if (listener == this)
             return IsListening ? Errno.EINVAL : Errno.ECONNREFUSED;
+        if (!listener.IsListening)
+            return Errno.ECONNREFUSED;
         ConnectionSocket child = listener.CreateChild(this);
-        Errno result = listener.Enqueue(this, child, prepare);
+        Errno result = child.List() ? listener.Enqueue(this, child, prepare) : Errno.ENOMEM;
         if (result != Errno.Ok)
         {
             child.Release();
             return result;
         }
 
-        child.List();
         listener.Waiters.Notify(PollEvents.Readable);
         Waiters.Notify(PollEvents.Writable);
         return Errno.Ok;
@@ -159,6 +161,7 @@ internal abstract class ConnectionSocket : Socket
                 client.OnConnected(child);
             }
 
+            child.PendingOn = this;
             _accepts.Enqueue(child);
             return Errno.Ok;
         }
@@ -176,8 +179,8 @@ internal abstract class ConnectionSocket : Socket
     }
 
     private Channel CreateChannel(ConnectionSocket reader) => IsStream
-        ? new StreamChannel(reader.Waiters, Options.SendBuffer)
-        : new PacketChannel(reader.Waiters, Options.SendBuffer);
+        ? new StreamChannel(reader.Waiters, Options.SendBuffer, Account) { Reader = reader }
+        : new PacketChannel(reader.Waiters, Options.SendBuffer, Account) { Reader = reader };
 
     /// <summary>Remembers why a connect failed, for SO_ERROR and poll.</summary>
     protected void SetError(Errno error) => _error = error;
@@ -290,6 +293,7 @@ internal abstract class ConnectionSocket : Socket
         }
 
         Unbind();
+        FilesInFlight.OnSocketClosed();
     }
 
     private Errno StopListening()
@@ -305,6 +309,7 @@ internal abstract class ConnectionSocket : Socket
 
         foreach (ConnectionSocket child in waiting ?? [])
         {
+            child.PendingOn = null;
             child._outgoing?.CloseWriter(Errno.ECONNRESET);
             child.Release();
         }

@@ -24,8 +24,8 @@ internal sealed class ControlData
     /// <summary>SCM_MAX_FD.</summary>
     public const int MaxFiles = 253;
 
-    /// <summary>SCM_RIGHTS: files with one reference each, or null.</summary>
-    public OpenFile[]? Files { get; private set; }
+    /// <summary>SCM_RIGHTS: files with one reference each, or null. Changed by <see cref="FilesInFlight"/> alone.</summary>
+    public OpenFile[]? Files { get; internal set; }
 
     /// <summary>SCM_CREDENTIALS, or null if neither side asked.</summary>
     public SenderCredentials? Credentials { get; set; }
@@ -35,34 +35,41 @@ internal sealed class ControlData
 
     public bool IsEmpty => Files is null && Credentials is null && Network.Bytes.IsEmpty;
 
-    /// <summary>
-    /// Takes over the references; they count as in flight until taken or released. ETOOMANYREFS is the caller's to
-    /// check.
-    /// </summary>
-    public void SetFiles(OpenFile[] files) => Files = files;
+    /// <summary>The socket in whose queue it waits; null while a sender or a receiver has it in hand.</summary>
+    public Socket? Holder { get; set; }
 
-    /// <summary>Gives the files, with their references, to the receiver.</summary>
-    public OpenFile[]? TakeFiles()
+    // Guarded by the lock of FilesInFlight.
+    internal FlightCharge Charge;
+    internal ControlData? Next;
+    internal ControlData? Previous;
+
+    /// <summary>
+    /// Takes over the references, which are in flight until taken or released; false (ETOOMANYREFS), and nothing taken over, if that
+    /// are too many.
+    /// </summary>
+    public bool TrySetFiles(OpenFile[] files, in FlightCharge charge)
     {
-        OpenFile[]? files = Files;
-        Files = null;
-        if (files is not null)
-            FilesInFlight.Leave(files.Length);
-        return files;
+        Charge = charge;
+        return FilesInFlight.TryEnter(this, files, charge);
     }
 
+    /// <summary>Gives the files, with their references, to the receiver.</summary>
+    public OpenFile[]? TakeFiles() => Files is null ? null : FilesInFlight.Leave(this);
+
     /// <summary>Moves another's files here; they stay in flight.</summary>
-    public void MoveFilesFrom(ControlData other) => (Files, other.Files) = (other.Files, null);
+    public void MoveFilesFrom(ControlData other) => FilesInFlight.Move(other, this);
 
     /// <summary>For MSG_PEEK: the same again, with references of its own. Null files if too many are in flight.</summary>
     public ControlData Duplicate()
     {
         ControlData copy = new() { Credentials = Credentials };
-        if (Files is not { } files || !FilesInFlight.TryEnter(files.Length))
+        if (Files is not { } files)
             return copy;
-        foreach (OpenFile file in files)
+        OpenFile[] again = (OpenFile[])files.Clone();
+        foreach (OpenFile file in again)
             file.AddReference();
-        copy.Files = (OpenFile[])files.Clone();
+        if (!copy.TrySetFiles(again, Charge))
+            FilesInFlight.Close(again);
         return copy;
     }
 
@@ -72,55 +79,5 @@ internal sealed class ControlData
         Network.Drop();
         if (TakeFiles() is { } files)
             FilesInFlight.Close(files);
-    }
-}
-
-/// <summary>The files in messages that nobody has received yet, over the whole sandbox.</summary>
-internal static class FilesInFlight
-{
-    /// <summary>
-    /// More than this at once is refused (ETOOMANYREFS). Files that wait in each other's queues and can be reached from nowhere
-    /// stay counted for ever; the limit is what bounds them.
-    /// </summary>
-    private const int Max = 16384;
-
-    [ThreadStatic]
-    private static List<OpenFile>? _closing;
-
-    private static int _count;
-
-    public static bool TryEnter(int count)
-    {
-        if (Interlocked.Add(ref _count, count) <= Max)
-            return true;
-        Leave(count);
-        return false;
-    }
-
-    public static void Leave(int count) => Interlocked.Add(ref _count, -count);
-
-    /// <summary>
-    /// Releases files. A socket among them may hold messages with sockets with messages…: a list instead of recursion, or a
-    /// guest could exhaust our stack.
-    /// </summary>
-    public static void Close(OpenFile[] files)
-    {
-        if (_closing is { } outer)
-        {
-            outer.AddRange(files);
-            return;
-        }
-
-        List<OpenFile> closing = [.. files];
-        _closing = closing;
-        try
-        {
-            for (int index = 0; index < closing.Count; index++)
-                closing[index].Release();
-        }
-        finally
-        {
-            _closing = null;
-        }
     }
 }

@@ -1,4 +1,5 @@
 using Sandbox.Sentry.Kernel.Namespaces;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Network;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Sockets.Host;
@@ -57,17 +58,31 @@ internal sealed class NetworkStack
     public bool MayBind(Credentials credentials, ushort port) =>
         port == 0 || port >= FirstUnprivilegedPort || credentials.Has(Capability.NetBindService, Owner);
 
-    /// <summary>Lists a new socket; false if there are too many.</summary>
+    /// <summary>Charges for a new socket and lists it; false if there are too many.</summary>
     public bool TryAdd(Socket socket)
     {
+        if (!socket.Account.TryChargeObject(ObjectCost.Socket))
+            return false;
         using (_lock.Enter())
-            return _sockets.Count < MaxSockets && _sockets.Add(socket);
+        {
+            if (_sockets.Count < MaxSockets && _sockets.Add(socket))
+                return true;
+        }
+
+        socket.Account.ReturnObject(ObjectCost.Socket);
+        return false;
     }
 
+    /// <summary>The socket is gone, and what <see cref="TryAdd"/> charged for it.</summary>
     public void Remove(Socket socket)
     {
         using (_lock.Enter())
-            _sockets.Remove(socket);
+        {
+            if (!_sockets.Remove(socket))
+                return;
+        }
+
+        socket.Account.ReturnObject(ObjectCost.Socket);
     }
 
     /// <summary>The sockets of one kind, in the order they were made.</summary>

@@ -1,19 +1,19 @@
-using System.Buffers;
 using Sandbox.Linux;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Sockets;
 
 /// <summary>A queue of whole messages: datagrams, or the packets of a SOCK_SEQPACKET connection.</summary>
-internal sealed class PacketChannel(WaitQueue readers, int capacity) : Channel(readers, capacity)
+internal sealed class PacketChannel(WaitQueue readers, int capacity, MemoryAccount account) : Channel(readers, capacity, account)
 {
     /// <summary>What a message costs beside its bytes, so that empty ones cannot fill the memory.</summary>
-    private const int OverheadBytes = 512;
+    private const int OverheadBytes = ObjectCost.Message;
 
     private readonly Queue<Packet> _packets = new();
     private int _queuedBytes; // With overhead.
 
-    private readonly record struct Packet(byte[] Bytes, int Length, SocketAddress? Sender, ControlData? Control);
+    private readonly record struct Packet(NativeBlock Bytes, int Length, SocketAddress? Sender, ControlData? Control);
 
     protected override bool IsEmpty => _packets.Count == 0;
 
@@ -25,9 +25,9 @@ internal sealed class PacketChannel(WaitQueue readers, int capacity) : Channel(r
             return Errno.EMSGSIZE;
         if (_queuedBytes > 0 && _queuedBytes + data.Length + OverheadBytes > Capacity)
             return Errno.EAGAIN;
-        byte[] bytes = data.IsEmpty ? [] : ArrayPool<byte>.Shared.Rent(data.Length);
-        data.CopyTo(bytes);
-        _packets.Enqueue(new Packet(bytes, data.Length, sender, control));
+        if (Store(data).Failed(out NativeBlock block, out Errno error))
+            return error;
+        _packets.Enqueue(new Packet(block, data.Length, sender, control));
         _queuedBytes += data.Length + OverheadBytes;
         return data.Length;
     }
@@ -36,7 +36,7 @@ internal sealed class PacketChannel(WaitQueue readers, int capacity) : Channel(r
     {
         Packet packet = _packets.Peek();
         int count = Math.Min(destination.Length, packet.Length);
-        packet.Bytes.AsSpan(0, count).CopyTo(destination);
+        packet.Bytes.Span[..count].CopyTo(destination);
         info.Sender = packet.Sender;
         info.FullLength = packet.Length;
         info.Flags |= count < packet.Length ? SocketFlags.Truncated : 0;
@@ -70,9 +70,32 @@ internal sealed class PacketChannel(WaitQueue readers, int capacity) : Channel(r
 
     protected override int CountQueued() => _queuedBytes;
 
-    private static void Return(in Packet packet)
+    private Result<NativeBlock> Store(ReadOnlySpan<byte> data)
     {
-        if (packet.Length > 0)
-            ArrayPool<byte>.Shared.Return(packet.Bytes);
+        int bytes = data.IsEmpty ? 0 : NativeArena.CapacityFor(data.Length);
+        if (!Account.TryChargeObject(ObjectCost.Message))
+            return Errno.ENOBUFS;
+        if (bytes == 0)
+            return default(NativeBlock);
+        if (Account.TryCharge(MemoryKind.Buffers, bytes))
+        {
+            if (!NativeArena.Allocate(bytes, isCleared: false).Failed(out NativeBlock block, out _))
+            {
+                data.CopyTo(block.Span);
+                return block;
+            }
+
+            Account.Return(MemoryKind.Buffers, bytes);
+        }
+
+        Account.ReturnObject(ObjectCost.Message);
+        return Errno.ENOBUFS;
+    }
+
+    private void Return(in Packet packet)
+    {
+        Account.ReturnObject(ObjectCost.Message);
+        Account.Return(MemoryKind.Buffers, packet.Bytes.Capacity);
+        NativeArena.Free(packet.Bytes);
     }
 }

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using Sandbox.Linux;
 using Sandbox.Sentry.Kernel.Tasks;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Sync;
 using Sandbox.Sentry.Vfs;
@@ -23,7 +24,7 @@ internal abstract class Socket : OpenFile
     protected Socket(int domain, SocketKind type, int protocol, NetworkStack stack, ICaller caller, OpenFlags flags)
         : base(default, OpenFlags.ReadWrite | (flags & OpenFlags.NonBlock), caller.Credentials)
     {
-        (Domain, Type, Protocol, Stack) = (domain, type, protocol, stack);
+        (Domain, Type, Protocol, Stack, Account) = (domain, type, protocol, stack, caller.Account);
         Inode = new AnonymousInode(
             AnonymousFileSystem.Sockets, (uint)FileType.Socket | 0x1FF,
             caller.Credentials.FileSystemUserId, caller.Credentials.FileSystemGroupId);
@@ -34,6 +35,7 @@ internal abstract class Socket : OpenFile
         : base(default, OpenFlags.ReadWrite, credentials)
     {
         (Domain, Type, Protocol, Stack) = (listener.Domain, listener.Type, listener.Protocol, listener.Stack);
+        Account = listener.Account;
         Inode = new AnonymousInode(AnonymousFileSystem.Sockets, (uint)FileType.Socket | 0x1FF);
         Options = listener.Options.Clone();
     }
@@ -47,7 +49,16 @@ internal abstract class Socket : OpenFile
     /// <summary>The network namespace it was made in, for good.</summary>
     public NetworkStack Stack { get; }
 
+    /// <summary>Who is charged for it and for what waits in it: the container that made it.</summary>
+    public MemoryAccount Account { get; }
+
     public SocketOptions Options { get; } = new();
+
+    /// <summary>The listener whose queue it waits in until it is accepted.</summary>
+    public Socket? PendingOn { get; set; }
+
+    /// <summary>Messages on the way that hold a reference to it. Guarded by the lock of <see cref="FilesInFlight"/>.</summary>
+    internal int FlightCount;
 
     public override Inode Inode { get; }
 

@@ -18,8 +18,8 @@ internal sealed class StreamChannel : Channel
     private long _written;
     private long _read;
 
-    public StreamChannel(WaitQueue readers, int capacity)
-        : base(readers, capacity) => _ring = new ByteRing(Capacity);
+    public StreamChannel(WaitQueue readers, int capacity, MemoryAccount account)
+        : base(readers, capacity, account) => _ring = new ByteRing(Capacity, account);
 
     /// <summary>Ancillary data of the bytes [Start, End) of the stream.</summary>
     private readonly record struct Mark(long Start, long End, ControlData Control);
@@ -33,7 +33,14 @@ internal sealed class StreamChannel : Channel
     {
         if (_ring.Free <= 0 || (control is not null && _marks?.Count >= MaxMarks))
             return Errno.EAGAIN;
-        int count = _ring.Write(data);
+        if (control is not null && !Account.TryChargeObject(ObjectCost.Message))
+            return Errno.ENOBUFS;
+        if (_ring.Write(data).Failed(out int count, out _))
+        {
+            Account.ReturnObject(ObjectCost.Message, control is null ? 0 : 1);
+            return Errno.ENOBUFS;
+        }
+
         if (control is not null)
             (_marks ??= new Queue<Mark>()).Enqueue(new Mark(_written, _written + count, control));
         _written += count;
@@ -84,13 +91,17 @@ internal sealed class StreamChannel : Channel
     private void DropReadMarks()
     {
         while (_marks is { Count: > 0 } && _marks.Peek().End <= _read)
+        {
             _marks.Dequeue();
+            Account.ReturnObject(ObjectCost.Message);
+        }
     }
 
     protected override void Clear(List<ControlData> dropped)
     {
         foreach (Mark mark in _marks ?? [])
             dropped.Add(mark.Control);
+        Account.ReturnObject(ObjectCost.Message, _marks?.Count ?? 0);
         _marks = null;
         _ring.Clear();
         _read = _written;

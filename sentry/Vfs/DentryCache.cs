@@ -1,4 +1,5 @@
 using Sandbox.Linux;
+using Sandbox.Sentry.Memory;
 
 namespace Sandbox.Sentry.Vfs;
 
@@ -64,7 +65,8 @@ internal static class DentryCache
     {
         child.IsRemoved = true;
         directory.RemoveChild(child.Name.Bytes);
-        if (child.Inode is { IsDirectory: false } && directory.Inode!.CachesMissingNames)
+        bool hasRoom = directory.FileSystem.DentryCharge is not { IsFull: true };
+        if (child.Inode is { IsDirectory: false } && directory.Inode!.CachesMissingNames && hasRoom)
             directory.SetChild(new Dentry(directory, child.Name, null) { LastUsed = _additions / AdditionsPerTick });
     }
 
@@ -109,9 +111,14 @@ internal static class DentryCache
     {
         Interlocked.Increment(ref fileSystem.DentryCount);
         Interlocked.Increment(ref _additions);
+        fileSystem.DentryCharge?.Add(ObjectCost.Dentry);
     }
 
-    internal static void CountRemoved(FileSystem fileSystem) => Interlocked.Decrement(ref fileSystem.DentryCount);
+    internal static void CountRemoved(FileSystem fileSystem)
+    {
+        Interlocked.Decrement(ref fileSystem.DentryCount);
+        fileSystem.DentryCharge?.Remove(ObjectCost.Dentry);
+    }
 
     private static Errno LookupMissing(Dentry directory, ReadOnlySpan<byte> name, ref Dentry child)
     {
@@ -122,7 +129,8 @@ internal static class DentryCache
         {
             if (error != Errno.ENOENT)
                 return error;
-            if (!parent.CachesMissingNames)
+            // What is missing is remembered only while there is memory for it.
+            if (!parent.CachesMissingNames || directory.FileSystem.DentryCharge is { IsFull: true })
             {
                 child = new Dentry(directory, new FileName(name), null);
                 return Errno.Ok;

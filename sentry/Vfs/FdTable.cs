@@ -1,15 +1,23 @@
 using Sandbox.Linux;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Vfs;
 
-/// <summary>A descriptor table, shared by tasks with CLONE_FILES. Holds one reference to each file per descriptor.</summary>
-internal sealed class FdTable
+/// <summary>
+/// A descriptor table, shared by tasks with CLONE_FILES. Holds one reference to each file per descriptor. Its account pays for the
+/// table, and for each file that gets its first descriptor here, from when the number is reserved.
+/// </summary>
+internal sealed class FdTable(MemoryAccount account)
 {
     private readonly RankedLock _lock = new(LockRank.FdTable);
-    private Entry[] _entries = new Entry[16]; // Guarded by _lock.
+    private const int FirstEntries = 16;
+    private Entry[] _entries = new Entry[FirstEntries]; // Guarded by _lock. What is beyond the first ones is charged.
     private int _lowestFree; // Guarded by _lock: no free number below it.
     private int _users = 1;
+
+    /// <summary>Who pays.</summary>
+    public MemoryAccount Account => account;
 
     private struct Entry
     {
@@ -38,7 +46,7 @@ internal sealed class FdTable
 
     /// <summary>
     /// Installs a file at the lowest free number ≥ <paramref name="minimum"/>; the table takes over the caller's reference, also
-    /// on failure (it is released then). EMFILE beyond <paramref name="limit"/> (RLIMIT_NOFILE), EINVAL if minimum is beyond it.
+    /// on failure (it is released then). EMFILE beyond <paramref name="limit"/> (RLIMIT_NOFILE), EINVAL if minimum is beyond it, ENOMEM.
     /// </summary>
     public Result<int> Install(OpenFile file, bool closeOnExec, int limit, int minimum = 0)
     {
@@ -52,8 +60,11 @@ internal sealed class FdTable
         return number;
     }
 
-    /// <summary>Promises a number, which nobody sees before <see cref="Publish"/>; else give it back by <see cref="Unreserve"/>.</summary>
-    public Result<int> Reserve(int limit, int minimum = 0)
+    /// <summary>
+    /// Promises a number, which nobody sees before <see cref="Publish"/>; else give it back by <see cref="Unreserve"/>. EMFILE,
+    /// EINVAL, ENOMEM; not the latter for what is the operator's (<paramref name="mayExceed"/>).
+    /// </summary>
+    public Result<int> Reserve(int limit, int minimum = 0, bool mayExceed = false)
     {
         if (minimum < 0 || minimum >= limit)
             return minimum > 0 || minimum < 0 ? Errno.EINVAL : Errno.EMFILE;
@@ -64,7 +75,15 @@ internal sealed class FdTable
                 number++;
             if (number >= limit)
                 return Errno.EMFILE;
-            EnsureRoom(number);
+            if (EnsureRoom(number) is not Errno.Ok and Errno error)
+                return error;
+            if (!account.TryChargeObject(ObjectCost.OpenFile))
+            {
+                if (!mayExceed)
+                    return Errno.ENOMEM;
+                account.Charge(MemoryKind.Objects, ObjectCost.OpenFile);
+            }
+
             _entries[number].IsReserved = true;
             if (number == _lowestFree)
                 _lowestFree = number + 1;
@@ -75,6 +94,8 @@ internal sealed class FdTable
     /// <summary>Makes a reserved number a descriptor of <paramref name="file"/>, taking over the caller's reference.</summary>
     public void Publish(int number, OpenFile file, bool closeOnExec)
     {
+        if (!file.AdoptCharge(account))
+            account.ReturnObject(ObjectCost.OpenFile);
         using (_lock.Enter())
             _entries[number] = new Entry { File = file, CloseOnExec = closeOnExec };
     }
@@ -89,24 +110,26 @@ internal sealed class FdTable
     /// <summary>Gives a reserved number back.</summary>
     public void Unreserve(int number)
     {
+        account.ReturnObject(ObjectCost.OpenFile);
         using (_lock.Enter())
             Free(number);
     }
 
     /// <summary>
     /// Puts a file at exactly that number, replacing what was there (dup2(2)); takes over the caller's reference.
-    /// EBUSY if the number is reserved by an open in progress (as Linux), with the reference released.
+    /// EBUSY if the number is reserved by an open in progress (as Linux), ENOMEM: with the reference released.
     /// </summary>
     public Errno Replace(int number, OpenFile file, bool closeOnExec)
     {
         OpenFile? old;
-        bool isBusy;
+        Errno error;
         using (_lock.Enter())
         {
-            EnsureRoom(number);
-            isBusy = _entries[number].IsReserved;
-            old = isBusy ? file : _entries[number].File;
-            if (!isBusy)
+            error = EnsureRoom(number);
+            if (error == Errno.Ok && _entries[number].IsReserved)
+                error = Errno.EBUSY;
+            old = error == Errno.Ok ? _entries[number].File : file;
+            if (error == Errno.Ok)
             {
                 old?.BeforeRemoval();
                 _entries[number] = new Entry { File = file, CloseOnExec = closeOnExec };
@@ -114,8 +137,8 @@ internal sealed class FdTable
         }
 
         if (old is not null)
-            Close(old, isBusy);
-        return isBusy ? Errno.EBUSY : Errno.Ok;
+            Close(old, wasThere: error == Errno.Ok);
+        return error;
     }
 
     /// <summary>Takes a descriptor out of the table and gives its file, with the table's reference, to the caller. EBADF.</summary>
@@ -175,14 +198,16 @@ internal sealed class FdTable
         }
     }
 
-    /// <summary>A copy for a child without CLONE_FILES.</summary>
-    public FdTable Clone()
+    /// <summary>A copy for a child without CLONE_FILES, no larger than what is in it needs. ENOMEM.</summary>
+    public Result<FdTable> Clone()
     {
-        FdTable copy = new();
+        FdTable copy = new(account);
         using (_lock.Enter())
         {
-            copy._entries = new Entry[_entries.Length];
-            for (int number = 0; number < _entries.Length; number++)
+            int end = Array.FindLastIndex(_entries, static entry => entry.File is not null) + 1;
+            if (end > FirstEntries && copy.Resize(end) is not Errno.Ok and Errno error)
+                return error;
+            for (int number = 0; number < end; number++)
             {
                 if (_entries[number].File is not { } file)
                     continue;
@@ -219,8 +244,14 @@ internal sealed class FdTable
     /// <summary>A task stopped using it; the last one closes everything.</summary>
     public void RemoveUser()
     {
-        if (Interlocked.Decrement(ref _users) == 0)
-            CloseWhere(0, int.MaxValue, onlyCloseOnExec: false);
+        if (Interlocked.Decrement(ref _users) != 0)
+            return;
+        CloseWhere(0, int.MaxValue, onlyCloseOnExec: false);
+        using (_lock.Enter())
+        {
+            account.ReturnObject(ObjectCost.TableEntry, _entries.Length - FirstEntries);
+            _entries = new Entry[FirstEntries];
+        }
     }
 
     private void CloseWhere(int first, int last, bool onlyCloseOnExec)
@@ -239,14 +270,14 @@ internal sealed class FdTable
                 Free(number);
             }
 
-            Close(file, isBusy: false);
+            Close(file, wasThere: true);
         }
     }
 
     // Outside the lock: releasing may notify, close host descriptors or wait for a gofer.
-    private void Close(OpenFile file, bool isBusy)
+    private void Close(OpenFile file, bool wasThere)
     {
-        if (!isBusy)
+        if (wasThere)
         {
             FileLocks.ReleaseOwner(file.Inode, this);
             file.Flush(this);
@@ -261,9 +292,14 @@ internal sealed class FdTable
         _lowestFree = Math.Min(_lowestFree, number);
     }
 
-    private void EnsureRoom(int number)
+    private Errno EnsureRoom(int number) =>
+        number < _entries.Length ? Errno.Ok : Resize(Math.Max(number + 1, _entries.Length * 2));
+
+    private Errno Resize(int length)
     {
-        if (number >= _entries.Length)
-            Array.Resize(ref _entries, Math.Max(number + 1, _entries.Length * 2));
+        if (!account.TryChargeObject(ObjectCost.TableEntry, length - _entries.Length))
+            return Errno.ENOMEM;
+        Array.Resize(ref _entries, length);
+        return Errno.Ok;
     }
 }

@@ -3,7 +3,8 @@ using Sandbox.Linux;
 namespace Sandbox.Sentry.Vfs;
 
 /// <summary>One instance of a filesystem (Linux's super block).</summary>
-internal abstract class FileSystem
+/// <param name="dentryCharge">What its cached names are charged to, or null where something else bounds them.</param>
+internal abstract class FileSystem(Memory.CollectedCharge? dentryCharge = null)
 {
     private static int _lastDevice;
     private Dentry? _rootDentry;
@@ -29,6 +30,9 @@ internal abstract class FileSystem
 
     /// <summary>Dentries of it that are in the cache, the root left out.</summary>
     internal int DentryCount;
+
+    /// <summary>What its cached names are charged to, or null.</summary>
+    internal Memory.CollectedCharge? DentryCharge => dentryCharge;
 
     /// <summary>The extra options after rw/ro in /proc/mounts, such as "size=65536k,mode=755", or empty.</summary>
     public virtual string MountOptions => "";

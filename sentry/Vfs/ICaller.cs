@@ -1,3 +1,4 @@
+using Sandbox.Linux;
 using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Sync;
@@ -15,6 +16,9 @@ internal interface ICaller
 
     /// <summary>Root, working directory, umask, mount namespace.</summary>
     FsContext Fs { get; }
+
+    /// <summary>Who is charged for what is made for this task.</summary>
+    MemoryAccount Account => MemoryAccount.Sandbox;
 
     /// <summary>Where this task waits.</summary>
     Sleeper Sleeper { get; }
@@ -80,10 +84,11 @@ internal sealed class FsContext
             return new FsContext(Mounts, _root, _workingDirectory, Umask);
     }
 
-    /// <summary>A copy in a mount namespace of its own, at the same places (unshare(2), CLONE_NEWNS).</summary>
-    public FsContext Unshare(UserNamespace owner)
+    /// <summary>A copy in a mount namespace of its own, at the same places (unshare(2), CLONE_NEWNS). ENOMEM.</summary>
+    public Result<FsContext> Unshare(UserNamespace owner)
     {
-        MountNamespace mounts = Mounts.Clone(owner, out Dictionary<Mount, Mount> translation);
+        if (Mounts.Clone(owner, out Dictionary<Mount, Mount> translation).Failed(out MountNamespace? mounts, out Errno error))
+            return error;
         using (_lock.Enter())
             return new FsContext(mounts, Translate(_root), Translate(_workingDirectory), Umask);
 

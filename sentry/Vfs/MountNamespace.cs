@@ -1,13 +1,15 @@
+using Sandbox.Linux;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Vfs;
 
 /// <summary>A tree of mounts (mount_namespaces(7)).</summary>
-internal sealed class MountNamespace(UserNamespace owner)
+internal sealed class MountNamespace(UserNamespace owner, MemoryAccount? account = null)
 {
-    /// <summary>A guest cannot make more (fs.mount-max has 100,000).</summary>
-    public const int MaxMounts = 10_000;
+    private readonly MemoryAccount _account = account ?? MemoryAccount.Sandbox;
+    private readonly CollectedCharge _charge = new(account ?? MemoryAccount.Sandbox); // A namespace ends when nobody is in it any more.
 
     // Guarded by Lock for writing; replaced as a whole, so that the walk reads it without the lock.
     private volatile Dictionary<(Mount, Dentry), Mount> _byPlace = [];
@@ -38,11 +40,14 @@ internal sealed class MountNamespace(UserNamespace owner)
             Root = root;
             root.Namespace = this;
             _mounts.Add(root);
+            _charge.Add(ObjectCost.Mount);
         }
     }
 
-    /// <summary>Whether so many more would not be too many. With <see cref="Lock"/> held.</summary>
-    public bool HasRoomFor(int mounts) => _mounts.Count + mounts <= MaxMounts;
+    /// <summary>Whether so many more would not be too many (fs.mount-max). With <see cref="Lock"/> held.</summary>
+    public bool HasRoomFor(int mounts) =>
+        _mounts.Count + mounts <= _account.Limits[KernelLimit.Mounts]
+        && _account.FreeObjectBytes >= (long)ObjectCost.Mount * mounts;
 
     /// <summary>The top of what is mounted on a place: the walk that found it may be older than a mount that covers it now.</summary>
     public VfsPath Topmost(VfsPath place)
@@ -64,6 +69,7 @@ internal sealed class MountNamespace(UserNamespace owner)
         mount.Namespace = this;
         Interlocked.Increment(ref place.Dentry.MountCount);
         _mounts.Add(mount);
+        _charge.Add(ObjectCost.Mount);
         _byPlace = new Dictionary<(Mount, Dentry), Mount>(_byPlace) { [(place.Mount, place.Dentry)] = mount };
     }
 
@@ -76,7 +82,8 @@ internal sealed class MountNamespace(UserNamespace owner)
         places.Remove((mount.Parent, mount.MountPoint));
         Interlocked.Decrement(ref mount.MountPoint.MountCount);
         _byPlace = places;
-        _mounts.Remove(mount);
+        if (_mounts.Remove(mount))
+            _charge.Remove(ObjectCost.Mount);
         mount.Parent = null;
         mount.MountPoint = null;
         mount.Namespace = null;
@@ -91,7 +98,8 @@ internal sealed class MountNamespace(UserNamespace owner)
             return;
         }
 
-        _mounts.Remove(mount);
+        if (_mounts.Remove(mount))
+            _charge.Remove(ObjectCost.Mount);
         mount.Namespace = null;
     }
 
@@ -100,20 +108,23 @@ internal sealed class MountNamespace(UserNamespace owner)
     {
         mount.Namespace = this;
         _mounts.Insert(0, mount);
+        _charge.Add(ObjectCost.Mount);
         Root = mount;
     }
 
     /// <summary>
     /// A copy with mounts of its own (unshare(2), CLONE_NEWNS), peers of the old ones that are shared; for another user namespace
     /// their slaves. <paramref name="translation"/> tells which mount became which, for
-    /// the root and working directory of who moves there.
+    /// the root and working directory of who moves there. ENOMEM.
     /// </summary>
-    public MountNamespace Clone(UserNamespace owner, out Dictionary<Mount, Mount> translation)
+    public Result<MountNamespace> Clone(UserNamespace owner, out Dictionary<Mount, Mount> translation)
     {
-        MountNamespace copy = new(owner);
+        MountNamespace copy = new(owner, _account);
         translation = [];
         using (Lock.Enter())
         {
+            if (!copy._charge.TryAddQuietly((long)ObjectCost.Mount * _mounts.Count))
+                return Errno.ENOMEM;
             foreach (Mount mount in _mounts)
                 translation.Add(mount, CopyTo(copy, mount));
             Dictionary<(Mount, Dentry), Mount> places = [];

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Sandbox.Linux;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Sync;
 
@@ -16,6 +17,7 @@ internal abstract class OpenFile
     private static readonly RankedLock _observerLock = new(LockRank.Leaf);
 
     private int _references = 1;
+    private MemoryAccount? _account; // Who is charged for it.
     private FileObserver? _observers; // Guarded by _observerLock for writing.
     private FileObserver? _ioSignal; // Set once.
 
@@ -145,8 +147,17 @@ internal abstract class OpenFile
     {
     }
 
+    /// <summary>
+    /// Takes over the charge for an open file (<see cref="ObjectCost.OpenFile"/>), to give it back with the last reference. False
+    /// if somebody is charged for it already: then the caller keeps what it has charged.
+    /// </summary>
+    public bool AdoptCharge(MemoryAccount account) => Interlocked.CompareExchange(ref _account, account, null) is null;
+
     /// <summary>More than the given number of references: somebody else may use it. A hint.</summary>
     public bool HasMoreReferences(int count) => Volatile.Read(ref _references) > count;
+
+    /// <summary>References there are now.</summary>
+    public int References => Volatile.Read(ref _references);
 
     public void AddReference()
     {
@@ -179,6 +190,7 @@ internal abstract class OpenFile
         FileEvents.Closed(this);
         FileLocks.ReleaseFile(this);
         OnRelease();
+        _account?.ReturnObject(ObjectCost.OpenFile);
         if (Path.IsSome)
         {
             Interlocked.Decrement(ref Path.Mount.OpenFiles);

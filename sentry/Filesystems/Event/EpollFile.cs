@@ -1,5 +1,5 @@
 using Sandbox.Linux;
-using Sandbox.Sentry.Security;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Sync;
 using Sandbox.Sentry.Vfs;
 
@@ -11,9 +11,6 @@ namespace Sandbox.Sentry.Filesystems.Event;
 /// </summary>
 internal sealed class EpollFile : OpenFile
 {
-    /// <summary>Watches of one instance; beyond it ENOSPC (/proc/sys/fs/epoll/max_user_watches).</summary>
-    private const int MaxItems = 1 << 18;
-
     /// <summary>Reported whether asked for or not.</summary>
     private const PollEvents Always = PollEvents.Error | PollEvents.HangUp;
 
@@ -25,10 +22,10 @@ internal sealed class EpollFile : OpenFile
     private EpollItem? _lastReady;
     private int _readyCount;
 
-    public EpollFile(Credentials credentials)
-        : base(default, OpenFlags.ReadWrite, credentials)
-    {
-    }
+    private readonly MemoryAccount _account; // Who is charged for the items; their number is the user's.
+
+    public EpollFile(ICaller maker)
+        : base(default, OpenFlags.ReadWrite, maker.Credentials) => _account = maker.Account;
 
     public override Inode Inode => AnonymousInode.Shared;
 
@@ -40,7 +37,8 @@ internal sealed class EpollFile : OpenFile
     internal List<EpollFile> Parents { get; } = [];
 
     /// <summary>
-    /// EPOLL_CTL_ADD. EEXIST, EPERM for files that are always ready, EINVAL for itself, ELOOP for circles and deep nesting, ENOSPC.
+    /// EPOLL_CTL_ADD. EEXIST, EPERM for files that are always ready, EINVAL for itself, ELOOP for circles and deep nesting, ENOSPC,
+    /// ENOMEM.
     /// </summary>
     public Errno Add(int fd, OpenFile file, PollEvents events, ulong data)
     {
@@ -194,6 +192,7 @@ internal sealed class EpollFile : OpenFile
                 Detach(item);
             }
 
+            Return(_items.Count);
             _items.Clear();
         }
 
@@ -207,8 +206,8 @@ internal sealed class EpollFile : OpenFile
         {
             if (_items.ContainsKey((fd, file)))
                 return Errno.EEXIST;
-            if (_items.Count >= MaxItems)
-                return Errno.ENOSPC;
+            if (Charge() is not Errno.Ok and Errno refused)
+                return refused;
             EpollItem item = new(this, fd, file) { Events = events | Always, Data = data };
             _items.Add((fd, file), item);
             file.AddObserver(item);
@@ -222,7 +221,27 @@ internal sealed class EpollFile : OpenFile
     private void RemoveItem(EpollItem item)
     {
         _items.Remove((item.Fd, item.File));
+        Return(1);
         Detach(item);
+    }
+
+    private Errno Charge()
+    {
+        long limit = _account.Limits[KernelLimit.EpollWatches];
+        if (!_account.Users.TryTake(Credentials.UserId, UserResource.EpollWatches, 1, limit))
+            return Errno.ENOSPC;
+        if (_account.TryChargeObject(ObjectCost.EpollItem))
+            return Errno.Ok;
+        _account.Users.Return(Credentials.UserId, UserResource.EpollWatches, 1);
+        return Errno.ENOMEM;
+    }
+
+    private void Return(int items)
+    {
+        if (items == 0)
+            return;
+        _account.Users.Return(Credentials.UserId, UserResource.EpollWatches, items);
+        _account.ReturnObject(ObjectCost.EpollItem, items);
     }
 
     private void Detach(EpollItem item)

@@ -1,4 +1,5 @@
 using Sandbox.Linux;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Filesystems.Gofer;
@@ -20,7 +21,21 @@ internal sealed class DonatedFd(HostFd fd, GoferFile file, bool isWritable)
     /// <summary>Opened read-write; else read-only.</summary>
     public bool IsWritable => isWritable;
 
-    public void Close() => fd.Dispose();
+    /// <summary>Counted by whoever had it opened (<see cref="TryCount"/>).</summary>
+    public bool IsCounted { get; init; }
+
+    /// <summary>Counts a descriptor that is about to be asked for. False (ENFILE) if there are too many.</summary>
+    public static bool TryCount() => MemoryAccount.Sandbox.TryTakeDescriptor();
+
+    /// <summary>It was not got.</summary>
+    public static void Uncount() => MemoryAccount.Sandbox.ReturnDescriptors(1);
+
+    public void Close()
+    {
+        fd.Dispose();
+        if (IsCounted)
+            Uncount();
+    }
 }
 
 /// <summary>

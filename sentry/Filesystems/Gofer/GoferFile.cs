@@ -120,14 +120,24 @@ internal sealed class GoferFile(GoferFileSystem fileSystem, in GoferAttributes a
     {
         if (Descriptors.Find(this, isWritable) is { } found)
             return found;
+        if (!DonatedFd.TryCount())
+        {
+            Descriptors.CloseIdle();
+            if (!DonatedFd.TryCount())
+                return Errno.ENFILE;
+        }
         if (OpenOnHost(isWritable, out GoferAttributes attributes).Failed(out HostFd? fd, out Errno error))
+        {
+            DonatedFd.Uncount();
             return error;
+        }
+        DonatedFd made = new(fd, this, isWritable) { IsCounted = true };
         if (!IsSame(attributes)) // Of a shared tree: replaced since the walk.
         {
-            fd.Dispose();
+            made.Close();
             return Errno.ESTALE;
         }
-        return Descriptors.Add(new DonatedFd(fd, this, isWritable));
+        return Descriptors.Add(made);
     }
 
     private Result<HostFd> OpenOnHost(bool isWritable, out GoferAttributes attributes)

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Sandbox.Linux;
 using Sandbox.Sentry.Filesystems.Tmp;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Sync;
 using Sandbox.Sentry.Vfs;
@@ -34,8 +35,9 @@ internal sealed class OverlayFileSystem : MemoryFileSystem
     /// <summary>An overlay over the tree at <paramref name="lowerRoot"/>, whose filesystem it releases with itself.</summary>
     /// <param name="lowerRoot">The lower layer's root directory.</param>
     /// <param name="maxBytes">Limit of what may be written; 0 for none.</param>
-    public OverlayFileSystem(Inode lowerRoot, long maxBytes = 0)
-        : base(PagesOf(maxBytes), 0)
+    /// <param name="account">Who is charged for it, or null.</param>
+    public OverlayFileSystem(Inode lowerRoot, long maxBytes = 0, MemoryAccount? account = null)
+        : base(PagesOf(maxBytes), 0, account ?? MemoryAccount.Sandbox)
     {
         _lowerRoot = lowerRoot;
         for (int index = 0; index < _copyUpLocks.Length; index++)
@@ -100,12 +102,17 @@ internal sealed class OverlayFileSystem : MemoryFileSystem
         stat = new Stat { Mode = lower.Mode, UserId = lower.UserId, GroupId = lower.GroupId, Inode = lower.Number, LinkCount = 1 };
         if (lower.GetAttributes(ref stat) is not Errno.Ok and Errno error)
             return error;
-        if (CopyExtendedAttributes(lower).Failed(out ExtendedAttributeSet? extended, out Errno refused) && refused != Errno.ENODATA)
+        Result<ExtendedAttributeSet> copied = CopyExtendedAttributes(lower, DentryCharge!);
+        if (copied.Failed(out ExtendedAttributeSet? extended, out Errno refused) && refused != Errno.ENODATA)
             return refused;
         if (lower.IsDirectory)
             stat.LinkCount = OverlayDirectory.UncountedLinks;
         if (face.AdoptAttributes(stat, extended) is not Errno.Ok and Errno full)
+        {
+            extended?.Clear();
             return full;
+        }
+
         _changed[lower.Number] = face;
         return Errno.Ok;
     }
@@ -115,11 +122,11 @@ internal sealed class OverlayFileSystem : MemoryFileSystem
         ((ICollection<KeyValuePair<ulong, TmpInode>>)_changed).Remove(new KeyValuePair<ulong, TmpInode>(lower.Number, face));
 
     // ENODATA if there are none: null is no value of a Result.
-    private static Result<ExtendedAttributeSet> CopyExtendedAttributes(Inode lower)
+    private static Result<ExtendedAttributeSet> CopyExtendedAttributes(Inode lower, CollectedCharge charge)
     {
         if (lower.ListExtendedAttributes().Failed(out byte[]? names, out _) || names.Length == 0)
             return Errno.ENODATA;
-        ExtendedAttributeSet set = new();
+        ExtendedAttributeSet set = new(charge);
         ReadOnlySpan<byte> rest = names;
         while (rest.IndexOf((byte)0) is > 0 and int end)
         {
@@ -128,7 +135,10 @@ internal sealed class OverlayFileSystem : MemoryFileSystem
             if (!ExtendedAttributeSet.IsSupported(name) || lower.GetExtendedAttribute(name).Failed(out byte[]? value, out _))
                 continue;
             if (set.Set(name, value, 0) is not Errno.Ok and Errno error)
+            {
+                set.Clear();
                 return error;
+            }
         }
 
         return set;

@@ -11,6 +11,12 @@ namespace Sandbox.Sentry.Filesystems.Pipe;
 /// </summary>
 internal sealed class PipeBuffer : IReopen
 {
+    private PipeBuffer(ICaller maker)
+    {
+        _charge = new PipeCharge(maker.Account, maker.Credentials);
+        _ring = new ByteRing(DefaultBytes, maker.Account);
+    }
+
     /// <summary>What fits into a new pipe, bytes.</summary>
     public const int DefaultBytes = 65536;
 
@@ -22,7 +28,8 @@ internal sealed class PipeBuffer : IReopen
 
     // All guarded by _lock.
     private readonly RankedLock _lock = new(LockRank.Leaf);
-    private readonly ByteRing _ring = new(DefaultBytes);
+    private readonly PipeCharge _charge;
+    private readonly ByteRing _ring;
     private Queue<Piece>? _pieces; // Of a pipe that had a write in packet mode: what is in the ring, in order.
     private int _frontTaken; // Bytes of the first piece that were read.
     private int _readers;
@@ -37,16 +44,19 @@ internal sealed class PipeBuffer : IReopen
     /// <summary>Both ends wait here, each with its own events.</summary>
     public WaitQueue Waiters { get; } = new();
 
-    /// <summary>A new pipe: its two ends, each with one reference (pipe2(2)). O_NONBLOCK and O_DIRECT matter here.</summary>
-    public static (PipeFile Reader, PipeFile Writer) Create(OpenFlags flags, ICaller caller)
+    /// <summary>
+    /// A new pipe: its two ends, each with one reference (pipe2(2)). O_NONBLOCK and O_DIRECT matter here. ENFILE.
+    /// </summary>
+    public static Result<(PipeFile Reader, PipeFile Writer)> Create(OpenFlags flags, ICaller caller)
     {
-        PipeBuffer pipe = new();
+        PipeBuffer pipe = new(caller);
+        if (pipe.OpenEnds(reads: true, writes: true).Failed(out _, out Errno error))
+            return error;
         AnonymousInode inode = new(
             AnonymousFileSystem.Pipes, (uint)FileType.Fifo | 0x180,
             caller.Credentials.FileSystemUserId, caller.Credentials.FileSystemGroupId)
         { Endpoint = pipe };
         OpenFlags status = flags & (OpenFlags.NonBlock | OpenFlags.Direct);
-        pipe.OpenEnds(reads: true, writes: true);
         return (
             new PipeFile(pipe, inode, default, OpenFlags.ReadOnly | status, caller.Credentials),
             new PipeFile(pipe, inode, default, OpenFlags.WriteOnly | status, caller.Credentials));
@@ -60,7 +70,7 @@ internal sealed class PipeBuffer : IReopen
     {
         if (inode.Endpoint is not PipeBuffer pipe)
         {
-            PipeBuffer made = new();
+            PipeBuffer made = new(caller);
             pipe = Interlocked.CompareExchange(ref inode.Endpoint, made, null) as PipeBuffer ?? made;
         }
 
@@ -119,7 +129,8 @@ internal sealed class PipeBuffer : IReopen
     }
 
     /// <summary>
-    /// Appends what fits; up to <see cref="AtomicBytes"/> all or nothing. EAGAIN, EPIPE without a reader (the caller sends SIGPIPE).
+    /// Appends what fits; up to <see cref="AtomicBytes"/> all or nothing. EAGAIN, EPIPE without a reader (the caller sends SIGPIPE),
+    /// ENOMEM.
     /// </summary>
     public Result<int> Write(ReadOnlySpan<byte> source, bool isPacket = false)
     {
@@ -139,9 +150,10 @@ internal sealed class PipeBuffer : IReopen
                 return Errno.EAGAIN;
             }
 
+            if (_ring.Write(source).Failed(out count, out Errno error))
+                return error;
             if (isPacket || _pieces is not null)
-                AppendPiece(Math.Min(free, source.Length), isPacket);
-            count = _ring.Write(source);
+                AppendPiece(count, isPacket);
             _isSpaceWanted |= count < source.Length;
         }
 
@@ -200,10 +212,10 @@ internal sealed class PipeBuffer : IReopen
     }
 
     /// <summary>
-    /// F_SETPIPE_SZ: rounds up to a power of two of pages and gives the size set. EINVAL, EPERM beyond <see cref="MaxBytes"/>,
-    /// EBUSY if more bytes are waiting than would fit.
+    /// F_SETPIPE_SZ: rounds up to a power of two of pages and gives the size set. EINVAL, EPERM beyond <see cref="MaxBytes"/> and
+    /// beyond what the user's pipes may have, EBUSY if more bytes are waiting than would fit.
     /// </summary>
-    public Result<int> SetCapacity(long bytes)
+    public Result<int> SetCapacity(long bytes, ICaller caller)
     {
         if (bytes is < 0 or > 1L << 31)
             return Errno.EINVAL;
@@ -215,6 +227,8 @@ internal sealed class PipeBuffer : IReopen
         {
             if (_ring.Count > size)
                 return Errno.EBUSY;
+            if (_charge.Resize(size, caller.Credentials) is not Errno.Ok and Errno refused)
+                return refused;
             _ring.SetCapacity(size);
             tellWriters = TakeSpaceWanted();
         }
@@ -235,6 +249,7 @@ internal sealed class PipeBuffer : IReopen
             {
                 _ring.Clear(); // fifo(7): what nobody read is gone with the last end.
                 (_pieces, _frontTaken) = (null, 0);
+                _charge.End();
             }
         }
 
@@ -249,8 +264,8 @@ internal sealed class PipeBuffer : IReopen
         if (_pieces is null)
         {
             _pieces = new Queue<Piece>();
-            if (!_ring.IsEmpty)
-                _pieces.Enqueue(new Piece(_ring.Count, false));
+            if (_ring.Count > length)
+                _pieces.Enqueue(new Piece(_ring.Count - length, false));
         }
 
         _pieces.Enqueue(new Piece(length, isPacket));
@@ -287,11 +302,18 @@ internal sealed class PipeBuffer : IReopen
         return true;
     }
 
-    /// <summary>Counts the ends in. Tells how often each side had been opened before, and who was there.</summary>
-    private (int ReaderOpens, int WriterOpens, bool HadReaders, bool HadWriters) OpenEnds(bool reads, bool writes)
+    /// <summary>Counts the ends in. Tells how often each side had been opened before, and who was there. ENFILE.</summary>
+    private Result<(int ReaderOpens, int WriterOpens, bool HadReaders, bool HadWriters)> OpenEnds(bool reads, bool writes)
     {
         using (_lock.Enter())
         {
+            if (_readers == 0 && _writers == 0)
+            {
+                if (_charge.Begin().Failed(out int capacity, out Errno error))
+                    return error;
+                _ring.SetCapacity(capacity);
+            }
+
             (int, int, bool, bool) before = (_readerOpens, _writerOpens, _readers > 0, _writers > 0);
             if (reads)
                 (_readers, _readerOpens) = (_readers + 1, _readerOpens + 1);
@@ -309,7 +331,9 @@ internal sealed class PipeBuffer : IReopen
         if (writes && !reads && isNonBlocking && !HasReaders)
             return Errno.ENXIO;
 
-        (int readerOpens, int writerOpens, bool hadReaders, bool hadWriters) = OpenEnds(reads, writes);
+        if (OpenEnds(reads, writes).Failed(out (int, int, bool, bool) before, out Errno crowded))
+            return crowded;
+        (int readerOpens, int writerOpens, bool hadReaders, bool hadWriters) = before;
         PipeFile file = new(this, inode, path, flags, caller.Credentials)
         {
             WriterOpensBefore = isNonBlocking && !writes && !hadWriters ? writerOpens : PipeFile.HangsUpAtOnce,

@@ -7,7 +7,7 @@ namespace Sandbox.Sentry.Filesystems.Pts;
 /// What a terminal does to bytes between the keyboard and the program (termios(3), N_TTY): editing a line, echo, signals from
 /// keys, newline translation. Guarded by the terminal's lock.
 /// </summary>
-internal sealed class LineDiscipline
+internal sealed class LineDiscipline(MemoryAccount account)
 {
     /// <summary>MAX_CANON: the longest line that can be edited.</summary>
     private const int LineBytes = 4096;
@@ -15,7 +15,7 @@ internal sealed class LineDiscipline
     private const int ReadyBytes = 16384;
     private const int OutputBytes = 65536;
     private const int MaxLines = 4096;
-    private readonly ByteRing _ready = new(ReadyBytes);
+    private readonly ByteRing _ready = new(ReadyBytes, account);
     private readonly Queue<int> _lines = new(); // Lengths of the finished lines in _ready; 0 is an end of file.
     private readonly byte[] _line = new byte[LineBytes];
     private int _lineLength;
@@ -46,7 +46,7 @@ internal sealed class LineDiscipline
     }
 
     /// <summary>Bytes on their way to the screen.</summary>
-    public ByteRing Output { get; } = new(OutputBytes);
+    public ByteRing Output { get; } = new(OutputBytes, account);
 
     /// <summary>The stop character was typed: no output until the start character.</summary>
     public bool IsStopped { get; set; }

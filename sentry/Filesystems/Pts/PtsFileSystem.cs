@@ -1,6 +1,7 @@
 using System.Globalization;
 using Sandbox.Linux;
 using Sandbox.Sentry.Filesystems.Tmp;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Filesystems.Pts;
@@ -71,8 +72,8 @@ internal sealed class PtsFileSystem : FileSystem
         SpecialFiles.RegisterCharacterDevice(terminalMajor, 1, OpenOwn);
     }
 
-    /// <summary>A new terminal with a slave owned by the given user. ENOSPC.</summary>
-    public Result<Terminal> CreateTerminal(uint userId)
+    /// <summary>A new terminal with a slave owned by the given user. ENOSPC, ENOMEM.</summary>
+    public Result<Terminal> CreateTerminal(uint userId, MemoryAccount account)
     {
         lock (_slaves)
         {
@@ -86,7 +87,9 @@ internal sealed class PtsFileSystem : FileSystem
 
             if (index >= MaxTerminals)
                 return Errno.ENOSPC;
-            Terminal terminal = new(Kernel, this, index);
+            if (!account.TryChargeObject(ObjectCost.Terminal))
+                return Errno.ENOMEM;
+            Terminal terminal = new(Kernel, this, index, account);
             _slaves.Add(index, new SlaveNode(this, terminal, _mode, userId, _groupId));
             return terminal;
         }
@@ -172,7 +175,7 @@ internal sealed class MultiplexerNode(PtsFileSystem fileSystem, uint permissions
 
     public override Result<OpenFile> Open(VfsPath path, OpenFlags flags, ICaller caller)
     {
-        if (_pts.CreateTerminal(caller.Credentials.FileSystemUserId).Failed(out Terminal? terminal, out Errno error))
+        if (_pts.CreateTerminal(caller.Credentials.FileSystemUserId, caller.Account).Failed(out Terminal? terminal, out Errno error))
             return error;
         return new MasterFile(terminal, this, path, flags, caller.Credentials);
     }

@@ -1,6 +1,7 @@
 using Sandbox.Linux;
 using Sandbox.Sentry.Kernel.Processes;
 using Sandbox.Sentry.Kernel.Signals;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Filesystems.Pts;
@@ -10,7 +11,8 @@ internal sealed class Terminal : ControllingTerminal
 {
     private const byte PacketFlushRead = 1, PacketFlushWrite = 2, PacketStop = 4, PacketStart = 8, PacketNoStop = 16, PacketDoStop = 32;
     private readonly RankedLock _lock = new(LockRank.Terminal);
-    private readonly LineDiscipline _line = new(); // Guarded by _lock, as all that follows.
+    private readonly LineDiscipline _line; // Guarded by _lock, as all that follows.
+    private readonly MemoryAccount _account;
     private WindowSize _size;
     private bool _isMasterOpen = true;
     private bool _isPacketMode;
@@ -19,9 +21,11 @@ internal sealed class Terminal : ControllingTerminal
     private bool _hadSlave;
     private int _generation; // Slave files of an earlier one were hung up.
 
-    public Terminal(Kernel.Kernel kernel, PtsFileSystem fileSystem, int index)
+    /// <summary>Its price is charged already; it goes back with the last end.</summary>
+    public Terminal(Kernel.Kernel kernel, PtsFileSystem fileSystem, int index, MemoryAccount account)
     {
         (Kernel, FileSystem, Index) = (kernel, fileSystem, index);
+        (_account, _line) = (account, new LineDiscipline(account));
     }
 
     public Kernel.Kernel Kernel { get; }
@@ -87,7 +91,11 @@ internal sealed class Terminal : ControllingTerminal
     {
         bool isLast;
         using (_lock.Enter())
+        {
             isLast = --_slaves == 0;
+            GiveBack();
+        }
+
         if (isLast)
             MasterWaiters.Notify(PollEvents.HangUp | PollEvents.Readable);
     }
@@ -245,6 +253,7 @@ internal sealed class Terminal : ControllingTerminal
         {
             _isMasterOpen = false;
             _line.Output.Clear();
+            GiveBack();
         }
 
         FileSystem.Remove(this);
@@ -252,6 +261,16 @@ internal sealed class Terminal : ControllingTerminal
     }
 
     // ---- Both ----
+
+    // With _lock held. Nobody opens a slave once the master is closed, so this comes about once.
+    private void GiveBack()
+    {
+        if (_isMasterOpen || _slaves != 0)
+            return;
+        _line.FlushInput();
+        _line.Output.Clear();
+        _account.ReturnObject(ObjectCost.Terminal);
+    }
 
     /// <summary>TCSETS; with <paramref name="flushes"/> typed input is forgotten.</summary>
     public void SetTermios(in Termios termios, bool flushes)

@@ -1,10 +1,11 @@
 using Sandbox.Linux;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Filesystems.Tmp;
 
 /// <summary>The extended attributes of one file in memory (xattr(7)). Guarded by the file's lock.</summary>
-internal sealed class ExtendedAttributeSet
+internal sealed class ExtendedAttributeSet(CollectedCharge charge)
 {
     /// <summary>XATTR_SIZE_MAX (limits.h): the longest value, bytes.</summary>
     public const int MaxValueBytes = 65536;
@@ -34,8 +35,10 @@ internal sealed class ExtendedAttributeSet
         if (!exists && (flags & ReplaceOnly) != 0)
             return Errno.ENODATA;
         int change = value.Length - (old?.Length ?? -name.Length);
-        if (_totalBytes + change > MaxTotalBytes)
+        int cost = change + (exists ? 0 : ObjectCost.ExtendedAttribute);
+        if (_totalBytes + change > MaxTotalBytes || (cost > 0 && !charge.TryAddQuietly(cost)))
             return Errno.ENOSPC;
+        charge.Remove(Math.Max(0, -cost));
         _totalBytes += change;
         _values[new FileName(name)] = value.ToArray();
         return Errno.Ok;
@@ -47,7 +50,16 @@ internal sealed class ExtendedAttributeSet
         if (!_values.GetAlternateLookup<ReadOnlySpan<byte>>().Remove(name, out _, out byte[]? value))
             return Errno.ENODATA;
         _totalBytes -= value.Length + name.Length;
+        charge.Remove(value.Length + name.Length + ObjectCost.ExtendedAttribute);
         return Errno.Ok;
+    }
+
+    /// <summary>The file is gone: gives back what they cost.</summary>
+    public void Clear()
+    {
+        charge.Remove(_totalBytes + (_values.Count * ObjectCost.ExtendedAttribute));
+        _totalBytes = 0;
+        _values.Clear();
     }
 
     /// <summary>The names, each followed by a NUL.</summary>

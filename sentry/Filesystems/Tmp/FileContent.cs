@@ -1,4 +1,5 @@
 using Sandbox.Linux;
+using Sandbox.Sentry.Memory;
 
 namespace Sandbox.Sentry.Filesystems.Tmp;
 
@@ -8,7 +9,7 @@ namespace Sandbox.Sentry.Filesystems.Tmp;
 /// </summary>
 internal sealed class FileContent(MemoryFileSystem fileSystem) : IDisposable
 {
-    private const int PageBytes = MemoryFileSystem.PageBytes;
+    private const int PageBytes = MemoryFileSystem.PageBytes, MaxSmallBytes = 64 << 10;
     private NativeBlock _small; // Zero behind _smallEnd.
     private int _smallEnd; // Behind it there is a hole.
     private volatile HostFd? _memory; // Once set it stays until Dispose.
@@ -61,7 +62,7 @@ internal sealed class FileContent(MemoryFileSystem fileSystem) : IDisposable
         if (offset > long.MaxValue - source.Length)
             return Errno.EFBIG;
         long end = offset + source.Length;
-        if (_memory is null && end > NativeArena.LargestBlock && MoveToMemory() is not Errno.Ok and Errno error)
+        if (_memory is null && end > MaxSmallBytes && MoveToMemory() is not Errno.Ok and Errno error)
             return error;
         return _memory is { } memory ? WriteMemory(memory, source, offset) : WriteSmall(source, (int)offset);
     }
@@ -148,20 +149,31 @@ internal sealed class FileContent(MemoryFileSystem fileSystem) : IDisposable
 
         if (_readOnly is null)
         {
+            if (!fileSystem.Account.TryTakeDescriptor())
+                return Errno.ENFILE;
             if (HostSelfFds.ReopenReadOnly(_memory!.Number).Failed(out int fd, out Errno refused))
+            {
+                fileSystem.Account.ReturnDescriptors(1);
                 return refused == Errno.EMFILE ? Errno.ENFILE : Errno.EACCES;
+            }
+
             _readOnly = new HostFd(fd);
         }
 
         return _readOnly.Number;
     }
 
+    // Of a filesystem that was unmounted, or in a mount namespace that nobody is in any more: nobody takes it down.
+    ~FileContent() => Dispose();
+
     /// <summary>Gives everything back. The content is not used afterwards.</summary>
     public void Dispose()
     {
+        GC.SuppressFinalize(this);
         NativeArena.Free(_small);
         _small = default;
         _smallEnd = 0;
+        fileSystem.Account.ReturnDescriptors((_memory is null ? 0 : 1) + (_readOnly is null ? 0 : 1));
         _memory?.Dispose();
         _readOnly?.Dispose();
         (_memory, _readOnly) = (null, null);
@@ -286,6 +298,16 @@ internal sealed class FileContent(MemoryFileSystem fileSystem) : IDisposable
     }
 
     private Errno MoveToMemory()
+    {
+        if (!fileSystem.Account.TryTakeDescriptor() && !(CollectedCharge.Reclaim() && fileSystem.Account.TryTakeDescriptor()))
+            return Errno.ENFILE;
+        Errno error = MakeMemory();
+        if (error != Errno.Ok)
+            fileSystem.Account.ReturnDescriptors(1);
+        return error;
+    }
+
+    private Errno MakeMemory()
     {
         if (HostMemoryFile.Create().Failed(out int fd, out Errno error))
             return error == Errno.EMFILE ? Errno.ENFILE : error;

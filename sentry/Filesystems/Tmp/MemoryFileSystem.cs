@@ -7,7 +7,9 @@ namespace Sandbox.Sentry.Filesystems.Tmp;
 /// <summary>A filesystem whose files live in memory: counts pages and inodes against its limits (tmpfs(5)).</summary>
 /// <param name="maxPages">Limit in pages of 4096 bytes; 0 for none.</param>
 /// <param name="maxInodes">Limit of inodes; 0 for none.</param>
-internal abstract class MemoryFileSystem(long maxPages, long maxInodes) : FileSystem
+/// <param name="account">Who is charged.</param>
+internal abstract class MemoryFileSystem(long maxPages, long maxInodes, MemoryAccount account)
+    : FileSystem(new CollectedCharge(account))
 {
     /// <summary>Bytes of a page.</summary>
     public const int PageBytes = 4096;
@@ -18,8 +20,8 @@ internal abstract class MemoryFileSystem(long maxPages, long maxInodes) : FileSy
     private long _maxInodes = maxInodes;
     private long _lastNumber;
 
-    /// <summary>Who is charged for its pages, or null.</summary>
-    public MemoryAccount? Account { get; init; }
+    /// <summary>Who is charged for its pages, inodes, names and attributes.</summary>
+    public MemoryAccount Account { get; } = account;
 
     public long UsedPages => Interlocked.Read(ref _pages);
 
@@ -31,7 +33,7 @@ internal abstract class MemoryFileSystem(long maxPages, long maxInodes) : FileSy
 
     /// <summary>Pages that may still be taken; without a limit as many as there is memory for.</summary>
     public long FreePages => _maxPages == 0
-        ? Math.Max(0, MemoryUsage.MostBytes - MemoryUsage.Get(MemoryKind.Shared)) / PageBytes
+        ? MemoryAccount.Sandbox.FreeFileBytes / PageBytes
         : Math.Max(0, _maxPages - UsedPages);
 
     /// <summary>A number for a new inode; unique in the filesystem.</summary>
@@ -43,6 +45,9 @@ internal abstract class MemoryFileSystem(long maxPages, long maxInodes) : FileSy
     /// <summary>Takes pages; false (ENOSPC) if they do not fit.</summary>
     public bool TryTakePages(long count)
     {
+        // What was unmounted is given back when the collector finds it.
+        if (count > FreePages && _maxPages == 0)
+            CollectedCharge.Reclaim();
         if (Interlocked.Add(ref _pages, count) > _maxPages && _maxPages != 0 && count > 0)
         {
             Interlocked.Add(ref _pages, -count);
@@ -60,22 +65,27 @@ internal abstract class MemoryFileSystem(long maxPages, long maxInodes) : FileSy
         Charge(count * PageBytes);
     }
 
-    /// <summary>Takes an inode; false (ENOSPC) if there are too many.</summary>
-    public bool TryTakeInode()
+    /// <summary>Takes an inode with a name and so many bytes of text in it; false (ENOSPC) if there are too many.</summary>
+    public bool TryTakeInode(int textBytes = 0)
     {
         if (Interlocked.Increment(ref _inodes) <= _maxInodes || _maxInodes == 0)
-            return true;
+        {
+            if (DentryCharge!.TryAdd(ObjectCost.Inode + textBytes))
+                return true;
+        }
+
         Interlocked.Decrement(ref _inodes);
         return false;
     }
 
-    public void ReturnInode() => Interlocked.Decrement(ref _inodes);
-
-    private void Charge(long bytes)
+    /// <summary>An inode is gone.</summary>
+    public void ReturnInode(int textBytes = 0)
     {
-        MemoryUsage.Add(MemoryKind.Shared, bytes);
-        Account?.Add(bytes);
+        Interlocked.Decrement(ref _inodes);
+        DentryCharge!.Remove(ObjectCost.Inode + textBytes);
     }
+
+    private void Charge(long bytes) => Account.Charge(MemoryKind.Files, bytes);
 
     /// <summary>Remount with other limits: EINVAL if more is in use already.</summary>
     protected Errno SetLimits(long maxPages, long maxInodes)

@@ -56,7 +56,12 @@ internal class TmpDirectory : TmpInode
             return Errno.EPERM;
         if (inode.BeginChange() is not Errno.Ok and Errno refused)
             return refused;
-        return Add(name, inode);
+        if (inode.TryTakeLink() is not Errno.Ok and Errno full)
+            return full;
+        Errno error = Add(name, inode);
+        if (error != Errno.Ok)
+            inode.ReturnLink();
+        return error;
     }
 
     public override Errno Unlink(ReadOnlySpan<byte> name, Inode child)
@@ -201,11 +206,11 @@ internal class TmpDirectory : TmpInode
 
     private Result<Inode> Create(ReadOnlySpan<byte> name, TmpInode inode)
     {
-        if (!Memory.TryTakeInode())
-            return Errno.ENOSPC;
+        if (inode.TryTakeInode() is not Errno.Ok and Errno full)
+            return full;
         if (Add(name, inode) is not Errno.Ok and Errno error)
         {
-            Memory.ReturnInode();
+            inode.ReturnInode();
             return error;
         }
 

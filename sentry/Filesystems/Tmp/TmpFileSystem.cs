@@ -10,27 +10,27 @@ internal sealed class TmpFileSystem : MemoryFileSystem
     private const long Magic = 0x01021994;
     private readonly TmpOptions _options;
 
-    private TmpFileSystem(in TmpOptions options, long maxPages, long maxInodes)
-        : base(maxPages, maxInodes)
+    private TmpFileSystem(in TmpOptions options, long maxPages, long maxInodes, MemoryAccount account)
+        : base(maxPages, maxInodes, account)
     {
         _options = options;
-        TryTakeInode();
         uint mode = options.Mode ?? (ModeBits.Sticky | ModeBits.Permissions);
         Root = new TmpDirectory(this, new Vfs.NewInode((uint)FileType.Directory | mode, options.UserId ?? 0, options.GroupId ?? 0));
         Root.AddLink();
     }
 
     /// <summary>A filesystem of the kernel's own, mounted nowhere and without limits: memfds, shared anonymous memory.</summary>
-    public static TmpFileSystem Internal { get; } = new(default, 0, 0);
+    public static TmpFileSystem Internal { get; } = new(default, 0, 0, MemoryAccount.Sandbox);
 
     /// <summary>As <see cref="Internal"/>, with an account that is charged.</summary>
     public static TmpFileSystem InternalOf(MemoryAccount? account)
     {
         if (account is null)
             return Internal;
-        return (TmpFileSystem?)Volatile.Read(ref account.Files)
-            ?? (TmpFileSystem)(Interlocked.CompareExchange(ref account.Files, new TmpFileSystem(default, 0, 0) { Account = account }, null)
-                ?? account.Files);
+        if (Volatile.Read(ref account.Files) is TmpFileSystem files)
+            return files;
+        TmpFileSystem made = new(default, 0, 0, account); // Its root costs nobody anything.
+        return Interlocked.CompareExchange(ref account.Files, made, null) as TmpFileSystem ?? made;
     }
 
     public override string TypeName => "tmpfs";
@@ -69,7 +69,9 @@ internal sealed class TmpFileSystem : MemoryFileSystem
             return error;
         long maxPages = PagesOf(parsed.SizeBytes ?? memoryBytes / 2);
         long maxInodes = parsed.InodeCount ?? memoryBytes / 2 / PageBytes;
-        return new TmpFileSystem(parsed, maxPages, maxInodes) { Source = source, Account = account };
+        account ??= MemoryAccount.Sandbox;
+        TmpFileSystem made = new(parsed, maxPages, maxInodes, account) { Source = source };
+        return made.TryTakeInode() ? made : Errno.ENOMEM;
     }
 
     /// <summary>Remount with other limits (mount(2), MS_REMOUNT). EINVAL if they are too small for what is there.</summary>

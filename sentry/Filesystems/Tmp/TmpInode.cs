@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Sandbox.Linux;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Sync;
 using Sandbox.Sentry.Vfs;
 
@@ -19,6 +20,7 @@ internal abstract class TmpInode : Inode
     private int _links;
     private int _opens;
     private int _isCounted = 1; // As an inode of the filesystem.
+    private int _chargedLinks; // Names beyond the first that are paid for.
     private ExtendedAttributeSet? _extendedAttributes; // Guarded by Lock.
 
     protected TmpInode(MemoryFileSystem fileSystem, in NewInode attributes)
@@ -57,6 +59,9 @@ internal abstract class TmpInode : Inode
     /// <summary>st_blocks in pages.</summary>
     protected virtual long Pages => 0;
 
+    /// <summary>Bytes of text in the inode itself, which are charged with it.</summary>
+    protected virtual int TextBytes => 0;
+
     /// <summary>Called before anything about the file changes; the overlay makes it its own here.</summary>
     public virtual Errno BeginChange() => Errno.Ok;
 
@@ -67,11 +72,37 @@ internal abstract class TmpInode : Inode
         MarkChanged();
     }
 
+    /// <summary>Charges for a further name. ENOSPC.</summary>
+    public Errno TryTakeLink()
+    {
+        if (!Memory.DentryCharge!.TryAdd(ObjectCost.Link))
+            return Errno.ENOSPC;
+        Interlocked.Increment(ref _chargedLinks);
+        return Errno.Ok;
+    }
+
+    /// <summary>Gives back what one further name costs, if any is paid for.</summary>
+    public void ReturnLink()
+    {
+        if (Interlocked.Decrement(ref _chargedLinks) >= 0)
+            Memory.DentryCharge!.Remove(ObjectCost.Link);
+        else
+            Interlocked.Increment(ref _chargedLinks);
+    }
+
+    /// <summary>Charges for a new inode. ENOSPC if there are too many.</summary>
+    public Errno TryTakeInode() => Memory.TryTakeInode(TextBytes) ? Errno.Ok : Errno.ENOSPC;
+
+    /// <summary>Gives back what <see cref="TryTakeInode"/> took.</summary>
+    public void ReturnInode() => Memory.ReturnInode(TextBytes);
+
     /// <summary>One name less; without names and open files the contents go.</summary>
     public void DropLink()
     {
         int left = Interlocked.Decrement(ref _links);
         Debug.Assert(left >= 0, "link count below zero");
+        if (left > 0 && !IsDirectory)
+            ReturnLink();
         MarkChanged();
         DropContentIfUnused();
     }
@@ -145,7 +176,9 @@ internal abstract class TmpInode : Inode
             return refused;
         using (Lock.Enter())
         {
-            _extendedAttributes ??= new ExtendedAttributeSet();
+            if (LinkCount == 0 && Volatile.Read(ref _opens) == 0)
+                return Errno.ENOENT; // What it holds is given back already.
+            _extendedAttributes ??= new ExtendedAttributeSet(Memory.DentryCharge!);
             MarkChanged();
             return _extendedAttributes.Set(name, value, flags);
         }
@@ -181,8 +214,8 @@ internal abstract class TmpInode : Inode
     /// <summary>Takes the attributes over from the lower layer (copy-up). ENOSPC if there are too many inodes.</summary>
     internal Errno AdoptAttributes(in Stat stat, ExtendedAttributeSet? extendedAttributes)
     {
-        if (!Memory.TryTakeInode())
-            return Errno.ENOSPC;
+        if (TryTakeInode() is not Errno.Ok and Errno full)
+            return full;
         _isCounted = 1;
         _extendedAttributes = extendedAttributes;
         Mode = stat.Mode;
@@ -239,8 +272,16 @@ internal abstract class TmpInode : Inode
     // Interlocked: dropping the last name and the last open file may race.
     private void Forgotten()
     {
-        if (Interlocked.Exchange(ref _isCounted, 0) != 0)
-            Memory.ReturnInode();
+        if (Interlocked.Exchange(ref _isCounted, 0) == 0)
+            return;
+        ReturnInode();
+        while (Volatile.Read(ref _chargedLinks) > 0)
+            ReturnLink();
+        using (Lock.Enter())
+        {
+            _extendedAttributes?.Clear();
+            _extendedAttributes = null;
+        }
     }
 
     private static RankedLock[] MakeLocks()

@@ -16,6 +16,8 @@ internal sealed class TmpSymbolicLink : TmpInode
 
     protected override long SizeBytes => _target.Length;
 
+    protected override int TextBytes => _target.Length;
+
     public override Result<byte[]> ReadLink(ICaller caller) => _target;
 
     public override Result<OpenFile> Open(VfsPath path, OpenFlags flags, ICaller caller) => Errno.ELOOP;

@@ -36,14 +36,18 @@ internal sealed class Container(string id)
     public ContainerLimits Limits
     {
         get => Volatile.Read(ref _limits);
-        set => Volatile.Write(ref _limits, value);
+        set
+        {
+            Volatile.Write(ref _limits, value);
+            Memory.SetLimit(value.Memory);
+        }
     }
 
     /// <summary>Where the host counts what its guests use; null if it has no cgroup there.</summary>
     public HostCgroup? Cgroup { get; init; }
 
-    /// <summary>Bytes of its files in memory.</summary>
-    public MemoryAccount FileMemory { get; } = new();
+    /// <summary>What the Sentry holds for it: files in memory, buffers, kernel objects.</summary>
+    public MemoryAccount Memory { get; } = new();
 
     /// <summary>How many of its processes died for want of memory.</summary>
     public long OutOfMemoryKills => Interlocked.Read(ref _outOfMemoryKills);

@@ -11,7 +11,7 @@ namespace Sandbox.Sentry.Kernel.Containers;
 /// <param name="Anonymous">Resident memory of its processes that is no file.</param>
 /// <param name="Mapped">Resident pages of files in its processes.</param>
 /// <param name="Files">Files in memory.</param>
-/// <param name="Kernel">Buffers the Sentry holds, for the whole sandbox.</param>
+/// <param name="Kernel">Buffers and kernel objects the Sentry holds for it.</param>
 internal readonly record struct ContainerMemory(long Total, long Used, long Anonymous, long Mapped, long Files, long Kernel)
 {
     private const long PageBytes = 4096;
@@ -28,11 +28,11 @@ internal readonly record struct ContainerMemory(long Total, long Used, long Anon
     public static ContainerMemory Measure(Kernel kernel, Container? container)
     {
         (long anonymous, long mapped) = Resident(kernel, container);
-        long buffers = MemoryUsage.Get(MemoryKind.Kernel);
-        long files = container?.FileMemory.Bytes ?? MemoryUsage.Get(MemoryKind.Shared);
+        MemoryAccount account = container?.Memory ?? MemoryAccount.Sandbox;
+        long files = account.BytesOf(MemoryKind.Files), buffers = account.Bytes - files;
         long total = Math.Min(container?.Limits.Memory ?? ContainerLimits.Unlimited, kernel.Host.MemoryBytes);
         long charged = container?.Cgroup?.MemoryUsage ?? -1;
-        long used = charged >= 0 ? charged + files : anonymous + files + buffers;
+        long used = charged >= 0 ? charged + files + buffers : anonymous + files + buffers;
         // Pages of files that several processes map are counted for each: no more can be cached than there is.
         used = Math.Min(used, total);
         return new ContainerMemory(total, used, anonymous, Math.Min(mapped, total - used), Math.Min(files, used), buffers);

@@ -4,13 +4,15 @@ using Sandbox.Platform;
 using Sandbox.Sentry.Kernel.Namespaces;
 using Sandbox.Sentry.Kernel.Processes;
 using Sandbox.Sentry.Kernel.Signals;
+using Sandbox.Sentry.Memory;
 
 namespace Sandbox.Sentry.Kernel.Containers;
 
 /// <summary>
 /// Keeps a container within its memory limit where the host alone does not. What guests map the host counts in the container's
-/// cgroup and limits there; files in memory are the Sentry's, so the host's limit is lowered by their bytes: then its own OOM
-/// killer acts, and whoever watches the cgroup sees it. Without a cgroup the use is sampled, and the Sentry kills.
+/// cgroup and limits there; files in memory, buffers and kernel objects are the Sentry's, so the host's limit is lowered by
+/// their bytes: then its own OOM killer acts, and whoever watches the cgroup sees it. Without a cgroup the use is sampled, and the
+/// Sentry kills.
 /// </summary>
 [SuppressMessage("Design", "CA1001", Justification = "It lives as long as its container, and nobody else sees its event.")]
 internal sealed class MemoryLimiter
@@ -34,7 +36,7 @@ internal sealed class MemoryLimiter
     public static void Watch(Kernel kernel, Container container)
     {
         MemoryLimiter limiter = new(kernel, container);
-        container.FileMemory.Changed = limiter.OnChanged;
+        container.Memory.Changed = limiter.OnChanged;
         if (container.Limits.Memory != ContainerLimits.Unlimited && !limiter.IsCharged)
             limiter.OnChanged();
     }
@@ -81,23 +83,25 @@ internal sealed class MemoryLimiter
     }
 
     /// <summary>
-    /// What files take guests may not have. Version 1 refuses a limit below the use: then the limit becomes the use, and a
+    /// What the Sentry holds guests may not have. Version 1 refuses a limit below the use: then the limit becomes the use, and a
     /// stub of ours asks for a little more, which sets the OOM killer off.
     /// </summary>
     private void LowerHostLimit(HostCgroup cgroup)
     {
         for (int round = 0; round < RoundsMax; round++)
         {
-            long limit = _container.Limits.Memory, files = _container.FileMemory.Bytes;
+            long limit = _container.Limits.Memory, held = _container.Memory.Bytes;
             if (limit == ContainerLimits.Unlimited)
                 return;
-            long rest = Math.Max(PageBytes, limit - files) / PageBytes * PageBytes;
+            long rest = Math.Max(PageBytes, limit - held) / PageBytes * PageBytes;
             if (cgroup.Write(HostCgroupFile.MemoryLimit, rest) != Errno.EBUSY)
                 return;
             long used = cgroup.MemoryUsage;
             if (cgroup.Write(HostCgroupFile.MemoryLimit, (used + PageBytes - 1) / PageBytes * PageBytes) == Errno.EBUSY)
                 continue; // It has grown meanwhile.
-            _kernel.Log.Warning($"container {_container.Id}: files in memory ({files} bytes) leave too little of its {limit} bytes");
+            if (round == 0 && CollectedCharge.Reclaim())
+                continue; // What was unmounted may be given back by now.
+            _kernel.Log.Warning($"container {_container.Id}: files, buffers and kernel objects ({held} bytes) leave too little of its {limit} bytes");
             _kernel.Platform.Press(cgroup);
         }
     }
@@ -106,7 +110,7 @@ internal sealed class MemoryLimiter
     {
         ContainerMemory memory = ContainerMemory.Measure(_kernel, _container);
         long limit = _container.Limits.Memory;
-        if (memory.Anonymous + memory.Files <= limit || FindVictim(limit) is not { } victim)
+        if (memory.Anonymous + memory.Files + memory.Kernel <= limit || FindVictim(limit) is not { } victim)
             return;
         _kernel.Log.Warning($"container {_container.Id}: out of memory, process {victim.Id.RootNumber} is killed");
         _container.CountOutOfMemoryKill();

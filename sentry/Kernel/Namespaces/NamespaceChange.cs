@@ -14,7 +14,9 @@ internal sealed record NamespaceChange
     public NamespaceSet? Set { get; private init; }
     public FsContext? Fs { get; private init; }
 
-    /// <summary>EPERM without CAP_SYS_ADMIN (a new user namespace brings it), ENOSPC when nested too deep.</summary>
+    /// <summary>
+    /// EPERM without CAP_SYS_ADMIN (a new user namespace brings it), ENOSPC when nested too deep, ENOMEM.
+    /// </summary>
     public static Result<NamespaceChange> For(Task task, CloneFlags flags)
     {
         flags &= CloneFlags.NewNamespaces;
@@ -54,7 +56,9 @@ internal sealed record NamespaceChange
             Network = (flags & CloneFlags.NewNet) != 0 ? new NetworkNamespace(owner) { IsLoopbackUp = false } : old.Network,
             PidForChildren = (flags & CloneFlags.NewPid) != 0 ? new PidNamespace(old.PidForChildren, owner) : old.PidForChildren,
         };
-        FsContext? fs = (flags & CloneFlags.NewMount) != 0 ? task.Fs.Unshare(owner) : null;
+        FsContext? fs = null;
+        if ((flags & CloneFlags.NewMount) != 0 && task.Fs.Unshare(owner).Failed(out fs, out Errno error))
+            return error;
         return new NamespaceChange { Credentials = credentials, Set = set, Fs = fs };
     }
 }

@@ -1,6 +1,7 @@
 using Sandbox.Linux;
 using Sandbox.Sentry.Kernel.Processes;
 using Sandbox.Sentry.Kernel.Tasks;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Security;
 
 namespace Sandbox.Sentry.Kernel.PosixQueues;
@@ -42,7 +43,7 @@ internal sealed class QueueCharge
             + (Math.Min(attributes.MaxMessages, MaxPriorities) * NodeBytes);
         if (error == Errno.Ok)
             error = TryTake(creator, bytes);
-        if (error is Errno.EMFILE or Errno.ENOSPC && QueueMemory.TryReclaim())
+        if (error is Errno.EMFILE or Errno.ENOSPC && CollectedCharge.Reclaim())
             error = TryTake(creator, bytes);
         if (error == Errno.Ok)
             return new QueueCharge(limits, creator.Kernel.QueueQuotas, creator.Credentials.UserId, bytes);

@@ -1,4 +1,3 @@
-using Sandbox.Linux;
 using Sandbox.Sentry.Memory;
 
 namespace Sandbox.Sentry.Kernel.PosixQueues;
@@ -18,9 +17,6 @@ internal static class QueueMemory
     // Also an empty message is an entry of a table.
     private const int OverheadBytes = 64;
 
-    private const long ReclaimInterval = 1_000_000_000;
-
-    private static long _nextReclaim; // CLOCK_MONOTONIC, nanoseconds.
     private static long _bytes;
     private static int _queues;
 
@@ -34,7 +30,7 @@ internal static class QueueMemory
             return false;
         }
 
-        MemoryUsage.Add(MemoryKind.Kernel, cost);
+        MemoryAccount.Sandbox.Charge(MemoryKind.Objects, cost);
         return true;
     }
 
@@ -45,21 +41,7 @@ internal static class QueueMemory
     public static void Return(long cost)
     {
         Interlocked.Add(ref _bytes, -cost);
-        MemoryUsage.Add(MemoryKind.Kernel, -cost);
-    }
-
-    /// <summary>
-    /// Has the collector look for the queues of namespaces that nobody is in any more, for who would otherwise be refused. False
-    /// if it looked less than a second ago: it stops everybody for a moment. Without locks but those of directories.
-    /// </summary>
-    public static bool TryReclaim()
-    {
-        long now = HostClock.Now(HostClock.Monotonic), due = Volatile.Read(ref _nextReclaim);
-        if (now < due || Interlocked.CompareExchange(ref _nextReclaim, now + ReclaimInterval, due) != due)
-            return false;
-        GC.Collect();
-        GC.WaitForPendingFinalizers();
-        return true;
+        MemoryAccount.Sandbox.Return(MemoryKind.Objects, cost);
     }
 
     /// <summary>False (ENOSPC) if there are too many queues.</summary>

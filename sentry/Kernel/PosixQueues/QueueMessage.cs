@@ -24,7 +24,7 @@ internal readonly struct QueueMessage
     /// <summary>A message whose text is still to be filled in. ENOMEM if the sandbox holds too many.</summary>
     public static Result<QueueMessage> Make(uint priority, int length)
     {
-        if (!QueueMemory.TryTake(length) && !(QueueMemory.TryReclaim() && QueueMemory.TryTake(length)))
+        if (!QueueMemory.TryTake(length) && !(Memory.CollectedCharge.Reclaim() && QueueMemory.TryTake(length)))
             return Errno.ENOMEM;
         byte[] buffer = length is > 0 and <= MaxPooledBytes ? ArrayPool<byte>.Shared.Rent(length) : new byte[length];
         return new QueueMessage(priority, buffer, length);

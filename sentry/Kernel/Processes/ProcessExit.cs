@@ -44,7 +44,7 @@ internal static class ProcessExit
         if (isContainerInit)
         {
             container.HasEnded = true;
-            container.FileMemory.Changed?.Invoke(); // Its limiter sees the end.
+            container.Memory.Changed?.Invoke(); // Its limiter sees the end.
             group.Kernel.ContainerExited?.Invoke(container, group.ExitStatus);
         }
 

@@ -10,6 +10,9 @@ internal sealed class SeccompFilter(SeccompProgram program, SeccompFilter? previ
 
     public SeccompFilter? Previous { get; } = previous;
 
+    /// <summary>What it costs whoever installed it, for as long as anybody has it; null for the operator's.</summary>
+    public Memory.CollectedCharge? Charge { get; init; }
+
     /// <summary>Where its "notify" answers go, or null.</summary>
     public SeccompListener? Listener { get; init; }
 

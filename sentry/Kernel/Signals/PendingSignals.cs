@@ -1,4 +1,5 @@
 using Sandbox.Linux;
+using Sandbox.Sentry.Memory;
 
 namespace Sandbox.Sentry.Kernel.Signals;
 
@@ -13,7 +14,7 @@ internal sealed class SignalQuota
 /// </summary>
 internal sealed class PendingSignals
 {
-    private readonly record struct Entry(SignalInfo Info, SignalQuota? Quota);
+    private readonly record struct Entry(SignalInfo Info, SignalQuota? Quota, MemoryAccount? Account);
 
     private static readonly SignalSet _synchronous = SignalSet.Of(Signal.Segment) | SignalSet.Of(Signal.Bus)
         | SignalSet.Of(Signal.IllegalInstruction) | SignalSet.Of(Signal.Trap) | SignalSet.Of(Signal.FloatingPoint)
@@ -31,14 +32,15 @@ internal sealed class PendingSignals
     /// <summary>Queues a signal; a standard signal that is pending already is merged. False if it was merged.</summary>
     /// <param name="info">The signal.</param>
     /// <param name="quota">Whose count it adds to, or null for none.</param>
-    public bool Add(in SignalInfo info, SignalQuota? quota = null)
+    /// <param name="account">Who was charged for it, to be given back when it leaves; or null.</param>
+    public bool Add(in SignalInfo info, SignalQuota? quota = null, MemoryAccount? account = null)
     {
         Signal signal = info.Signal;
         if (signal < Signal.FirstRealTime && Set.Has(signal))
             return false;
         _queues ??= new Queue<Entry>?[(int)Signal.Last + 1];
         Queue<Entry> queue = _queues[(int)signal] ??= new Queue<Entry>(1);
-        queue.Enqueue(new Entry(info, quota));
+        queue.Enqueue(new Entry(info, quota, account));
         Count++;
         if (quota is not null)
             quota.Queued++;
@@ -115,6 +117,7 @@ internal sealed class PendingSignals
     private void Release(in Entry entry)
     {
         Count--;
+        entry.Account?.ReturnObject(ObjectCost.QueuedSignal);
         if (entry.Quota is not null)
             entry.Quota.Queued--;
     }

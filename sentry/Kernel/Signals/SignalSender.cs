@@ -1,6 +1,7 @@
 using Sandbox.Linux;
 using Sandbox.Sentry.Kernel.Processes;
 using Sandbox.Sentry.Kernel.Tasks;
+using Sandbox.Sentry.Memory;
 
 namespace Sandbox.Sentry.Kernel.Signals;
 
@@ -107,7 +108,10 @@ internal static class SignalSender
             return Errno.Ok;
         SignalQuota quota = target.Kernel.SignalQuotaOf(target.Credentials.UserId);
         bool mayExceed = signal < Signal.FirstRealTime && info.Code >= 0;
-        if (!mayExceed && (ulong)quota.Queued >= target.Group.Limits[Resource.PendingSignals].Soft)
+        MemoryAccount? account = mayExceed ? null : target.Account;
+        if (!mayExceed
+            && ((ulong)quota.Queued >= target.Group.Limits[Resource.PendingSignals].Soft
+                || account?.TryChargeObject(ObjectCost.QueuedSignal) == false))
         {
             // sigqueue(3) hears of it; a kill of a real-time signal loses its details instead.
             if (signal >= Signal.FirstRealTime && info.Code != SignalInfo.CodeUser)
@@ -116,7 +120,7 @@ internal static class SignalSender
             return Errno.Ok;
         }
 
-        queue.Add(info, quota);
+        queue.Add(info, quota, account);
         return Errno.Ok;
     }
 

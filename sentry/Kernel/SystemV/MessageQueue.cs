@@ -1,15 +1,16 @@
 using Sandbox.Linux;
 using Sandbox.Sentry.Kernel.Namespaces;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Kernel.SystemV;
 
 /// <summary>A queue of typed messages (msgget(2)). Guarded by the namespace's lock.</summary>
-internal sealed class MessageQueue(SystemVObjects objects, int key, uint mode, Credentials creator) : IpcObject(key, mode, creator)
+internal sealed class MessageQueue(SystemVObjects objects, int key, uint mode, Credentials creator, MemoryAccount account)
+    : IpcObject(key, mode, creator)
 {
-    // Also an empty message is an object of the Sentry's heap.
-    private const int OverheadBytes = 64;
+    private readonly CollectedCharge _charge = new(account); // A namespace may end with messages in it.
 
     private readonly List<Message> _messages = [];
 
@@ -29,15 +30,15 @@ internal sealed class MessageQueue(SystemVObjects objects, int key, uint mode, C
     /// <summary>Notified when a message came (In), when one was taken (Out), and with both when the queue is removed.</summary>
     public WaitQueue Waiters { get; } = new();
 
-    /// <summary>EAGAIN if there is no room, ENOMEM if the sandbox holds too many messages.</summary>
+    /// <summary>EAGAIN if there is no room, ENOMEM if the container that made the queue holds too much.</summary>
     public Errno TrySend(Message message, Pid sender)
     {
         if (Bytes + message.Text.Length > MaxBytes || Count + 1 > MaxBytes)
             return Errno.EAGAIN;
-        if (Volatile.Read(ref SystemVObjects.MessageBytes) > SystemVObjects.MaxAllMessageBytes)
+        if (!_charge.TryAddQuietly(CostOf(message)))
             return Errno.ENOMEM;
         _messages.Add(message);
-        Account(message.Text.Length, 1);
+        Bytes += message.Text.Length;
         LastSender = sender;
         SendTime = Now;
         return Errno.Ok;
@@ -56,7 +57,8 @@ internal sealed class MessageQueue(SystemVObjects objects, int key, uint mode, C
         if ((ulong)message.Text.Length > maxBytes && !mayCut)
             return Errno.E2BIG;
         _messages.RemoveAt(index);
-        Account(-message.Text.Length, -1);
+        Bytes -= message.Text.Length;
+        _charge.Remove(CostOf(message));
         LastReceiver = receiver;
         ReceiveTime = Now;
         return message;
@@ -74,7 +76,8 @@ internal sealed class MessageQueue(SystemVObjects objects, int key, uint mode, C
     /// <summary>The queue is removed.</summary>
     public void Clear()
     {
-        Account(-Bytes, -Count);
+        Bytes = 0;
+        _charge.Return();
         _messages.Clear();
     }
 
@@ -97,9 +100,5 @@ internal sealed class MessageQueue(SystemVObjects objects, int key, uint mode, C
         return found;
     }
 
-    private void Account(long bytes, int messages)
-    {
-        Bytes += bytes;
-        Interlocked.Add(ref SystemVObjects.MessageBytes, bytes + ((long)messages * OverheadBytes));
-    }
+    private static int CostOf(Message message) => ObjectCost.Message + message.Text.Length;
 }

@@ -11,16 +11,14 @@ internal sealed class SystemVObjects
     public const int MaxSemaphoresInSet = 32000, MaxOperations = 500, MaxSemaphoreValue = 32767;
     public const int MaxMessageBytes = 8192, MaxQueueBytes = 16384;
 
-    /// <summary>Semaphores, and bytes of messages, in the whole sandbox: they are the Sentry's memory.</summary>
+    /// <summary>Semaphores in the whole sandbox: they are the Sentry's memory.</summary>
     public const int MaxSemaphores = 1 << 20;
-    public const long MaxAllMessageBytes = 64L << 20;
 
     /// <summary>The largest segment: as much as an address space holds.</summary>
     public const ulong MaxSegmentBytes = 1ul << 46;
 
-    /// <summary>Semaphores and bytes in use in all namespaces.</summary>
+    /// <summary>Semaphores in use in all namespaces.</summary>
     public static int SemaphoreCount;
-    public static long MessageBytes;
 
     public SystemVObjects(Security.UserNamespace owner)
     {

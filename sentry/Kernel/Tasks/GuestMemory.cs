@@ -10,10 +10,10 @@ namespace Sandbox.Sentry.Kernel.Tasks;
 /// A guest's address space as the kernel knows it (Linux's mm_struct): shared by tasks with CLONE_VM. What is mapped where is
 /// the host's knowledge; kept here is what the host cannot know.
 /// </summary>
-internal sealed class GuestMemory(IAddressSpace space)
+internal sealed class GuestMemory(IAddressSpace space, MappedFiles files)
 {
     private readonly Lock _lock = new();
-    private readonly Dictionary<(ulong Device, ulong Inode), VfsPath> _files = []; // Guarded by _lock.
+    private MappedFiles _files = files; // Guarded by _lock; one use of it is this one's.
     private readonly List<SegmentAttachment> _attachments = []; // Guarded by _lock.
     private int _users = 1;
     private int _ownerThreads = 1;
@@ -86,27 +86,23 @@ internal sealed class GuestMemory(IAddressSpace space)
         foreach (SegmentAttachment attachment in _attachments)
             attachment.Segment.Detach(null);
         _attachments.Clear();
+        lock (_lock)
+            _files.Release();
         return true;
     }
 
-    /// <summary>
-    /// Remembers which guest file stands behind a host file (device and inode as the host's maps show them), so that
-    /// /proc/PID/maps can name it.
-    /// </summary>
+    /// <summary>Remembers which guest file stands behind a host file.</summary>
     public void RecordFile(ulong device, ulong inode, VfsPath path)
     {
         lock (_lock)
-        {
-            if (_files.Count < 65536)
-                _files[(device, inode)] = path;
-        }
+            _files = _files.Record(device, inode, path);
     }
 
     /// <summary>The guest file behind a mapping, or <c>default</c>.</summary>
     public VfsPath FindFile(in HostMapping mapping)
     {
         lock (_lock)
-            return _files.GetValueOrDefault((mapping.Device, mapping.Inode));
+            return _files.Find(mapping.Device, mapping.Inode);
     }
 
     /// <summary>A segment was mapped (shmat(2)).</summary>
@@ -133,7 +129,10 @@ internal sealed class GuestMemory(IAddressSpace space)
     /// <summary>The same knowledge for a forked copy.</summary>
     public GuestMemory CloneFor(IAddressSpace space)
     {
-        GuestMemory copy = new(space)
+        MappedFiles files;
+        lock (_lock)
+            files = _files.Share();
+        GuestMemory copy = new(space, files)
         {
             Executable = Executable,
             ArgumentsStart = ArgumentsStart,
@@ -148,8 +147,6 @@ internal sealed class GuestMemory(IAddressSpace space)
         };
         lock (_lock)
         {
-            foreach (KeyValuePair<(ulong, ulong), VfsPath> file in _files)
-                copy._files.Add(file.Key, file.Value);
             copy._attachments.AddRange(_attachments);
         }
 

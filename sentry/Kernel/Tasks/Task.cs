@@ -79,9 +79,24 @@ internal sealed class Task : ICaller, IGuestEvents, IShortcutEvents, IParkOwner
 
     public UserMemory Memory => GuestMemory.User;
 
+    /// <summary>That of its container.</summary>
+    public Memory.MemoryAccount Account => Namespaces.Container.Memory;
+
     public FsContext Fs { get; set; }
 
     public FdTable Files { get; set; }
+
+    /// <summary>From now on it has a descriptor table that no other task uses. ENOMEM.</summary>
+    public Errno UnshareFiles()
+    {
+        if (Files.IsUnshared)
+            return Errno.Ok;
+        if (Files.Clone().Failed(out FdTable? copy, out Errno error))
+            return error;
+        Files.RemoveUser();
+        Files = copy;
+        return Errno.Ok;
+    }
 
     /// <summary>Replaced as a whole by its own thread; anyone may read the reference.</summary>
     public Credentials Credentials

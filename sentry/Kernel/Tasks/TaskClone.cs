@@ -102,14 +102,16 @@ internal static class TaskClone
     private static Result<Task> MakeTask(
         Task task, IGuestThread thread, in CloneArguments arguments, NamespaceChange namespaces)
     {
+        if (ShareFiles(task, arguments).Failed(out FdTable? files, out Errno error))
+            return error;
         TaskResources resources = new(
             Share(task, thread, arguments),
             namespaces.Fs ?? (arguments.Has(CloneFlags.Fs) ? task.Fs : task.Fs.Clone()),
-            ShareFiles(task, arguments),
+            files,
             namespaces.Credentials ?? task.Credentials,
             namespaces.Set ?? task.Namespaces);
 
-        if (AddTask(task, thread, arguments, resources).Failed(out Task? child, out Errno error))
+        if (AddTask(task, thread, arguments, resources).Failed(out Task? child, out error))
         {
             if (IsThreadOfOwner(task, arguments))
                 resources.Memory.RemoveOwnerThread();
@@ -202,7 +204,7 @@ internal static class TaskClone
     private static bool IsThreadOfOwner(Task task, in CloneArguments arguments) =>
         arguments.Has(CloneFlags.Thread) && task.GuestMemory.Owner == task.Group;
 
-    private static FdTable ShareFiles(Task task, in CloneArguments arguments)
+    private static Result<FdTable> ShareFiles(Task task, in CloneArguments arguments)
     {
         if (!arguments.Has(CloneFlags.Files))
             return task.Files.Clone();

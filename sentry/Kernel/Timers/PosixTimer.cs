@@ -1,6 +1,7 @@
 using Sandbox.Linux;
 using Sandbox.Sentry.Kernel.Processes;
 using Sandbox.Sentry.Kernel.Signals;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Sync;
 
@@ -55,6 +56,17 @@ internal sealed class PosixTimer(ThreadGroup group, int clock, CpuClock? cpuCloc
         if (due != 0 && notice.Signal != Signal.None)
             Arm(due - now);
         return old;
+    }
+
+    /// <summary>Whose count it adds to, and who is charged for it.</summary>
+    public (SignalQuota Quota, MemoryAccount Account) Charge { get; set; }
+
+    /// <summary>timer_delete(2), or its process's end.</summary>
+    public void Delete()
+    {
+        Disarm();
+        Charge.Quota.Queued--;
+        Charge.Account.ReturnObject(ObjectCost.Timer);
     }
 
     public void Disarm()

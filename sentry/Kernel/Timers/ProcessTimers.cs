@@ -1,6 +1,8 @@
 using Sandbox.Linux;
 using Sandbox.Sentry.Kernel.Processes;
 using Sandbox.Sentry.Kernel.Signals;
+using Sandbox.Sentry.Kernel.Tasks;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Kernel.Timers;
@@ -8,9 +10,6 @@ namespace Sandbox.Sentry.Kernel.Timers;
 /// <summary>The interval timers (setitimer(2)), POSIX timers (timer_create(2)) and the CPU limit of a process.</summary>
 internal sealed class ProcessTimers
 {
-    /// <summary>Most POSIX timers a process may have; Linux counts them as queued signals.</summary>
-    private const int MaxTimers = 4096;
-
     private readonly ThreadGroup _group;
     private readonly Dictionary<int, PosixTimer> _timers = []; // Guarded by Tree, as their signals are.
     private CpuLimitTimer? _cpuLimit;
@@ -60,16 +59,22 @@ internal sealed class ProcessTimers
         using (group.Kernel.Tree.Enter())
         {
             foreach (PosixTimer timer in timers._timers.Values)
-                timer.Disarm();
+                timer.Delete();
             timers._timers.Clear();
         }
     }
 
-    /// <summary>A new, disarmed timer; its id is what the guest calls it by. EAGAIN. With Tree held.</summary>
-    public Result<int> Add(PosixTimer timer)
+    /// <summary>
+    /// A new, disarmed timer; its id is what the guest calls it by. EAGAIN: each counts as a queued signal of its user, as on Linux.
+    /// With Tree held.
+    /// </summary>
+    public Result<int> Add(PosixTimer timer, Task maker)
     {
-        if (_timers.Count >= MaxTimers)
+        SignalQuota quota = _group.Kernel.SignalQuotaOf(maker.Credentials.UserId);
+        if ((ulong)quota.Queued >= _group.Limits[Resource.PendingSignals].Soft || !maker.Account.TryChargeObject(ObjectCost.Timer))
             return Errno.EAGAIN;
+        quota.Queued++;
+        timer.Charge = (quota, maker.Account);
         timer.Id = NextId;
         _timers.Add(timer.Id, timer);
         _nextId = (_nextId + 1) & int.MaxValue;
@@ -95,7 +100,7 @@ internal sealed class ProcessTimers
     {
         if (!_timers.Remove(id, out PosixTimer? timer))
             return false;
-        timer.Disarm();
+        timer.Delete();
         return true;
     }
 

@@ -22,6 +22,8 @@ internal class HostInetSocket : Socket, IHostReadiness
         int domain, SocketKind type, int protocol, NetworkStack stack, ICaller caller, OpenFlags flags, HostFd socket)
         : base(domain, type, protocol, stack, caller, flags) => _socket = socket;
 
+    private bool _isCounted; // Among the host's descriptors.
+
     private HostInetSocket(HostInetSocket listener, HostFd socket)
         : base(listener, listener.Credentials) => _socket = socket;
 
@@ -46,6 +48,9 @@ internal class HostInetSocket : Socket, IHostReadiness
     {
         if (!Stack.TryAdd(this))
             return Errno.ENFILE;
+        if (!Account.TryTakeDescriptor())
+            return Errno.ENFILE;
+        _isCounted = true;
         if (HostPoller.Add(HostNumber, this).Failed(out ulong id, out Errno error))
             return error;
         _watch = id;
@@ -169,6 +174,7 @@ internal class HostInetSocket : Socket, IHostReadiness
         if (_watch != Unwatched)
             HostPoller.Remove(HostNumber, _watch);
         _socket.Dispose();
+        Account.ReturnDescriptors(_isCounted ? 1 : 0);
     }
 
     /// <summary>The kernel of a container asks for CAP_NET_BIND_SERVICE below port 1024, unless the namespace says otherwise.</summary>

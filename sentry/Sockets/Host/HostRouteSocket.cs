@@ -22,7 +22,7 @@ internal sealed class HostRouteSocket : HostInetSocket, ICookieReceiver
 
     public HostRouteSocket(SocketKind type, NetworkStack stack, ICaller caller, OpenFlags flags, HostFd socket)
         : base(AddressFamily.Netlink, type, 0, stack, caller, flags, socket) =>
-        _cookies = new PacketChannel(Waiters, CookieBytes);
+        _cookies = new PacketChannel(Waiters, CookieBytes, Account);
 
     public void Deliver(ReadOnlySpan<byte> message)
     {

@@ -1,4 +1,5 @@
 using Sandbox.Linux;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Sockets.Netlink;
@@ -12,7 +13,9 @@ internal sealed class NetlinkFamily : ISocketFamily
     {
         if (type is not (SocketKind.Raw or SocketKind.Datagram))
             return Errno.ESOCKTNOSUPPORT;
-        return protocol == Route ? new NetlinkSocket(type, stack, caller, flags) : Errno.EPROTONOSUPPORT;
+        if (protocol != Route)
+            return Errno.EPROTONOSUPPORT;
+        return caller.Account.TryChargeObject(ObjectCost.Socket) ? new NetlinkSocket(type, stack, caller, flags) : Errno.ENOMEM;
     }
 
     public Errno CreatePair(

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using Sandbox.Linux;
 using Sandbox.Sentry.Kernel.PosixQueues;
 using Sandbox.Sentry.Kernel.Tasks;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Sockets.Netlink;
@@ -19,9 +20,10 @@ internal sealed class NetlinkSocket : Socket, ICookieReceiver
     private readonly PacketChannel _incoming;
     private uint _port;
 
+    /// <summary>The caller has charged for it; the last reference gives that back.</summary>
     public NetlinkSocket(SocketKind kind, NetworkStack stack, ICaller caller, OpenFlags flags)
         : base(AddressFamily.Netlink, kind, 0, stack, caller, flags) =>
-        _incoming = new PacketChannel(Waiters, Options.ReceiveBuffer);
+        _incoming = new PacketChannel(Waiters, Options.ReceiveBuffer, Account);
 
     public override SocketAddress LocalAddress => Format(_port);
 
@@ -105,7 +107,11 @@ internal sealed class NetlinkSocket : Socket, ICookieReceiver
 
     protected override void OnBufferSizes() => _incoming.SetCapacity(Options.ReceiveBuffer);
 
-    protected override void OnRelease() => _incoming.CloseReader();
+    protected override void OnRelease()
+    {
+        _incoming.CloseReader();
+        Account.ReturnObject(ObjectCost.Socket);
+    }
 
     private void BindAutomatically(ICaller? caller)
     {

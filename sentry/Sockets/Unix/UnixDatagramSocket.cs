@@ -20,7 +20,7 @@ internal sealed class UnixDatagramSocket : Socket, IUnixSocket
         : base(AddressFamily.Unix, SocketKind.Datagram, 0, stack, caller, flags)
     {
         _binding = new UnixBinding(this);
-        _incoming = new PacketChannel(Waiters, Options.ReceiveBuffer);
+        _incoming = new PacketChannel(Waiters, Options.ReceiveBuffer, Account) { Reader = this };
         _credentials = SenderCredentials.Of(caller);
     }
 
@@ -150,6 +150,7 @@ internal sealed class UnixDatagramSocket : Socket, IUnixSocket
             Stack.Remove(this);
         _incoming.CloseReader();
         _binding.Release();
+        FilesInFlight.OnSocketClosed();
     }
 
     private Result<int> Deliver(UnixDatagramSocket sender, ReadOnlySpan<byte> data, ControlData? control)

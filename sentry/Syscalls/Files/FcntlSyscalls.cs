@@ -77,7 +77,7 @@ internal static class FcntlSyscalls
             case GetLease:
                 return (int)Unlocked;
             case SetPipeSize:
-                return file is PipeFile resized ? resized.Pipe.SetCapacity((uint)argument) : Errno.EBADF;
+                return file is PipeFile resized ? resized.Pipe.SetCapacity((uint)argument, task) : Errno.EBADF;
             case GetPipeSize:
                 return file is PipeFile pipe ? pipe.Pipe.Capacity : Errno.EBADF;
             case AddSeals:

@@ -16,7 +16,8 @@ internal static class InotifySyscalls
     {
         if ((flags & ~(OpenFlags.CloseOnExec | OpenFlags.NonBlock)) != 0)
             return Errno.EINVAL;
-        InotifyFile file = new(flags & OpenFlags.NonBlock, task.Credentials);
+        if (InotifyFile.Create(flags & OpenFlags.NonBlock, task).Failed(out InotifyFile? file, out Errno error))
+            return error;
         return task.Files.Install(file, (flags & OpenFlags.CloseOnExec) != 0, task.Group.Limits.OpenFiles);
     }
 

@@ -84,13 +84,8 @@ internal static class OpenSyscalls
     {
         if ((flags & ~(CloseRangeUnshare | CloseRangeCloseOnExec)) != 0 || first > last)
             return Errno.EINVAL;
-        if ((flags & CloseRangeUnshare) != 0 && !task.Files.IsUnshared)
-        {
-            FdTable copy = task.Files.Clone();
-            task.Files.RemoveUser();
-            task.Files = copy;
-        }
-
+        if ((flags & CloseRangeUnshare) != 0 && task.UnshareFiles() is not Errno.Ok and Errno crowded)
+            return crowded;
         if (first > int.MaxValue)
             return 0;
         int end = (int)Math.Min(last, int.MaxValue);

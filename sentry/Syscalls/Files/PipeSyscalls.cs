@@ -19,8 +19,9 @@ internal static class PipeSyscalls
     {
         if ((flags & ~(OpenFlags.CloseOnExec | OpenFlags.NonBlock | OpenFlags.Direct)) != 0)
             return Errno.EINVAL;
-        (PipeFile reader, PipeFile writer) = PipeBuffer.Create(flags, task);
-        return PublishPair(task, fds, reader, writer, (flags & OpenFlags.CloseOnExec) != 0);
+        if (PipeBuffer.Create(flags, task).Failed(out (PipeFile Reader, PipeFile Writer) ends, out Errno error))
+            return error;
+        return PublishPair(task, fds, ends.Reader, ends.Writer, (flags & OpenFlags.CloseOnExec) != 0);
     }
 
     /// <summary>

@@ -4,6 +4,7 @@ using Sandbox.Sentry.Kernel.Namespaces;
 using Sandbox.Sentry.Kernel.SystemV;
 using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Security;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Syscalls;
@@ -46,7 +47,7 @@ internal static class MessageQueueSyscalls
                 return error;
             if (found is not null)
                 return found.Id;
-            MessageQueue queue = new(objects, key, (uint)flags, task.Credentials);
+            MessageQueue queue = new(objects, key, (uint)flags, task.Credentials, task.Account);
             objects.Queues.Add(queue);
             return queue.Id;
         }
@@ -188,7 +189,7 @@ internal static class MessageQueueSyscalls
                 return Errno.EPERM;
             if (queue.Set(wanted.Permissions, task.Credentials.UserNamespace) is not Errno.Ok and Errno invalid)
                 return invalid;
-            queue.MaxBytes = (long)Math.Min(wanted.MaxBytes, (ulong)SystemVObjects.MaxAllMessageBytes);
+            queue.MaxBytes = (long)Math.Min(wanted.MaxBytes, (ulong)MemoryAccount.MaxObjectBytesOfContainer);
         }
 
         queue.Waiters.Notify(PollEvents.Out);

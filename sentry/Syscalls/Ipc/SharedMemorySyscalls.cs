@@ -116,7 +116,9 @@ internal static class SharedMemorySyscalls
 
     private static SyscallResult Make(Task task, SystemVObjects objects, int key, nuint bytes, int flags)
     {
-        OpenFile file = MemoryFile.Create("SYSV", false, false, OpenFlags.ReadWrite, task.Credentials);
+        if (MemoryFile.Create("SYSV", false, false, OpenFlags.ReadWrite, task.Credentials, task.Account)
+            .Failed(out OpenFile? file, out Errno error))
+            return error;
         if (file.Truncate((long)PageRound(bytes)) is not Errno.Ok and Errno tooLarge)
         {
             file.Release();
@@ -127,7 +129,7 @@ internal static class SharedMemorySyscalls
         using (objects.Lock.Enter())
         {
             // Somebody else may have made it meanwhile.
-            if (objects.Segments.Find(key, flags, task.Credentials).Failed(out SharedSegment? found, out Errno error))
+            if (objects.Segments.Find(key, flags, task.Credentials).Failed(out SharedSegment? found, out error))
             {
                 result = error;
             }

@@ -21,9 +21,11 @@ internal static class MemFdSyscalls
         Span<byte> bytes = stackalloc byte[MaxNameBytes + 1];
         if (task.Memory.ReadString(name.Address, bytes, Errno.EINVAL).Failed(out int length, out Errno error))
             return error;
-        OpenFile file = MemoryFile.Create(
+        Result<OpenFile> made = MemoryFile.Create(
             Encoding.UTF8.GetString(bytes[..length]), (flags & (AllowSealing | NoExecSeal)) != 0, (flags & NoExecSeal) == 0,
-            OpenFlags.ReadWrite | OpenFlags.LargeFile, task.Credentials, task.Namespaces.Container.FileMemory);
+            OpenFlags.ReadWrite | OpenFlags.LargeFile, task.Credentials, task.Namespaces.Container.Memory);
+        if (made.Failed(out OpenFile? file, out error))
+            return error;
         return task.Files.Install(file, (flags & CloseOnExec) != 0, task.Group.Limits.OpenFiles);
     }
 }

@@ -22,18 +22,13 @@ internal static class NamespaceSyscalls
             return Errno.EINVAL;
         if (NamespaceChange.For(task, all).Failed(out NamespaceChange? change, out Errno error))
             return error;
+        if ((all & CloneFlags.Files) != 0 && task.UnshareFiles() is not Errno.Ok and Errno crowded)
+            return crowded;
 
         if (change.Fs is not null)
             task.Fs = change.Fs;
         else if ((all & (CloneFlags.Fs | CloneFlags.NewUser)) != 0)
             task.Fs = task.Fs.Clone();
-        if ((all & CloneFlags.Files) != 0 && !task.Files.IsUnshared)
-        {
-            FdTable copy = task.Files.Clone();
-            task.Files.RemoveUser();
-            task.Files = copy;
-        }
-
         task.Credentials = change.Credentials ?? task.Credentials;
         task.Namespaces = change.Set ?? task.Namespaces;
         return 0;

@@ -3,6 +3,7 @@ using Sandbox.Linux;
 using Sandbox.Sentry.Filesystems.Event;
 using Sandbox.Sentry.Kernel.Seccomp;
 using Sandbox.Sentry.Kernel.Tasks;
+using Sandbox.Sentry.Memory;
 
 namespace Sandbox.Sentry.Syscalls;
 
@@ -59,7 +60,13 @@ internal static class SeccompSyscalls
         if (makesListener && HasListener(task.Seccomp))
             return Errno.EBUSY;
         SeccompListener? listener = makesListener ? new SeccompListener((flags & WaitKillable) != 0) : null;
-        SeccompFilter filter = new(program, task.Seccomp?.Filter) { Listener = listener, LogsDenials = (flags & LogFlag) != 0 };
+        CollectedCharge charge = new(task.Account);
+        if (!charge.TryAdd(ObjectCost.SeccompFilter + (program.Length * sizeof(ulong))))
+            return Errno.ENOMEM;
+        SeccompFilter filter = new(program, task.Seccomp?.Filter)
+        {
+            Listener = listener, LogsDenials = (flags & LogFlag) != 0, Charge = charge,
+        };
         if (listener is null)
             return SeccompInstall.Filter(task, filter, synchronizes, (flags & ThreadSyncErrno) != 0);
 

@@ -87,8 +87,6 @@ internal static class ControlMessages
             return Errno.EINVAL;
         if (count == 0)
             return Errno.Ok;
-        if (!FilesInFlight.TryEnter(count))
-            return Errno.ETOOMANYREFS;
         OpenFile[] files = new OpenFile[count];
         for (int index = 0; index < count; index++)
         {
@@ -99,13 +97,17 @@ internal static class ControlMessages
                 continue;
             }
 
-            FilesInFlight.Leave(count);
-            FilesInFlight.Close(files[..index]);
+            FilesInFlight.Close(files.AsSpan(0, index));
             return error;
         }
 
-        control.SetFiles(files);
-        return Errno.Ok;
+        // As Linux counts: a user's files on the way, against what one process may have open.
+        bool isPrivileged = task.Credentials.Has(Capability.SysResource) || task.Credentials.Has(Capability.SysAdmin);
+        long limit = isPrivileged ? long.MaxValue : task.Group.Limits.OpenFiles;
+        if (control.TrySetFiles(files, new FlightCharge(task.Account, task.Credentials.UserId, limit)))
+            return Errno.Ok;
+        FilesInFlight.Close(files);
+        return Errno.ETOOMANYREFS;
     }
 
     private static Errno ReadCredentials(Task task, ReadOnlySpan<byte> data, ControlData control)

@@ -2,6 +2,7 @@ using System.Buffers;
 using Sandbox.Linux;
 using Sandbox.Sentry.Kernel.Signals;
 using Sandbox.Sentry.Kernel.Tasks;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Sockets;
 using Sandbox.Sentry.Sync;
 
@@ -15,6 +16,9 @@ internal static class SocketTransfer
 
     /// <summary>No message is longer; a buffer of ours is never longer either.</summary>
     private const int MaxMessageBytes = 2 << 20;
+
+    /// <summary>A buffer of so many bytes is part of what a task costs.</summary>
+    private const int FreeBytes = 4096;
 
     /// <summary>
     /// Sends everything in the buffers: a stream may stop half-way with a count, a message goes whole. Takes over
@@ -30,9 +34,13 @@ internal static class SocketTransfer
         }
 
         int total = 0;
-        byte[] piece = Rent(socket, buffers.Remaining);
+        if (Rent(task, socket, buffers.Remaining).Failed(out byte[]? piece, out Errno error))
+        {
+            control?.Release();
+            return error;
+        }
+
         Deadline deadline = IsNonBlocking(socket, flags) ? Deadline.Now : socket.TransferDeadline(isWrite: true);
-        Errno error = Errno.Ok;
         do
         {
             task.Sleeper.MayDefer &= total == 0;
@@ -45,7 +53,7 @@ internal static class SocketTransfer
         }
         while (buffers.Remaining > 0 && error == Errno.Ok);
 
-        ArrayPool<byte>.Shared.Return(piece);
+        Return(task, piece);
         control?.Release();
         if (total > 0 || error == Errno.Ok)
             return total;
@@ -94,11 +102,11 @@ internal static class SocketTransfer
     /// <summary>Receives into the buffers. A stream stops at the first bytes there are, unless MSG_WAITALL.</summary>
     public static Result<int> Receive(Task task, Socket socket, ref IoRanges buffers, SocketFlags flags, ref MessageInfo info)
     {
-        byte[] piece = Rent(socket, buffers.Remaining);
+        if (Rent(task, socket, buffers.Remaining).Failed(out byte[]? piece, out Errno error))
+            return error;
         Deadline deadline = IsNonBlocking(socket, flags) ? Deadline.Now : socket.TransferDeadline(isWrite: false);
         bool waitsForAll = (flags & (SocketFlags.WaitAll | SocketFlags.Peek)) == SocketFlags.WaitAll && socket.IsStream;
         int total = 0;
-        Errno error;
         while (true)
         {
             int length = (int)Math.Min(buffers.Remaining, piece.Length);
@@ -123,7 +131,7 @@ internal static class SocketTransfer
                 break;
         }
 
-        ArrayPool<byte>.Shared.Return(piece);
+        Return(task, piece);
         return total > 0 || error == Errno.Ok ? total : error;
     }
 
@@ -136,9 +144,26 @@ internal static class SocketTransfer
             : Blocking.Until(task.Sleeper, socket.Waiters, PollEvents.Readable, deadline, attempt, static state => state.Try());
     }
 
-    /// <summary>Room for a piece of so many bytes of a stream, or for the whole of a message.</summary>
-    private static byte[] Rent(Socket socket, long bytes) =>
-        ArrayPool<byte>.Shared.Rent((int)Math.Clamp(bytes, 1, socket.IsStream ? PieceBytes : MaxMessageBytes));
+    /// <summary>
+    /// Room for a piece of so many bytes of a stream, or for the whole of a message. A call may wait with it for ever, so all but
+    /// little ones are charged. ENOBUFS.
+    /// </summary>
+    private static Result<byte[]> Rent(Task task, Socket socket, long bytes)
+    {
+        int length = (int)Math.Clamp(bytes, 1, socket.IsStream ? PieceBytes : MaxMessageBytes);
+        byte[] piece = ArrayPool<byte>.Shared.Rent(length);
+        if (piece.Length <= FreeBytes || task.Account.TryCharge(MemoryKind.Objects, piece.Length))
+            return piece;
+        ArrayPool<byte>.Shared.Return(piece);
+        return Errno.ENOBUFS;
+    }
+
+    private static void Return(Task task, byte[] piece)
+    {
+        if (piece.Length > FreeBytes)
+            task.Account.Return(MemoryKind.Objects, piece.Length);
+        ArrayPool<byte>.Shared.Return(piece);
+    }
 
     private static bool IsNonBlocking(Socket socket, SocketFlags flags) =>
         socket.IsNonBlocking || (flags & (SocketFlags.DontWait | SocketFlags.ErrorQueue)) != 0;

@@ -39,7 +39,7 @@ internal static class PosixTimerSyscalls
             int next = timers.NextId;
             if (isDefault)
                 notice = notice with { Value = (ulong)next };
-            if (timers.Add(new PosixTimer(task.Group, clock, cpuClock, notice)).Failed(out id, out error))
+            if (timers.Add(new PosixTimer(task.Group, clock, cpuClock, notice), task).Failed(out id, out error))
                 return error;
         }
 

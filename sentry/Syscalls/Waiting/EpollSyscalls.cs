@@ -25,7 +25,7 @@ internal static class EpollSyscalls
         if ((flags & ~OpenFlags.CloseOnExec) != 0)
             return Errno.EINVAL;
         return task.Files.Install(
-            new EpollFile(task.Credentials), (flags & OpenFlags.CloseOnExec) != 0, task.Group.Limits.OpenFiles);
+            new EpollFile(task), (flags & OpenFlags.CloseOnExec) != 0, task.Group.Limits.OpenFiles);
     }
 
     public static SyscallResult Control(Task task, Fd epollFd, int operation, Fd fd, UserPtr<EpollEvent> eventPointer)

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using Sandbox.Linux;
 using Sandbox.Sentry.Kernel.Signals;
 using Sandbox.Sentry.Kernel.Tasks;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Syscalls;
@@ -37,11 +38,15 @@ internal static class PollSyscalls
     {
         if (count > (uint)task.Group.Limits.OpenFiles)
             return Errno.EINVAL;
+        int charged = count <= OnStack ? 0 : (int)count;
+        if (!task.Account.TryChargeObject(ObjectCost.PolledFile, charged))
+            return Errno.ENOMEM;
         PollDescriptor[]? rented = count <= OnStack ? null : ArrayPool<PollDescriptor>.Shared.Rent((int)count);
         Span<PollDescriptor> copy = rented is null ? stackalloc PollDescriptor[OnStack] : rented;
         SyscallResult result = Run(task, descriptors, copy[..(int)count], deadline);
         if (rented is not null)
             ArrayPool<PollDescriptor>.Shared.Return(rented);
+        task.Account.ReturnObject(ObjectCost.PolledFile, charged);
         return result;
     }
 

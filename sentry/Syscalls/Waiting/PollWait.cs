@@ -18,6 +18,8 @@ internal struct PollDescriptor
 /// <summary>The wait of poll and select. Its nodes and arrays belong to the handler's thread and are used again and again.</summary>
 internal sealed class PollWait
 {
+    private const int MostKept = 1024;
+
     [ThreadStatic]
     private static PollWait? _mine;
 
@@ -35,7 +37,8 @@ internal sealed class PollWait
         wait.Resolve(task, descriptors);
         Result<int> result = wait.Run(task.Sleeper, descriptors, deadline);
         wait.ReleaseFiles(descriptors.Length);
-        _mine = wait;
+        if (descriptors.Length <= MostKept)
+            _mine = wait; // What more took is not kept: it was charged while it waited.
         return result;
     }
 

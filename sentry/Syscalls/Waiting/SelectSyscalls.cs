@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 using Sandbox.Linux;
 using Sandbox.Sentry.Kernel.Signals;
 using Sandbox.Sentry.Kernel.Tasks;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Syscalls;
@@ -77,12 +78,16 @@ internal static class SelectSyscalls
         if (count < 0)
             return Errno.EINVAL;
         count = Math.Min(count, Math.Max(task.Files.Size, SmallestTable)); // As Linux: beyond the table nothing is looked at.
+        int charged = count <= SmallestTable ? 0 : count;
+        if (!task.Account.TryChargeObject(ObjectCost.PolledFile, charged))
+            return Errno.ENOMEM;
         int words = (count + 63) / 64;
         ulong[] bits = ArrayPool<ulong>.Shared.Rent(Math.Max(1, words * 3));
         PollDescriptor[] descriptors = ArrayPool<PollDescriptor>.Shared.Rent(Math.Max(1, count));
         SyscallResult result = Run(task, count, sets, deadline, bits.AsSpan(0, words * 3), descriptors);
         ArrayPool<PollDescriptor>.Shared.Return(descriptors);
         ArrayPool<ulong>.Shared.Return(bits);
+        task.Account.ReturnObject(ObjectCost.PolledFile, charged);
         return result;
     }
 

@@ -1,20 +1,20 @@
 using System.Buffers.Binary;
 using Sandbox.Linux;
-using Sandbox.Sentry.Security;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Vfs;
 
 /// <summary>An inotify instance (inotify_init1(2)): its watches and the queue of what they saw.</summary>
-internal sealed class InotifyFile(OpenFlags flags, Credentials credentials) : OpenFile(default, flags, credentials)
+internal sealed class InotifyFile : OpenFile
 {
-    // /proc/sys/fs/inotify.
-    private const int MaxQueuedEvents = 16384, MaxWatches = 65536;
     private const int HeaderBytes = 16;
 
     private readonly RankedLock _lock = new(LockRank.Leaf);
     private readonly Queue<Event> _queue = new(); // Guarded by _lock.
     private readonly Dictionary<int, Watch> _watches = []; // Guarded by _lock.
+    private readonly Dictionary<Inode, Watch> _byInode = []; // Guarded by _lock: the same.
+    private readonly MemoryAccount _account;
     private int _lastDescriptor; // Guarded by _lock.
     private Event _last; // The newest queued event, to leave out repetitions; guarded by _lock.
 
@@ -28,6 +28,9 @@ internal sealed class InotifyFile(OpenFlags flags, Credentials credentials) : Op
             && Name.AsSpan().SequenceEqual(other.Name) && (Name is null) == (other.Name is null);
     }
 
+    private InotifyFile(OpenFlags flags, ICaller maker)
+        : base(default, flags, maker.Credentials) => _account = maker.Account;
+
     public override Inode Inode => AnonymousInode.Shared;
 
     public override WaitQueue? Waiters { get; } = new();
@@ -35,6 +38,16 @@ internal sealed class InotifyFile(OpenFlags flags, Credentials credentials) : Op
     public override bool SendsIoSignals => true;
 
     public override string AnonymousName => "anon_inode:inotify";
+
+    /// <summary>A new instance. EMFILE if the user has too many (/proc/sys/fs/inotify/max_user_instances).</summary>
+    public static Result<InotifyFile> Create(OpenFlags flags, ICaller maker)
+    {
+        MemoryAccount account = maker.Account;
+        long limit = account.Limits[KernelLimit.InotifyInstances];
+        return account.Users.TryTake(maker.Credentials.UserId, UserResource.InotifyInstances, 1, limit)
+            ? new InotifyFile(flags, maker)
+            : Errno.EMFILE;
+    }
 
     public override PollEvents Poll()
     {
@@ -55,6 +68,7 @@ internal sealed class InotifyFile(OpenFlags flags, Credentials credentials) : Op
                 if (next.Bytes > destination.Length - done)
                     break;
                 _queue.Dequeue();
+                Return(next);
                 Encode(next, destination.Slice(done, next.Bytes));
                 done += next.Bytes;
             }
@@ -81,13 +95,15 @@ internal sealed class InotifyFile(OpenFlags flags, Credentials credentials) : Op
         return caller.Memory.Write(new UserPtr<int>(new UserAddress(argument)), bytes);
     }
 
-    /// <summary>inotify_add_watch(2): a new watch, or a new mask for the one there is. ENOSPC, EEXIST with IN_MASK_CREATE.</summary>
+    /// <summary>
+    /// inotify_add_watch(2): a new watch, or a new mask for the one there is. ENOSPC, ENOMEM, EEXIST with IN_MASK_CREATE.
+    /// </summary>
     public Result<int> AddWatch(Inode inode, InotifyEvents mask)
     {
         Watch made;
         using (_lock.Enter())
         {
-            if (FindWatch(inode) is { } watch)
+            if (_byInode.TryGetValue(inode, out Watch? watch))
             {
                 if ((mask & InotifyEvents.MaskCreate) != 0)
                     return Errno.EEXIST;
@@ -95,10 +111,11 @@ internal sealed class InotifyFile(OpenFlags flags, Credentials credentials) : Op
                 return watch.Descriptor;
             }
 
-            if (_watches.Count >= MaxWatches)
-                return Errno.ENOSPC;
+            if (ChargeWatch() is not Errno.Ok and Errno refused)
+                return refused;
             made = new Watch(this, inode, ++_lastDescriptor) { Mask = mask };
             _watches.Add(made.Descriptor, made);
+            _byInode.Add(inode, made);
         }
 
         inode.AddUse();
@@ -127,6 +144,8 @@ internal sealed class InotifyFile(OpenFlags flags, Credentials credentials) : Op
         {
             if (!_watches.Remove(watch.Descriptor))
                 return;
+            _byInode.Remove(watch.Inode);
+            ReturnWatches(1);
         }
 
         if (WatchList.Remove(watch))
@@ -139,11 +158,15 @@ internal sealed class InotifyFile(OpenFlags flags, Credentials credentials) : Op
     {
         using (_lock.Enter())
         {
-            Event next = _queue.Count >= MaxQueuedEvents
-                ? new Event(-1, InotifyEvents.QueueOverflow, 0, null)
-                : new Event(descriptor, events, cookie, name.IsEmpty ? null : name.ToArray());
+            Event next = new(descriptor, events, cookie, name.IsEmpty ? null : name.ToArray());
+            if (_queue.Count >= _account.Limits[KernelLimit.InotifyEvents] || !Charge(next))
+                next = new Event(-1, InotifyEvents.QueueOverflow, 0, null);
             if (_queue.Count != 0 && next.IsSameAs(_last))
+            {
+                Return(next);
                 return;
+            }
+
             _queue.Enqueue(next);
             _last = next;
         }
@@ -157,7 +180,12 @@ internal sealed class InotifyFile(OpenFlags flags, Credentials credentials) : Op
         using (_lock.Enter())
         {
             watches = [.. _watches.Values];
+            ReturnWatches(watches.Count);
             _watches.Clear();
+            _byInode.Clear();
+            foreach (Event queued in _queue)
+                Return(queued);
+            _queue.Clear();
         }
 
         foreach (Watch watch in watches)
@@ -165,21 +193,39 @@ internal sealed class InotifyFile(OpenFlags flags, Credentials credentials) : Op
             if (WatchList.Remove(watch))
                 watch.Inode.DropUse();
         }
+
+        _account.Users.Return(Credentials.UserId, UserResource.InotifyInstances, 1);
     }
 
-    // Few enough per instance in practice; only inotify_add_watch looks.
-    private Watch? FindWatch(Inode inode)
+    private Errno ChargeWatch()
     {
-        if (inode.Watches is null)
-            return null;
-        foreach (Watch watch in _watches.Values)
-        {
-            if (watch.Inode == inode)
-                return watch;
-        }
-
-        return null;
+        long limit = _account.Limits[KernelLimit.InotifyWatches];
+        if (!_account.Users.TryTake(Credentials.UserId, UserResource.InotifyWatches, 1, limit))
+            return Errno.ENOSPC;
+        if (_account.TryChargeObject(ObjectCost.InotifyWatch))
+            return Errno.Ok;
+        _account.Users.Return(Credentials.UserId, UserResource.InotifyWatches, 1);
+        return Errno.ENOMEM;
     }
+
+    private void ReturnWatches(int count)
+    {
+        if (count == 0)
+            return;
+        _account.Users.Return(Credentials.UserId, UserResource.InotifyWatches, count);
+        _account.ReturnObject(ObjectCost.InotifyWatch, count);
+    }
+
+    // The event that says that others are lost is free: there is at most one behind another.
+    private bool Charge(in Event queued) => _account.TryChargeObject(CostOf(queued));
+
+    private void Return(in Event queued)
+    {
+        if (queued.Events != InotifyEvents.QueueOverflow)
+            _account.ReturnObject(CostOf(queued));
+    }
+
+    private static int CostOf(in Event queued) => ObjectCost.InotifyEvent + (queued.Name?.Length ?? 0);
 
     private static void Encode(in Event queued, Span<byte> target)
     {

@@ -1,4 +1,5 @@
 using Sandbox.Linux;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Vfs;
@@ -49,8 +50,12 @@ internal sealed class TextOpenFile : OpenFile
             if (_file.Produce(_opener, builder) is not Errno.Ok and Errno error)
                 return error;
             text = builder.ToArray();
+            if (!_opener.Account.TryCharge(MemoryKind.Objects, text.Length))
+                return Errno.ENOMEM;
+            byte[]? old;
             using (_lock.Enter())
-                _text = text;
+                (old, _text) = (_text, text);
+            _opener.Account.Return(MemoryKind.Objects, old?.Length ?? 0);
         }
 
         if (offset >= text.Length)
@@ -59,6 +64,9 @@ internal sealed class TextOpenFile : OpenFile
         text.AsSpan((int)offset, count).CopyTo(destination);
         return count;
     }
+
+    protected override void OnRelease() =>
+        _opener.Account.Return(MemoryKind.Objects, Interlocked.Exchange(ref _text, null)?.Length ?? 0);
 
     public override Result<int> Write(ReadOnlySpan<byte> source)
     {

@@ -17,8 +17,8 @@ public sealed class EpollTests
 
     public EpollTests()
     {
-        _epoll = new EpollFile(_caller.Credentials);
-        (_reader, _writer) = PipeBuffer.Create(OpenFlags.NonBlock, _caller);
+        _epoll = new EpollFile(_caller);
+        (_reader, _writer) = TestPipe.Create(OpenFlags.NonBlock, _caller);
     }
 
     [Fact]
@@ -96,7 +96,7 @@ public sealed class EpollTests
     [Fact]
     public void Nested_instances_pass_events_on_and_refuse_circles_and_deep_chains()
     {
-        EpollFile outer = new(_caller.Credentials);
+        EpollFile outer = new(_caller);
         Assert.Equal(Errno.Ok, outer.Add(5, _epoll, PollEvents.In, 7));
         Assert.Equal(Errno.ELOOP, _epoll.Add(6, outer, PollEvents.In, 7));
         _epoll.Add(3, _reader, PollEvents.In, 1);
@@ -109,13 +109,13 @@ public sealed class EpollTests
         EpollFile top = outer;
         for (int level = 3; level <= 5; level++)
         {
-            EpollFile next = new(_caller.Credentials);
+            EpollFile next = new(_caller);
             Assert.Equal(Errno.Ok, next.Add(1, top, PollEvents.In, 0));
             top = next;
         }
 
-        Assert.Equal(Errno.ELOOP, new EpollFile(_caller.Credentials).Add(1, top, PollEvents.In, 0));
-        Assert.Equal(Errno.ELOOP, _epoll.Add(9, new EpollFile(_caller.Credentials), PollEvents.In, 0));
+        Assert.Equal(Errno.ELOOP, new EpollFile(_caller).Add(1, top, PollEvents.In, 0));
+        Assert.Equal(Errno.ELOOP, _epoll.Add(9, new EpollFile(_caller), PollEvents.In, 0));
     }
 
     [Fact]

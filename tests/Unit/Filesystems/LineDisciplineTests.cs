@@ -8,7 +8,7 @@ namespace Sandbox.UnitTests.Filesystems;
 /// <summary>What a terminal makes of keys and of output (termios(3)).</summary>
 public sealed class LineDisciplineTests
 {
-    private readonly LineDiscipline _line = new();
+    private readonly LineDiscipline _line = new(Sandbox.Sentry.Memory.MemoryAccount.Sandbox);
 
     [Fact]
     public void A_line_is_readable_only_when_it_is_finished()

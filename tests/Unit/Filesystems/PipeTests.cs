@@ -13,7 +13,7 @@ public sealed class PipeTests
     private readonly PipeFile _reader;
     private readonly PipeFile _writer;
 
-    public PipeTests() => (_reader, _writer) = PipeBuffer.Create(OpenFlags.ReadOnly, _caller);
+    public PipeTests() => (_reader, _writer) = TestPipe.Create(OpenFlags.ReadOnly, _caller);
 
     [Fact]
     public void Empty_pipe_is_EAGAIN_while_a_writer_is_open_and_end_of_file_after()
@@ -73,11 +73,11 @@ public sealed class PipeTests
     [Fact]
     public void Capacity_rounds_up_to_pages_and_refuses_to_lose_bytes()
     {
-        Assert.Equal(8192, Count(_writer.Pipe.SetCapacity(5000)));
+        Assert.Equal(8192, Count(_writer.Pipe.SetCapacity(5000, _caller)));
         Assert.Equal(8192, Count(_writer.Write(new byte[10000])));
-        Assert.Equal(Errno.EBUSY, _writer.Pipe.SetCapacity(4096).Error);
-        Assert.Equal(Errno.EPERM, _writer.Pipe.SetCapacity(PipeBuffer.MaxBytes + 1).Error);
-        Assert.Equal(PipeBuffer.MaxBytes, Count(_writer.Pipe.SetCapacity(PipeBuffer.MaxBytes)));
+        Assert.Equal(Errno.EBUSY, _writer.Pipe.SetCapacity(4096, _caller).Error);
+        Assert.Equal(Errno.EPERM, _writer.Pipe.SetCapacity(PipeBuffer.MaxBytes + 1, _caller).Error);
+        Assert.Equal(PipeBuffer.MaxBytes, Count(_writer.Pipe.SetCapacity(PipeBuffer.MaxBytes, _caller)));
     }
 
     [Fact]

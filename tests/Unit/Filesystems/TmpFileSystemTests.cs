@@ -165,7 +165,8 @@ public sealed class TmpFileSystemTests
     [Fact]
     public void Sealed_memory_refuses_what_the_seal_says()
     {
-        OpenFile file = MemoryFile.Create("m", allowSealing: true, isExecutable: true, OpenFlags.ReadWrite, _caller.Credentials);
+        OpenFile file = Value(
+            MemoryFile.Create("m", allowSealing: true, isExecutable: true, OpenFlags.ReadWrite, _caller.Credentials));
         Value(file.Write("data"u8));
         Assert.Equal(Errno.Ok, file.AddSeals(2 | 4 | 8));
         Assert.Equal(Errno.EPERM, file.Write("x"u8).Error);

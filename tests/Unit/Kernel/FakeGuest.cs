@@ -7,6 +7,7 @@ using Sandbox.Sentry.Kernel.Namespaces;
 using Sandbox.Sentry.Kernel.Processes;
 using Sandbox.Sentry.Kernel.Signals;
 using Sandbox.Sentry.Kernel.Tasks;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Vfs;
 using KernelTask = Sandbox.Sentry.Kernel.Tasks.Task;
@@ -178,7 +179,7 @@ internal sealed class FakeKernel : IDisposable, IKernelLog, ISyscallTable
             };
             parent?.Group.Children.Add(group);
             processGroup.Members.Add(group);
-            KernelTask leader = NewTask(group, id, new GuestMemory(new FakeAddressSpace()), userId);
+            KernelTask leader = NewTask(group, id, new GuestMemory(new FakeAddressSpace(), new MappedFiles(MemoryAccount.Sandbox)), userId);
             group.Leader = leader;
             id.ThreadGroup = group;
             return leader;
@@ -238,7 +239,7 @@ internal sealed class FakeKernel : IDisposable, IKernelLog, ISyscallTable
         };
         KernelTask task = new(
             Kernel, group, id, new FakeGuestThread(memory.Space),
-            new TaskResources(memory, null!, new FdTable(), credentials, _namespaces));
+            new TaskResources(memory, null!, new FdTable(MemoryAccount.Sandbox), credentials, _namespaces));
         id.Task = task;
         group.Tasks.Add(task);
         return task;

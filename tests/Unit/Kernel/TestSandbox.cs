@@ -7,6 +7,7 @@ using Sandbox.Sentry.Kernel.Containers;
 using Sandbox.Sentry.Kernel.Namespaces;
 using Sandbox.Sentry.Kernel.Processes;
 using Sandbox.Sentry.Loader;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Vfs;
 using Sandbox.SyscallTables;
@@ -68,7 +69,7 @@ internal sealed class TestSandbox : IDisposable, IKernelLog
             Limits = ResourceLimits.Default,
             Namespaces = namespaces,
             Fs = _fs,
-            Files = new FdTable(),
+            Files = new FdTable(MemoryAccount.Sandbox),
         };
         if (ProcessStarter.Create(Kernel, request, ExecutableOpener.Instance).Failed(out ThreadGroup? group, out Errno error))
             throw new InvalidOperationException(error.ToString());

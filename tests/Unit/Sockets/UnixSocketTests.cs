@@ -1,5 +1,6 @@
 using Sandbox.Linux;
 using Sandbox.Sentry.Filesystems.Pipe;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Sockets;
 using Sandbox.Sentry.Vfs;
 using Sandbox.UnitTests.Filesystems;
@@ -127,7 +128,7 @@ public sealed class UnixSocketTests
     public void Files_travel_with_their_bytes_and_are_closed_if_nobody_takes_them()
     {
         (Socket one, Socket two) = Pair(SocketKind.Stream);
-        (PipeFile reader, PipeFile writer) = PipeBuffer.Create(OpenFlags.ReadOnly, _caller);
+        (PipeFile reader, PipeFile writer) = Filesystems.TestPipe.Create(OpenFlags.ReadOnly, _caller);
         Ok(one.Write("plain"u8));
         Ok(one.Send(_caller, "with"u8, null, Files(writer), SocketFlags.None));
         MessageInfo info = default;
@@ -183,9 +184,8 @@ public sealed class UnixSocketTests
 
     private static ControlData Take(OpenFile file)
     {
-        Assert.True(FilesInFlight.TryEnter(1));
         ControlData control = new();
-        control.SetFiles([file]);
+        Assert.True(control.TrySetFiles([file], new FlightCharge(MemoryAccount.Sandbox, 0, long.MaxValue)));
         return control;
     }
 

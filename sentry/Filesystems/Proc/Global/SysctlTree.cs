@@ -4,6 +4,7 @@ using Sandbox.Linux;
 using Sandbox.Sentry.Kernel.Namespaces;
 using Sandbox.Sentry.Kernel.PosixQueues;
 using Sandbox.Sentry.Kernel.Tasks;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Vfs;
 using KernelVersion = Sandbox.Sentry.Kernel.Version;
@@ -30,11 +31,9 @@ internal static class SysctlTree
         ("vm/swappiness", "60"), ("vm/dirty_ratio", "20"), ("vm/dirty_background_ratio", "10"), ("vm/min_free_kbytes", "8192"),
         ("vm/vfs_cache_pressure", "100"), ("vm/overcommit_memory", "0"), ("vm/panic_on_oom", "0"), ("vm/zone_reclaim_mode", "0"),
         ("vm/unprivileged_userfaultfd", "0"),
-        ("fs/file-max", "9223372036854775807"), ("fs/nr_open", "1048576"), ("fs/pipe-max-size", "1048576"),
-        ("fs/pipe-user-pages-soft", "16384"), ("fs/pipe-user-pages-hard", "0"), ("fs/inotify/max_user_watches", "65536"),
-        ("fs/inotify/max_user_instances", "128"), ("fs/inotify/max_queued_events", "16384"), ("fs/epoll/max_user_watches", "1000000"),
+        ("fs/file-max", "9223372036854775807"), ("fs/nr_open", "1048576"),
         ("fs/aio-max-nr", "65536"), ("fs/aio-nr", "0"),
-        ("fs/file-nr", "0\t0\t9223372036854775807"), ("fs/mount-max", "10000"), ("fs/protected_hardlinks", "1"),
+        ("fs/file-nr", "0\t0\t9223372036854775807"), ("fs/protected_hardlinks", "1"),
         ("fs/protected_symlinks", "1"), ("fs/protected_fifos", "0"), ("fs/protected_regular", "0"), ("fs/suid_dumpable", "0"),
         ("fs/lease-break-time", "45"), ("fs/leases-enable", "1"), ("fs/dentry-state", "0\t0\t45\t0\t0\t0"),
         ("net/core/somaxconn", "4096"), ("net/core/rmem_max", "212992"), ("net/core/wmem_max", "212992"),
@@ -85,6 +84,7 @@ internal static class SysctlTree
         Add(sys, "vm/drop_caches", new WritableTextFile(
             proc, (_, text) => WriteLine(text, "0"u8), (caller, text) => IsNumber(text) ? Errno.Ok : Errno.EINVAL));
         AddQueueLimits(sys, proc);
+        AddKernelLimits(sys, proc);
         sys.AddDirectory("debug");
         sys.AddDirectory("dev");
         sys.AddDirectory("abi");
@@ -104,6 +104,23 @@ internal static class SysctlTree
                     return Errno.Ok;
                 },
                 (caller, text) => ((Task)caller).Namespaces.Ipc.QueueLimits.Set(limit, text)));
+        }
+    }
+
+    // Those of the container of who opens them.
+    private static void AddKernelLimits(StaticDirectory sys, ProcFileSystem proc)
+    {
+        for (int index = 0; index < KernelLimits.Names.Length; index++)
+        {
+            KernelLimit limit = (KernelLimit)index;
+            Add(sys, "fs/" + KernelLimits.Names[index], new WritableTextFile(
+                proc,
+                (caller, text) =>
+                {
+                    text.Append(caller.Account.Limits[limit]).Append((byte)'\n');
+                    return Errno.Ok;
+                },
+                (caller, text) => caller.Account.Limits.Set(limit, text)));
         }
     }
 
