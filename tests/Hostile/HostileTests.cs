@@ -40,6 +40,27 @@ public sealed class HostileTests
     [Theory, MemberData(nameof(Floods))]
     public void A_flood_ends_at_a_limit(string variant, string kind) => Endures(variant, "floods", kind);
 
+    /// <summary>What the Sentry keeps on its heap, or beside it, for guests.</summary>
+    [Theory]
+    [InlineData("pipes")]
+    [InlineData("user-pipes")]
+    [InlineData("sockets")]
+    [InlineData("tables")]
+    [InlineData("files")]
+    [InlineData("attributes")]
+    [InlineData("messages")]
+    [InlineData("filters")]
+    [InlineData("watches")]
+    [InlineData("epolls")]
+    [InlineData("signals")]
+    [InlineData("timers")]
+    [InlineData("texts")]
+    [InlineData("receivers")]
+    [InlineData("flights")]
+    [InlineData("mounts")]
+    public void Kernel_objects_are_refused_before_there_is_no_memory(string kind) =>
+        Endures(SandboxVariant.Default.Name, "charges", kind);
+
     [Theory, MemberData(nameof(Accesses))]
     public void No_path_leads_out_of_the_root_or_a_bind_mount(string variant, string access)
     {
