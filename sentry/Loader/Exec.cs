@@ -1,4 +1,5 @@
 using Sandbox.Linux;
+using Sandbox.Platform;
 using Sandbox.Sentry.Kernel.Namespaces;
 using Sandbox.Sentry.Kernel.Processes;
 using Sandbox.Sentry.Kernel.Seccomp;
@@ -43,6 +44,12 @@ internal static class Exec
             {
                 image.Thread.AddressSpace.Kill();
                 return blind;
+            }
+
+            if (PrepareMemory(task, image) is not Errno.Ok and Errno unprepared)
+            {
+                image.Thread.AddressSpace.Kill();
+                return unprepared;
             }
 
             if (EndSiblings(task) is not Errno.Ok and Errno dying)
@@ -112,6 +119,23 @@ internal static class Exec
         task.Id = group.Id;
         group.Id.Task = task;
         return Errno.Ok;
+    }
+
+    // What the program before has asked for its memory holds for the new one, too.
+    private static Errno PrepareMemory(Task task, LoadedImage image)
+    {
+        const int setHugePagesDisabled = 41;
+        image.Memory.Inherit(task.GuestMemory);
+        if (image.Memory.IsHugePageDisabled)
+        {
+            HostCommand disable = new(Sys.prctl, setHugePagesDisabled, 1);
+            if (image.Thread.Execute(new Span<HostCommand>(ref disable), stopAtError: true) is not Errno.Ok and Errno error)
+                return error;
+        }
+
+        return image.Memory.WriteExecuteDenial == 0
+            ? Errno.Ok
+            : WriteExecuteDenial.ShowCalls(task.Kernel, image.Thread, onAllThreads: false);
     }
 
     private static void Commit(Task task, LoadedImage image, in ExecCredentials credentials)

@@ -94,6 +94,7 @@ internal static class ProcessStarter
         {
             Executions = 1,
             OomScoreAdjustment = request.OomScoreAdjustment,
+            OomScoreAdjustmentMin = request.OomScoreAdjustment,
         };
         image.Memory.Owner = group;
         session.Leader = group;

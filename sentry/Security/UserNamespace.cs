@@ -9,10 +9,13 @@ internal sealed class UserNamespace(UserNamespace? parent, uint ownerUserId)
     /// <summary>What an id without a mapping shows as (/proc/sys/kernel/overflowuid).</summary>
     public const uint OverflowId = 65534;
 
+    /// <summary>The map of a namespace in which all ids are the kernel's own.</summary>
+    public static IdRange[] All { get; } = [new(0, 0, uint.MaxValue)];
+
     public static UserNamespace Root { get; } = new(null, 0)
     {
-        UserMap = [new IdRange(0, 0, uint.MaxValue)],
-        GroupMap = [new IdRange(0, 0, uint.MaxValue)],
+        UserMap = All,
+        GroupMap = All,
     };
 
     public UserNamespace? Parent { get; } = parent;

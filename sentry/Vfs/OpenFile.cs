@@ -61,6 +61,11 @@ internal abstract class OpenFile
     /// <summary>What this file is called in /proc/PID/fd when it has no path: "pipe:[12]", "anon_inode:[eventfd]".</summary>
     public virtual string AnonymousName => $"anon_inode:[{Inode.Number}]";
 
+    /// <summary>What /proc/PID/fdinfo says beyond position and flags (proc_pid_fdinfo(5)), for <paramref name="reader"/>.</summary>
+    public virtual void Describe(ICaller reader, ByteBuilder text)
+    {
+    }
+
     /// <summary>
     /// True for pipes and stream sockets: a blocking write(2) goes on until everything is written (or a signal, an error), while
     /// other files' short counts are answered as they are.

@@ -59,6 +59,9 @@ public interface IAddressSpace
     /// <summary>The bytes of a file below the host's <c>/proc/STUB/</c>, such as "smaps" or "statm".</summary>
     Result<byte[]> ReadProcFile(ReadOnlySpan<byte> name);
 
+    /// <summary>A piece of such a file, as pread(2) gives it: short at its end. For "pagemap", which is not read as a whole.</summary>
+    Result<int> ReadProcFileAt(ReadOnlySpan<byte> name, long offset, Span<byte> destination);
+
     /// <summary>prlimit(2) on the stub, for limits that the host enforces (AS, DATA, STACK, MEMLOCK). Never raises a hard limit.</summary>
     Errno SetLimit(int resource, ulong soft, ulong hard);
 

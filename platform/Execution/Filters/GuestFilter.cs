@@ -95,8 +95,9 @@ internal static class GuestFilter
         ];
         // From the stub's command loop it is a command to verify (or a guest that jumped there, and is refused).
         AddCommands(filter, [Sys.clone, Sys.seccomp]);
-        const uint setSeccomp = 22;
+        const uint setSeccomp = 22, setWriteExecuteDenial = 65;
         filter.Rule(Sys.prctl, SeccompAction.Trap, SeccompTest.Int(0, setSeccomp));
+        filter.Rule(Sys.prctl, SeccompAction.Trap, SeccompTest.Int(0, setWriteExecuteDenial));
         foreach (int number in numbers)
             filter.Rule(number, SeccompAction.Trap);
     }

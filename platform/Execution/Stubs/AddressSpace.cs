@@ -177,6 +177,9 @@ internal sealed class AddressSpace : IAddressSpace
     public Result<byte[]> ReadProcFile(ReadOnlySpan<byte> name) =>
         Host.Proc.Read(Volatile.Read(ref _accessThreadId), name);
 
+    public Result<int> ReadProcFileAt(ReadOnlySpan<byte> name, long offset, Span<byte> destination) =>
+        _platform.Proc.ReadAt(Volatile.Read(ref _accessThreadId), name, offset, destination);
+
     public Errno SetLimit(int resource, ulong soft, ulong hard)
     {
         if (HostProcess.GetLimit(HostProcessId, resource).Failed(out (ulong Soft, ulong Hard) now, out Errno error))

@@ -27,6 +27,15 @@ internal sealed class ProcFiles(int directoryFd)
         }
     }
 
+    /// <summary>Bytes of <c>PID/name</c> from an offset on; short at its end. ENOENT, ESRCH, EINVAL.</summary>
+    public Result<int> ReadAt(int pid, ReadOnlySpan<byte> name, long offset, Span<byte> destination)
+    {
+        if (Open(pid, name).Failed(out int fd, out Errno error))
+            return error;
+        using HostFd file = new(fd);
+        return HostFile.ReadAt(fd, destination, offset);
+    }
+
     private static Result<byte[]> ReadAll(int fd, ref byte[] buffer)
     {
         int length = 0;

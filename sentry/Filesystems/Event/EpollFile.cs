@@ -1,3 +1,4 @@
+using System.Globalization;
 using Sandbox.Linux;
 using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Sync;
@@ -140,6 +141,20 @@ internal sealed class EpollFile : OpenFile
     }
 
     /// <summary>Readable if something in it is ready: an epoll can be watched by an epoll.</summary>
+    public override void Describe(ICaller reader, ByteBuilder text)
+    {
+        using (_lock.Enter())
+        {
+            foreach (EpollItem item in _items.Values)
+            {
+                text.AppendLine(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"tfd: {item.Fd,8} events: {(uint)item.Events,8:x} data: {item.Data,16:x}  pos:{item.File.Position} "
+                    + $"ino:{item.File.Inode.Number:x} sdev:{item.File.Inode.FileSystem.Device:x}"));
+            }
+        }
+    }
+
     public override PollEvents Poll()
     {
         if (Volatile.Read(ref _firstReady) is null)

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using Sandbox.Linux;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Sync;
@@ -30,6 +31,10 @@ internal sealed class EventFile(ulong initial, bool isSemaphore, OpenFlags flags
                 return _count;
         }
     }
+
+    public override void Describe(ICaller reader, ByteBuilder text) => text.Append("eventfd-count: "u8)
+        .Append(Count.ToString("x", CultureInfo.InvariantCulture).PadLeft(16)).Append("\neventfd-semaphore: "u8)
+        .Append(isSemaphore ? 1 : 0).Append((byte)'\n');
 
     public override PollEvents Poll()
     {

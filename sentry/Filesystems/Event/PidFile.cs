@@ -1,4 +1,5 @@
 using Sandbox.Linux;
+using Sandbox.Sentry.Kernel.Namespaces;
 using Sandbox.Sentry.Kernel.Processes;
 using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Security;
@@ -21,6 +22,22 @@ internal sealed class PidFile(ThreadGroup process, OpenFlags flags, Credentials 
 
     /// <summary>What clone(2) with CLONE_PIDFD makes: see <c>Kernel.MakePidFd</c>.</summary>
     public static OpenFile Create(ThreadGroup process, Task maker) => new PidFile(process, 0, maker.Credentials);
+
+    public override void Describe(ICaller reader, ByteBuilder text)
+    {
+        if (reader is not Task task)
+            return;
+        Pid id = process.Id;
+        int number = process.IsReaped ? -1 : id.In(task.PidNamespace);
+        text.Append("Pid:\t"u8).Append(number).Append("\nNSpid:\t"u8).Append(number);
+        if (number > 0)
+        {
+            for (int level = task.PidNamespace.Level + 1; level <= id.Namespace.Level; level++)
+                text.Append((byte)'\t').Append(id.AtLevel(level));
+        }
+
+        text.Append((byte)'\n');
+    }
 
     public override PollEvents Poll()
     {

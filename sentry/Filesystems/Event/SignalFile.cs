@@ -37,6 +37,9 @@ internal sealed class SignalFile(Task owner, SignalSet signals, OpenFlags flags,
         }
     }
 
+    public override void Describe(ICaller reader, ByteBuilder text) =>
+        text.Append("sigmask:\t"u8).AppendHex(Signals.Mask, 16).Append((byte)'\n');
+
     public override PollEvents Poll()
     {
         using (owner.Kernel.Tree.Enter())

@@ -69,6 +69,18 @@ internal sealed class TimerFile : OpenFile
             return Describe();
     }
 
+    public override void Describe(ICaller reader, ByteBuilder text)
+    {
+        IntervalTime time;
+        ulong expirations;
+        using (_lock.Enter())
+            (time, expirations) = (Describe(), _expirations);
+        text.Append("clockid: "u8).Append(Clock).Append("\nticks: "u8).Append((long)expirations)
+            .Append("\nsettime flags: 00\nit_value: ("u8).Append(time.Value.Seconds).Append(", "u8).Append(time.Value.Nanoseconds)
+            .Append(")\nit_interval: ("u8).Append(time.Interval.Seconds).Append(", "u8).Append(time.Interval.Nanoseconds)
+            .Append(")\n"u8);
+    }
+
     public override PollEvents Poll()
     {
         using (_lock.Enter())

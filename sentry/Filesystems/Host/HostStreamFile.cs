@@ -91,7 +91,7 @@ internal sealed class HostStreamFile : OpenFile
 
     public override SyscallResult Control(ICaller caller, uint request, ulong argument)
     {
-        const uint getAttributes = 0x5401, setAttributes = 0x5402, setAttributesFlushing = 0x5404, getWindowSize = 0x5413;
+        const uint getWindowSize = 0x5413;
         UserAddress address = new(argument);
         if (request == Ioctl.BytesReadable && !IsSeekable)
         {
@@ -102,23 +102,22 @@ internal sealed class HostStreamFile : OpenFile
 
         if (!_inode.IsTerminal)
             return Errno.ENOTTY;
-        switch (request)
+        if (request == getWindowSize)
         {
-            case getAttributes:
-                return HostTerminal.GetAttributes(_inode.Fd, out Termios termios) is not Errno.Ok and Errno e1
-                    ? e1
-                    : caller.Memory.Write(new UserPtr<Termios>(address), termios);
-            case >= setAttributes and <= setAttributesFlushing:
-                if (caller.Memory.Read(new UserPtr<Termios>(address), out Termios wanted) is not Errno.Ok and Errno e2)
-                    return e2;
-                return HostTerminal.SetAttributes(_inode.Fd, wanted, (int)(request - setAttributes));
-            case getWindowSize:
-                return HostTerminal.GetWindowSize(_inode.Fd, out WindowSize size) is not Errno.Ok and Errno e3
-                    ? e3
-                    : caller.Memory.Write(new UserPtr<WindowSize>(address), size);
-            default:
-                return Errno.ENOTTY;
+            Errno failed = HostTerminal.GetWindowSize(_inode.Fd, out WindowSize size);
+            return failed != Errno.Ok ? failed : caller.Memory.Write(new UserPtr<WindowSize>(address), size);
         }
+
+        if (!TermiosForms.IsGet(request) && !TermiosForms.IsSet(request))
+            return Errno.ENOTTY;
+        if (HostTerminal.GetAttributes(_inode.Fd, out Termios termios) is not Errno.Ok and Errno unread)
+            return unread;
+        Termios2 attributes = TermiosForms.WithSpeeds(termios);
+        if (TermiosForms.IsGet(request))
+            return TermiosForms.Write(caller, request, address, attributes);
+        return TermiosForms.Read(caller, request, address, ref attributes) is not Errno.Ok and Errno fault
+            ? fault
+            : HostTerminal.SetAttributes(_inode.Fd, attributes.Termios, TermiosForms.ManyOf(request));
     }
 
     protected override void OnRelease() => _inode.DropOpen();

@@ -3,12 +3,14 @@ using Sandbox.Sentry.Kernel.Processes;
 using Sandbox.Sentry.Kernel.Signals;
 using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Sync;
+using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Filesystems.Pts;
 
 /// <summary>A pseudo-terminal (pty(7)): what its master and its slave side share.</summary>
 internal sealed class Terminal : ControllingTerminal
 {
+    private const uint DefaultSpeed = 38400; // Baud: what the mode bits of a new terminal say.
     private const byte PacketFlushRead = 1, PacketFlushWrite = 2, PacketStop = 4, PacketStart = 8, PacketNoStop = 16, PacketDoStop = 32;
     private readonly RankedLock _lock = new(LockRank.Terminal);
     private readonly LineDiscipline _line; // Guarded by _lock, as all that follows.
@@ -20,6 +22,8 @@ internal sealed class Terminal : ControllingTerminal
     private int _slaves;
     private bool _hadSlave;
     private int _generation; // Slave files of an earlier one were hung up.
+    private uint _inputSpeed = DefaultSpeed; // Guarded by _lock, as the next.
+    private uint _outputSpeed = DefaultSpeed;
 
     /// <summary>Its price is charged already; it goes back with the last end.</summary>
     public Terminal(Kernel.Kernel kernel, PtsFileSystem fileSystem, int index, MemoryAccount account)
@@ -272,15 +276,27 @@ internal sealed class Terminal : ControllingTerminal
         _account.ReturnObject(ObjectCost.Terminal);
     }
 
-    /// <summary>TCSETS; with <paramref name="flushes"/> typed input is forgotten.</summary>
-    public void SetTermios(in Termios termios, bool flushes)
+    /// <summary>The modes and speeds as ioctl_tty(2) tells them.</summary>
+    public Termios2 Attributes
     {
+        get
+        {
+            using (_lock.Enter())
+                return new Termios2 { Termios = _line.Termios, InputSpeed = _inputSpeed, OutputSpeed = _outputSpeed };
+        }
+    }
+
+    /// <summary>TCSETS and its like; with <paramref name="flushes"/> typed input is forgotten.</summary>
+    public void SetAttributes(in Termios2 attributes, bool flushes)
+    {
+        Termios termios = attributes.Termios;
         using (_lock.Enter())
         {
             bool hadFlow = (_line.Termios.Input & InputModes.FlowControl) != 0;
             if (flushes)
                 _line.FlushInput();
             _line.Termios = termios;
+            (_inputSpeed, _outputSpeed) = (attributes.InputSpeed, attributes.OutputSpeed);
             bool hasFlow = (termios.Input & InputModes.FlowControl) != 0;
             if (!hasFlow)
                 _line.IsStopped = false;

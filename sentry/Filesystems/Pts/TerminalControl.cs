@@ -6,8 +6,7 @@ namespace Sandbox.Sentry.Filesystems.Pts;
 /// <summary>ioctl(2) of terminals (ioctl_tty(2)), for both sides.</summary>
 internal static class TerminalControl
 {
-    private const uint GetAttributes = 0x5401, SetAttributes = 0x5402, SetAttributesWait = 0x5403, SetAttributesFlush = 0x5404,
-        SendBreak = 0x5409, Flow = 0x540A, FlushQueues = 0x540B, SetExclusive = 0x540C, ClearExclusive = 0x540D,
+    private const uint SendBreak = 0x5409, Flow = 0x540A, FlushQueues = 0x540B, SetExclusive = 0x540C, ClearExclusive = 0x540D,
         SetControlling = 0x540E, GetForeground = 0x540F, SetForeground = 0x5410, OutputCount = 0x5411, GetWindow = 0x5413,
         SetWindow = 0x5414, PacketMode = 0x5420, GiveUpControlling = 0x5422, GetDiscipline = 0x5424, SendBreakPosix = 0x5425,
         GetSession = 0x5429, GetNumber = 0x80045430, SetLock = 0x40045431, GetPacketMode = 0x80045438, GetLock = 0x80045439,
@@ -16,10 +15,12 @@ internal static class TerminalControl
     public static SyscallResult Control(Terminal terminal, bool isMaster, ICaller caller, uint request, ulong argument)
     {
         UserPtr<int> number = new(new UserAddress(argument));
+        if (TermiosForms.IsGet(request))
+            return TermiosForms.Write(caller, request, new UserAddress(argument), terminal.Attributes);
+        if (TermiosForms.IsSet(request))
+            return Change(terminal, isMaster, caller, request, argument);
         return request switch
         {
-            GetAttributes => caller.Memory.Write(new UserPtr<Termios>(new UserAddress(argument)), terminal.Termios),
-            SetAttributes or SetAttributesWait or SetAttributesFlush => Change(terminal, isMaster, caller, request, argument),
             GetWindow => caller.Memory.Write(new UserPtr<WindowSize>(new UserAddress(argument)), terminal.Size),
             SetWindow => SetSize(terminal, caller, argument),
             GetForeground => Answer(caller, number, JobControl.GetForeground(terminal, caller, isMaster)),
@@ -80,9 +81,11 @@ internal static class TerminalControl
     {
         if (!isMaster && JobControl.CheckChange(terminal, caller) is not Errno.Ok and Errno refused)
             return refused;
-        if (caller.Memory.Read(new UserPtr<Termios>(new UserAddress(argument)), out Termios termios) is not Errno.Ok and Errno fault)
+        const int flushing = 2;
+        Termios2 wanted = terminal.Attributes;
+        if (TermiosForms.Read(caller, request, new UserAddress(argument), ref wanted) is not Errno.Ok and Errno fault)
             return fault;
-        terminal.SetTermios(termios, request == SetAttributesFlush);
+        terminal.SetAttributes(wanted, TermiosForms.ManyOf(request) == flushing);
         return 0;
     }
 

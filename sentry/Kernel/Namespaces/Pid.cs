@@ -31,6 +31,9 @@ internal sealed class Pid(PidNamespace owner, int[] numbers)
     public int In(PidNamespace viewer) =>
         viewer.Level < numbers.Length && Namespace.IsSelfOrBelow(viewer) ? numbers[viewer.Level] : 0;
 
+    /// <summary>The number in the namespace of this level above its own; 0 is the root.</summary>
+    public int AtLevel(int level) => numbers[level];
+
     /// <summary>The number in its own namespace.</summary>
     public int Own => numbers[^1];
 

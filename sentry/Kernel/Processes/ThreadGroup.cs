@@ -109,6 +109,9 @@ internal sealed class ThreadGroup(Kernel kernel, Pid id, ProcessGroup processGro
     /// <summary>oom_score_adj.</summary>
     public int OomScoreAdjustment { get; set; }
 
+    /// <summary>The lowest <see cref="OomScoreAdjustment"/> that may be set without CAP_SYS_RESOURCE.</summary>
+    public int OomScoreAdjustmentMin { get; set; }
+
     /// <summary>Interval and POSIX timers, made at first use by the timer calls.</summary>
     public object? Timers;
 

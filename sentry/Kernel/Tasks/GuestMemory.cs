@@ -44,6 +44,18 @@ internal sealed class GuestMemory(IAddressSpace space, MappedFiles files)
     public ulong BreakStart { get; set; }
     public byte[] AuxiliaryVector { get; set; } = [];
 
+    /// <summary>The bits that <see cref="DumpFilter"/> knows: anonymous, file, ELF header, huge and DAX mappings.</summary>
+    public const uint DumpFilterBits = 0x1FF;
+
+    /// <summary>/proc/PID/coredump_filter (core(5)); children and new programs inherit it.</summary>
+    public uint DumpFilter { get; set; } = 0x33;
+
+    /// <summary>prctl(PR_SET_THP_DISABLE): remembered and told, as the host's kernel chooses the pages; new programs keep it.</summary>
+    public bool IsHugePageDisabled { get; set; }
+
+    /// <summary>The flags of prctl(PR_SET_MDWE); see <see cref="Tasks.WriteExecuteDenial"/>.</summary>
+    public uint WriteExecuteDenial { get; set; }
+
     /// <summary>False after an exec of a file the user cannot read or that changed credentials (prctl PR_SET_DUMPABLE).</summary>
     public bool IsDumpable { get; set; } = true;
 
@@ -126,6 +138,14 @@ internal sealed class GuestMemory(IAddressSpace space, MappedFiles files)
         }
     }
 
+    /// <summary>What a copy keeps, and what a new program keeps of the one before it.</summary>
+    public void Inherit(GuestMemory before)
+    {
+        DumpFilter = before.DumpFilter;
+        IsHugePageDisabled = before.IsHugePageDisabled;
+        WriteExecuteDenial = Tasks.WriteExecuteDenial.Inherited(before.WriteExecuteDenial);
+    }
+
     /// <summary>The same knowledge for a forked copy.</summary>
     public GuestMemory CloneFor(IAddressSpace space)
     {
@@ -145,6 +165,7 @@ internal sealed class GuestMemory(IAddressSpace space, MappedFiles files)
             IsDumpable = IsDumpable,
             HasSharedMappings = HasSharedMappings,
         };
+        copy.Inherit(this);
         lock (_lock)
         {
             copy._attachments.AddRange(_attachments);

@@ -234,6 +234,9 @@ internal sealed class Task : ICaller, IGuestEvents, IShortcutEvents, IParkOwner
     /// <summary>Policy, nice value, affinity…; anyone may replace it.</summary>
     public Scheduling Scheduling { get; set; } = Scheduling.Default;
 
+    /// <summary>/proc/PID/loginuid; only the task itself sets it.</summary>
+    public Login Login { get; set; } = Login.None;
+
     /// <summary>personality(2).</summary>
     public uint Personality { get; set; }
 

@@ -143,6 +143,7 @@ internal static class TaskClone
             SignalMask = task.SignalMask,
             Scheduling = task.Scheduling.ForChild(),
             Personality = task.Personality,
+            Login = task.Login,
             Seccomp = task.Seccomp,
             AlternateStack = KeepsAlternateStack(arguments) ? task.AlternateStack : default,
             ClearChildTid = arguments.Has(CloneFlags.ChildClearTid) ? arguments.ChildTid : default,
@@ -226,6 +227,7 @@ internal static class TaskClone
             Parent = parent,
             ExitSignal = arguments.Has(CloneFlags.Parent) ? task.Group.ExitSignal : arguments.ExitSignal,
             OomScoreAdjustment = task.Group.OomScoreAdjustment,
+            OomScoreAdjustmentMin = task.Group.OomScoreAdjustmentMin,
         };
         parent.Children.Add(group);
         group.ProcessGroup.Members.Add(group);

@@ -30,6 +30,12 @@ internal sealed class PosixTimer(ThreadGroup group, int clock, CpuClock? cpuCloc
 
     public int Id { get; set; } = -1;
 
+    /// <summary>The clock it was made for (timer_create(2)).</summary>
+    public int Clock => clock;
+
+    /// <summary>How its expiry is told.</summary>
+    public TimerNotice Notice => notice;
+
     /// <summary>timer_getoverrun(2): expiries beyond the one that the latest signal told of.</summary>
     public int Overrun => _lastOverrun;
 

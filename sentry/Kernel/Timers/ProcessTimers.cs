@@ -64,6 +64,10 @@ internal sealed class ProcessTimers
         }
     }
 
+    /// <summary>The POSIX timers of a process. With Tree held.</summary>
+    public static IReadOnlyCollection<PosixTimer> PosixTimersOf(ThreadGroup group) =>
+        group.Timers is ProcessTimers timers ? timers._timers.Values : [];
+
     /// <summary>
     /// A new, disarmed timer; its id is what the guest calls it by. EAGAIN: each counts as a queued signal of its user, as on Linux.
     /// With Tree held.

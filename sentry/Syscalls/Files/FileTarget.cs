@@ -69,9 +69,10 @@ internal ref struct FileTarget
     /// <summary>
     /// Where a path starts: the working directory or a descriptor's directory; an absolute path does not look. EBADF, ENOTDIR.
     /// </summary>
-    public static Result<VfsPath> StartOf(Task task, Fd directory, ReadOnlySpan<byte> path)
+    /// <remarks>Where the directory is the root for this walk (RESOLVE_IN_ROOT), an absolute path starts there, too.</remarks>
+    public static Result<VfsPath> StartOf(Task task, Fd directory, ReadOnlySpan<byte> path, bool isRoot = false)
     {
-        if (path is [(byte)'/', ..] || directory == Fd.CurrentDirectory)
+        if ((path is [(byte)'/', ..] && !isRoot) || directory == Fd.CurrentDirectory)
             return task.Fs.WorkingDirectory;
         if (task.Files.Get(directory, allowPathOnly: true).Failed(out OpenFile? file, out Errno error))
             return error;
@@ -83,14 +84,15 @@ internal ref struct FileTarget
 
     /// <summary>A path argument and where it starts. ENAMETOOLONG, EFAULT, EBADF, ENOTDIR, ENOENT for an empty one.</summary>
     public static Errno ReadPath(
-        Task task, Fd directory, UserString path, Span<byte> buffer, out VfsPath start, out ReadOnlySpan<byte> text)
+        Task task, Fd directory, UserString path, Span<byte> buffer, out VfsPath start, out ReadOnlySpan<byte> text,
+        bool isRoot = false)
     {
         start = default;
         if (task.Memory.ReadPath(path, buffer, out text) is not Errno.Ok and Errno fault)
             return fault;
         if (text.IsEmpty)
             return Errno.ENOENT;
-        return StartOf(task, directory, text).Failed(out start, out Errno error) ? error : Errno.Ok;
+        return StartOf(task, directory, text, isRoot).Failed(out start, out Errno error) ? error : Errno.Ok;
     }
 
     public void Dispose()

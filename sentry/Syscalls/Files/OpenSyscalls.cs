@@ -103,7 +103,8 @@ internal static class OpenSyscalls
         if (request.IsTemporary && ((flags & OpenFlags.Directory) == 0 || !isWritable || request.Creates))
             return Errno.EINVAL;
         Span<byte> buffer = stackalloc byte[UserMemory.MaxPathBytes];
-        if (FileTarget.ReadPath(task, directory, path, buffer, out VfsPath start, out ReadOnlySpan<byte> text)
+        bool isInRoot = (request.Resolve & ResolveFlags.InRoot) != 0;
+        if (FileTarget.ReadPath(task, directory, path, buffer, out VfsPath start, out ReadOnlySpan<byte> text, isInRoot)
             is not Errno.Ok and Errno error)
             return error;
         if (task.Files.Reserve(task.Group.Limits.OpenFiles).Failed(out int number, out error))

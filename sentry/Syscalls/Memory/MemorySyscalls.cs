@@ -29,6 +29,8 @@ internal static class MemorySyscalls
         bool isFixed = (flags & (MapFlags.Fixed | MapFlags.FixedNoReplace)) != 0;
         if (isFixed && ((address & PageMask) != 0 || address > AddressLimit - length))
             return (address & PageMask) != 0 ? Errno.EINVAL : Errno.ENOMEM;
+        if (WriteExecuteDenial.DeniesMap(task.GuestMemory, protection))
+            return Errno.EACCES;
         if (isFixed && TouchesStub(task, address, length))
             return (flags & MapFlags.FixedNoReplace) != 0 ? Errno.EEXIST : Errno.ENOMEM;
         if ((flags & MapFlags.Anonymous) != 0)
@@ -41,7 +43,9 @@ internal static class MemorySyscalls
     public static SyscallResult Unmap(Task task, ulong address, ulong length) => CheckThenExecute(task, address, length);
 
     public static SyscallResult Protect(Task task, ulong address, ulong length, MemoryProtection protection) =>
-        CheckThenExecute(task, address, length);
+        WriteExecuteDenial.DeniesProtect(task.GuestMemory, address, length, protection)
+            ? Errno.EACCES
+            : CheckThenExecute(task, address, length);
 
     public static SyscallResult Remap(Task task, ulong address, ulong oldLength, ulong newLength, int flags, ulong newAddress)
     {

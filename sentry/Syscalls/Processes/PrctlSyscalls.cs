@@ -1,4 +1,5 @@
 using Sandbox.Linux;
+using Sandbox.Platform;
 using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Security;
 
@@ -40,6 +41,9 @@ internal static class PrctlSyscalls
         SetHugePagesDisabled = 41,
         GetHugePagesDisabled = 42,
         Ambient = 47,
+        SetWriteExecuteDenial = 65,
+        GetWriteExecuteDenial = 66,
+        GetAuxiliaryVector = 0x41555856,
         SetPtracer = 0x59616d61,
         SetMappingName = 0x53564d41,
     }
@@ -209,14 +213,32 @@ internal static class PrctlSyscalls
             case Option.GetMachineCheckPolicy:
                 return 2; // PR_MCE_KILL_DEFAULT.
             case Option.GetHugePagesDisabled:
-                return (a | b | c | d) != 0 ? Errno.EINVAL : 0;
+                return (a | b | c | d) != 0 ? Errno.EINVAL : task.GuestMemory.IsHugePageDisabled ? 1 : 0;
             case Option.SetHugePagesDisabled:
-                return (b | c | d) != 0 || a > 1 ? Errno.EINVAL : 0; // Advice: it changes no result.
+                if ((b | c | d) != 0)
+                    return Errno.EINVAL;
+                task.GuestMemory.IsHugePageDisabled = a != 0;
+                task.NextAction = GuestAction.ExecuteOnHost(); // A flag of the caller's own memory, told in registers.
+                return 0;
+            case Option.SetWriteExecuteDenial:
+                return (b | c | d) != 0 ? Errno.EINVAL : WriteExecuteDenial.Set(task, a);
+            case Option.GetWriteExecuteDenial:
+                return (a | b | c | d) != 0 ? Errno.EINVAL : (long)task.GuestMemory.WriteExecuteDenial;
+            case Option.GetAuxiliaryVector:
+                return (c | d) != 0 ? Errno.EINVAL : GetAuxiliaryVector(task, new UserAddress(a), b);
             case Option.SetMappingName:
                 return a == 0 ? 0 : Errno.EINVAL; // PR_SET_VMA_ANON_NAME: names show nowhere.
             default:
                 return Errno.EINVAL;
         }
+    }
+
+    // As many bytes as there is room for; how many there are is the answer.
+    private static SyscallResult GetAuxiliaryVector(Task task, UserAddress destination, ulong room)
+    {
+        byte[] vector = task.GuestMemory.AuxiliaryVector;
+        Errno error = task.Memory.Write(destination, vector.AsSpan(0, (int)Math.Min(room, (ulong)vector.Length)));
+        return error != Errno.Ok ? error : vector.Length;
     }
 
     private static SyscallResult SetName(Task task, UserAddress source)

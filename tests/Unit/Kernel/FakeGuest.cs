@@ -71,6 +71,8 @@ internal sealed class FakeAddressSpace : IAddressSpace
 
     public Result<byte[]> ReadProcFile(ReadOnlySpan<byte> name) => Errno.ENOENT;
 
+    public Result<int> ReadProcFileAt(ReadOnlySpan<byte> name, long offset, Span<byte> destination) => Errno.ENOENT;
+
     public Errno SetLimit(int resource, ulong soft, ulong hard) => Errno.Ok;
 
     public void Kill()

@@ -34,7 +34,7 @@ internal sealed class FdDirectory : SyntheticDirectory
         file.Release();
         if (!_isInformation)
             return new FdLink(_target, number, permissions);
-        return new ProcTaskTextFile(_target, (target, _, text) => WriteInformation(target, number, text), null, 0x124, isPrivate: true);
+        return new ProcTaskTextFile(_target, (target, reader, text) => WriteInformation(target, reader, number, text), null, 0x124, isPrivate: true);
     }
 
     public override Result<OpenFile> Open(VfsPath path, OpenFlags flags, ICaller caller) =>
@@ -52,7 +52,7 @@ internal sealed class FdDirectory : SyntheticDirectory
         return Errno.Ok;
     }
 
-    private static Errno WriteInformation(ProcTask target, int number, ByteBuilder text)
+    private static Errno WriteInformation(ProcTask target, ICaller reader, int number, ByteBuilder text)
     {
         if (target.IsZombie || target.Task.Files.Get(new Fd(number), allowPathOnly: true).Failed(out OpenFile? file, out _))
             return Errno.ENOENT;
@@ -61,6 +61,7 @@ internal sealed class FdDirectory : SyntheticDirectory
         text.Append("pos:\t"u8).Append(file.Position).Append("\nflags:\t0"u8).Append(Convert.ToString((int)flags, 8))
             .Append("\nmnt_id:\t"u8).Append(file.Path.IsSome ? file.Path.Mount.Id : 0)
             .Append("\nino:\t"u8).Append(file.Inode.Number).Append((byte)'\n');
+        file.Describe(reader, text);
         file.Release();
         return Errno.Ok;
     }

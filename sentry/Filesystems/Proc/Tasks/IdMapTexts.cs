@@ -12,10 +12,10 @@ internal static class IdMapTexts
     private const int MaxRanges = 340;
 
     public static Errno WriteUserMap(ProcTask target, ICaller reader, ByteBuilder text) =>
-        Write(target.Task.Credentials.UserNamespace.UserMap, reader.Credentials.UserNamespace.UserMap, text);
+        Write(target.Task.Credentials.UserNamespace.UserMap, ViewerOf(target, reader)?.UserMap, text);
 
     public static Errno WriteGroupMap(ProcTask target, ICaller reader, ByteBuilder text) =>
-        Write(target.Task.Credentials.UserNamespace.GroupMap, reader.Credentials.UserNamespace.GroupMap, text);
+        Write(target.Task.Credentials.UserNamespace.GroupMap, ViewerOf(target, reader)?.GroupMap, text);
 
     public static Errno ReadUserMap(ProcTask target, ICaller writer, ReadOnlySpan<byte> text)
     {
@@ -47,6 +47,13 @@ internal static class IdMapTexts
         return Errno.Ok;
     }
 
+    /// <summary>Project ids are not kept; the first namespace maps all of them to themselves, others none (projid_map).</summary>
+    public static Errno WriteProjectMap(ProcTask target, ICaller reader, ByteBuilder text) =>
+        target.Task.Credentials.UserNamespace.Parent is null ? Write(UserNamespace.All, UserNamespace.All, text) : Errno.Ok;
+
+    /// <summary>No file system here has project ids to map: EPERM, as for a map that is set.</summary>
+    public static Errno ReadProjectMap(ProcTask target, ICaller writer, ReadOnlySpan<byte> text) => Errno.EPERM;
+
     public static Errno WriteSetGroups(ProcTask target, ICaller reader, ByteBuilder text)
     {
         text.Append(target.Task.Credentials.UserNamespace.SetGroupsDenied ? "deny\n"u8 : "allow\n"u8);
@@ -70,6 +77,13 @@ internal static class IdMapTexts
         if (!word.SequenceEqual("allow"u8))
             return Errno.EINVAL;
         return space.SetGroupsDenied ? Errno.EPERM : Errno.Ok;
+    }
+
+    /// <summary>Whose ids the middle column shows: the reader's, and of a map of the reader's own namespace its parent's.</summary>
+    private static UserNamespace? ViewerOf(ProcTask target, ICaller reader)
+    {
+        UserNamespace viewer = reader.Credentials.UserNamespace;
+        return viewer == target.Task.Credentials.UserNamespace ? viewer.Parent ?? viewer : viewer;
     }
 
     private static Errno Write(IdRange[]? map, IdRange[]? viewer, ByteBuilder text)

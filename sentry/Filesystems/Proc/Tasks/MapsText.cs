@@ -50,6 +50,40 @@ internal static class MapsText
         return Errno.Ok;
     }
 
+    /// <summary>How many pages of each mapping are there, on the one memory node (numa(7), /proc/PID/numa_maps).</summary>
+    public static Errno WriteNumaMaps(ProcTask target, ICaller reader, ByteBuilder text)
+    {
+        if (target.IsZombie)
+            return Errno.Ok;
+        const int pageKibibytes = 4;
+        Dictionary<ulong, HostMapping> known = ListByStart(target);
+        ReadOnlySpan<byte> rest = target.ReadHostFile("smaps"u8);
+        bool isShown = false;
+        long resident = 0;
+        while (!rest.IsEmpty)
+        {
+            int end = rest.IndexOf((byte)'\n');
+            ReadOnlySpan<byte> line = end < 0 ? rest : rest[..end];
+            rest = end < 0 ? default : rest[(end + 1)..];
+            if (TryParseStart(line, out ulong start))
+            {
+                isShown = known.TryGetValue(start, out HostMapping mapping);
+                if (isShown)
+                    WriteNumaHeader(target, reader, mapping, text);
+            }
+            else if (isShown && TryParseField(line, "Rss:"u8, out long kibibytes))
+            {
+                resident = kibibytes / pageKibibytes;
+            }
+            else if (isShown && TryParseField(line, "Anonymous:"u8, out long anonymous))
+            {
+                WriteNumaPages(resident, anonymous / pageKibibytes, text);
+            }
+        }
+
+        return Errno.Ok;
+    }
+
     public static Errno WriteRollup(ProcTask target, ICaller reader, ByteBuilder text)
     {
         ReadOnlySpan<byte> host = target.ReadHostFile("smaps_rollup"u8);
@@ -57,6 +91,34 @@ internal static class MapsText
         if (end >= 0)
             text.Append("00400000-7fffffffe000 ---p 00000000 00:00 0                          [rollup]"u8).Append(host[end..]);
         return Errno.Ok;
+    }
+
+    private static void WriteNumaHeader(ProcTask target, ICaller reader, in HostMapping mapping, ByteBuilder text)
+    {
+        text.AppendHex(mapping.Start, 8).Append(" default"u8);
+        VfsPath file = mapping.Inode == 0 ? default : target.Task.GuestMemory.FindFile(mapping);
+        if (file.IsSome)
+            text.Append(" file="u8).AppendEscaped(PathText.Describe(file, reader.Fs.Root), "\n\t= "u8);
+        else if (mapping.HostName is "[heap]" or "[stack]")
+            text.Append((byte)' ').Append(mapping.HostName.Trim('[', ']'));
+    }
+
+    private static void WriteNumaPages(long resident, long anonymous, ByteBuilder text)
+    {
+        if (anonymous > 0)
+            text.Append(" anon="u8).Append(anonymous).Append(" dirty="u8).Append(anonymous);
+        if (resident > anonymous)
+            text.Append(" mapped="u8).Append(resident);
+        if (resident > 0)
+            text.Append(" N0="u8).Append(resident).Append(" kernelpagesize_kB=4"u8);
+        text.Append((byte)'\n');
+    }
+
+    // "Rss:    4 kB".
+    private static bool TryParseField(ReadOnlySpan<byte> line, ReadOnlySpan<byte> name, out long kibibytes)
+    {
+        kibibytes = 0;
+        return line.StartsWith(name) && Utf8Parser.TryParse(line[name.Length..].TrimStart((byte)' '), out kibibytes, out _);
     }
 
     private static Dictionary<ulong, HostMapping> ListByStart(ProcTask target)

@@ -51,6 +51,25 @@ internal static class MemoryTexts
         return Errno.Ok;
     }
 
+    /// <summary>Which mappings a core dump holds (core(5)).</summary>
+    public static Errno WriteDumpFilter(ProcTask target, ICaller reader, ByteBuilder text)
+    {
+        if (!target.IsZombie)
+            text.AppendHex(target.Task.GuestMemory.DumpFilter, 8).Append((byte)'\n');
+        return Errno.Ok;
+    }
+
+    /// <summary>Bits that it does not know are left out. EINVAL for what is no number of 32 bits.</summary>
+    public static Errno ReadDumpFilter(ProcTask target, ICaller writer, ReadOnlySpan<byte> text)
+    {
+        if (target.IsZombie)
+            return Errno.ESRCH;
+        if (!ProcNumberText.TryParse(text, out long filter) || filter is < 0 or > uint.MaxValue)
+            return Errno.EINVAL;
+        target.Task.GuestMemory.DumpFilter = (uint)filter & GuestMemory.DumpFilterBits;
+        return Errno.Ok;
+    }
+
     private static byte[] Read(ProcTask target, ulong start, ulong end)
     {
         if (target.IsZombie || end <= start)

@@ -1,10 +1,8 @@
-using System.Buffers.Text;
 using System.Globalization;
 using Sandbox.Linux;
 using Sandbox.Sentry.Kernel.Containers;
 using Sandbox.Sentry.Kernel.Processes;
 using Sandbox.Sentry.Kernel.Tasks;
-using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Filesystems.Proc.Tasks;
@@ -67,39 +65,6 @@ internal static class TaskTexts
         return Errno.Ok;
     }
 
-    public static Errno WriteOomScore(ProcTask target, ICaller reader, ByteBuilder text)
-    {
-        long memory = Math.Max(1, Math.Min(target.Task.Namespaces.Container.Limits.Memory, target.Kernel.Host.MemoryBytes));
-        long used = StatText.MemoryPages(target).Resident * 4096;
-        text.Append(Math.Clamp((used * 1000 / memory) + target.Group.OomScoreAdjustment, 0, 2000)).Append((byte)'\n');
-        return Errno.Ok;
-    }
-
-    public static Errno WriteOomAdjustment(ProcTask target, ICaller reader, ByteBuilder text)
-    {
-        text.Append(target.Group.OomScoreAdjustment).Append((byte)'\n');
-        return Errno.Ok;
-    }
-
-    /// <summary>-1000 to 1000; lowering it needs CAP_SYS_RESOURCE: EACCES (proc_pid_oom_score_adj(5)).</summary>
-    public static Errno ReadOomAdjustment(ProcTask target, ICaller writer, ReadOnlySpan<byte> text)
-    {
-        ReadOnlySpan<byte> trimmed = text.Trim(" \n\t"u8);
-        if (!Utf8Parser.TryParse(trimmed, out int value, out int used) || used != trimmed.Length || value is < -1000 or > 1000)
-            return Errno.EINVAL;
-        if (value < target.Group.OomScoreAdjustment && !writer.Credentials.Has(Capability.SysResource))
-            return Errno.EACCES;
-        target.Group.OomScoreAdjustment = value;
-        return Errno.Ok;
-    }
-
-    /// <summary>No login: the id -1 (proc_pid_loginuid(5)).</summary>
-    public static Errno WriteNoLogin(ProcTask target, ICaller reader, ByteBuilder text)
-    {
-        text.Append("4294967295"u8);
-        return Errno.Ok;
-    }
-
     public static Errno WriteCgroup(ProcTask target, ICaller reader, ByteBuilder text)
     {
         if (target.Task.Namespaces.Container.ShowsLegacyCgroups)
@@ -146,14 +111,22 @@ internal static class TaskTexts
 
     public static Errno WriteTimerSlack(ProcTask target, ICaller reader, ByteBuilder text)
     {
-        text.Append("50000\n"u8);
+        text.Append((long)target.Task.Scheduling.TimerSlack).Append((byte)'\n');
         return Errno.Ok;
     }
 
     public static Errno WritePersonality(ProcTask target, ICaller reader, ByteBuilder text)
     {
-        text.Append("00000000\n"u8);
+        text.AppendHex(target.Task.Personality, 8).Append((byte)'\n');
         return Errno.Ok;
+    }
+
+    /// <summary>A nice value for the session's group of the scheduler: taken, without effect, as the host schedules (sched(7)).</summary>
+    public static Errno ReadAutogroupNice(ProcTask target, ICaller writer, ReadOnlySpan<byte> text)
+    {
+        if (!ProcNumberText.TryParse(text, out long nice) || nice is < -20 or > 19)
+            return Errno.EINVAL;
+        return nice < 0 && !writer.Credentials.Has(Security.Capability.SysNice) ? Errno.EPERM : Errno.Ok;
     }
 
     /// <summary>The number of the call a task is in; its registers are not told (proc_pid_syscall(5)).</summary>
