@@ -22,8 +22,42 @@ internal static class SysTree
         sys.AddText("kernel/mm/transparent_hugepage/hpage_pmd_size", "2097152\n");
         sys.AddText("kernel/mm/transparent_hugepage/shmem_enabled", "always within_size advise [never] deny force\n");
         sys.AddText("kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "0\n");
+        sys.AddText("kernel/uevent_seqnum", "0\n"); // No device comes or goes.
+        FillTerminals(sys);
+        FillMemory(sys, host);
         FillProcessors(sys, host.CpuCount);
         FillLoopback(sys);
+    }
+
+    // The terminal devices that /dev has, by class and by number (sysfs(5)).
+    private static void FillTerminals(StaticFileSystem sys)
+    {
+        sys.Root.AddDirectory("dev").AddDirectory("block");
+        StaticDirectory byNumber = sys.Root.AddDirectory("dev").AddDirectory("char");
+        foreach ((string name, string number) in (ReadOnlySpan<(string, string)>)[("tty", "5:0"), ("console", "5:1"), ("ptmx", "5:2")])
+        {
+            string path = $"devices/virtual/tty/{name}";
+            sys.AddText($"{path}/dev", number + "\n");
+            sys.AddText($"{path}/uevent", $"MAJOR=5\nMINOR={number[2..]}\nDEVNAME={name}\n");
+            sys.AddFile($"class/tty/{name}", new SyntheticLink(sys, System.Text.Encoding.ASCII.GetBytes($"../../{path}")));
+            byNumber.Add(number, new SyntheticLink(sys, System.Text.Encoding.ASCII.GetBytes($"../../{path}")));
+        }
+    }
+
+    private static void FillMemory(StaticFileSystem sys, HostFacts host)
+    {
+        sys.AddText("devices/system/memory/block_size_bytes", "8000000\n");
+        sys.AddText("devices/system/memory/auto_online_blocks", "offline\n");
+        sys.AddText("devices/system/node/node0/meminfo", string.Create(
+            CultureInfo.InvariantCulture,
+            $"Node 0 MemTotal:       {host.MemoryBytes >> 10} kB\n"));
+        sys.AddText("devices/system/node/node0/distance", "10\n");
+        foreach (string name in (ReadOnlySpan<string>)
+            ["meltdown", "spectre_v1", "spectre_v2", "spec_store_bypass", "l1tf", "mds", "tsx_async_abort", "itlb_multihit", "srbds",
+             "mmio_stale_data", "retbleed", "gather_data_sampling"])
+        {
+            sys.AddText($"devices/system/cpu/vulnerabilities/{name}", "Unknown: the host's matter\n");
+        }
     }
 
     private static void FillProcessors(StaticFileSystem sys, int count)

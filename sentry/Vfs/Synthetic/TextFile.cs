@@ -41,7 +41,7 @@ internal class TextFile : SyntheticInode
         new TextOpenFile(this, path, flags, caller);
 
     /// <summary>Makes the text anew.</summary>
-    public Errno Produce(ICaller caller, ByteBuilder text) => _producer(caller, text);
+    public virtual Errno Produce(ICaller caller, ByteBuilder text) => _producer(caller, text);
 
     /// <summary>What write(2) does; a file that takes no text says EINVAL, as a sysctl without a handler.</summary>
     public virtual Errno Consume(ICaller caller, ReadOnlySpan<byte> text) => Errno.EINVAL;

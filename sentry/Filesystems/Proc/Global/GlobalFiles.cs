@@ -35,6 +35,10 @@ internal static class GlobalFiles
         AddConstant(root, proc, "partitions", "major minor  #blocks  name\n\n");
         AddConstant(root, proc, "diskstats", "");
         AddConstant(root, proc, "interrupts", InterruptsHeader(kernel.Host.CpuCount));
+        AddConstant(root, proc, "softirqs", SoftInterrupts(kernel.Host.CpuCount));
+        AddConstant(root, proc, "kallsyms", ""); // As for who may not see addresses: there are no symbols.
+        AddConstant(root, proc, "keys", ""); // Nobody has a key: add_key(2) is not there.
+        AddConstant(root, proc, "key-users", "");
         AddConstant(root, proc, "cgroups", Controllers());
         AddConstant(root, proc, "modules", "");
         AddConstant(root, proc, "misc", "");
@@ -89,6 +93,20 @@ internal static class GlobalFiles
 
     private static void AddConstant(StaticDirectory directory, ProcFileSystem proc, string name, string content) =>
         directory.Add(name, new TextFile(proc, System.Text.Encoding.UTF8.GetBytes(content)));
+
+    private static string SoftInterrupts(int cpus)
+    {
+        string text = InterruptsHeader(cpus).Insert(0, "         ");
+        foreach (string kind in (ReadOnlySpan<string>)["HI", "TIMER", "NET_TX", "NET_RX", "BLOCK", "IRQ_POLL", "TASKLET", "SCHED", "HRTIMER", "RCU"])
+        {
+            text += string.Create(CultureInfo.InvariantCulture, $"{kind,12}:");
+            for (int cpu = 0; cpu < cpus; cpu++)
+                text += string.Create(CultureInfo.InvariantCulture, $" {0,10}");
+            text += "\n";
+        }
+
+        return text;
+    }
 
     private static string InterruptsHeader(int cpus)
     {

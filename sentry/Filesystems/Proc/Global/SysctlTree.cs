@@ -26,7 +26,7 @@ internal static class SysctlTree
         ("kernel/sched_autogroup_enabled", "0"), ("kernel/sched_rt_runtime_us", "950000"), ("kernel/sched_rt_period_us", "1000000"),
         ("kernel/printk", "4\t4\t1\t7"), ("kernel/tainted", "0"), ("kernel/panic", "0"), ("kernel/sysrq", "0"),
         ("kernel/seccomp/actions_avail", "kill_process kill_thread trap errno user_notif trace log allow"),
-        ("kernel/pty/max", "4096"), ("kernel/pty/nr", "0"), ("kernel/io_uring_disabled", "2"), ("kernel/keys/maxkeys", "200"),
+        ("kernel/shm_rmid_forced", "0"), ("kernel/pty/max", "4096"), ("kernel/pty/nr", "0"), ("kernel/io_uring_disabled", "2"), ("kernel/keys/maxkeys", "200"),
         ("vm/overcommit_ratio", "50"), ("vm/max_map_count", "65530"), ("vm/mmap_min_addr", "65536"), ("vm/nr_hugepages", "0"),
         ("vm/swappiness", "60"), ("vm/dirty_ratio", "20"), ("vm/dirty_background_ratio", "10"), ("vm/min_free_kbytes", "8192"),
         ("vm/vfs_cache_pressure", "100"), ("vm/overcommit_memory", "0"), ("vm/panic_on_oom", "0"), ("vm/zone_reclaim_mode", "0"),
@@ -49,13 +49,22 @@ internal static class SysctlTree
         ("user/max_user_namespaces", "31000"), ("user/max_pid_namespaces", "31000"), ("user/max_mnt_namespaces", "31000"),
     ];
 
+    /// <summary>What nobody writes on Linux, too.</summary>
+    private static readonly string[] _readOnly =
+    [
+        "kernel/ostype", "kernel/cap_last_cap", "kernel/ngroups_max", "kernel/random/poolsize", "kernel/random/entropy_avail",
+        "kernel/seccomp/actions_avail", "kernel/pty/nr", "fs/file-nr", "fs/dentry-state", "fs/aio-nr",
+    ];
+
     public static void AddTo(StaticDirectory root, ProcFileSystem proc, IReadOnlyDictionary<string, string>? set)
     {
         StaticDirectory sys = root.AddDirectory("sys");
         HashSet<string> paths = [];
         foreach ((string path, string value) in _constants)
         {
-            Add(sys, path, Constant(proc, set?.GetValueOrDefault(path) ?? value));
+            string first = set?.GetValueOrDefault(path) ?? value;
+            bool isStored = !path.StartsWith("net/", StringComparison.Ordinal) && Array.IndexOf(_readOnly, path) < 0;
+            Add(sys, path, isStored ? new StoredSysctl(proc, first) : Constant(proc, first));
             paths.Add(path);
         }
 
