@@ -34,7 +34,8 @@ internal sealed class FdDirectory : SyntheticDirectory
         file.Release();
         if (!_isInformation)
             return new FdLink(_target, number, permissions);
-        return new ProcTaskTextFile(_target, (target, reader, text) => WriteInformation(target, reader, number, text), null, 0x124, isPrivate: true);
+        return new ProcTaskTextFile(
+            _target, (target, reader, text) => WriteInformation(target, reader, number, text), null, 0x124, isPrivate: true);
     }
 
     public override Result<OpenFile> Open(VfsPath path, OpenFlags flags, ICaller caller) =>
