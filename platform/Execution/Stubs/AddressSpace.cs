@@ -178,7 +178,7 @@ internal sealed class AddressSpace : IAddressSpace
         Host.Proc.Read(Volatile.Read(ref _accessThreadId), name);
 
     public Result<int> ReadProcFileAt(ReadOnlySpan<byte> name, long offset, Span<byte> destination) =>
-        _platform.Proc.ReadAt(Volatile.Read(ref _accessThreadId), name, offset, destination);
+        Host.Proc.ReadAt(Volatile.Read(ref _accessThreadId), name, offset, destination);
 
     public Errno SetLimit(int resource, ulong soft, ulong hard)
     {
