@@ -1,5 +1,5 @@
-using Sandbox.Linux;
 using Sandbox.SyscallTables;
+using static Tmds.Linux.LibC;
 
 namespace Sandbox.Runsc.CommandLine;
 
@@ -128,7 +128,7 @@ internal sealed class GlobalOptions
     /// </summary>
     private static string DefaultRoot()
     {
-        long userId = HostSyscall.Call(Sys.geteuid);
+        uint userId = geteuid();
         if (userId == 0)
             return "/var/run/runsc";
         string? runtime = Environment.GetEnvironmentVariable("XDG_RUNTIME_DIR");

@@ -1,5 +1,5 @@
-using Sandbox.Linux;
 using Sandbox.Runsc.CommandLine;
+using static Tmds.Linux.LibC;
 
 namespace Sandbox.Runsc.Commands;
 
@@ -27,15 +27,15 @@ internal static class CreateFlags
     /// <summary>--preserve-fds, each of which must be open.</summary>
     public static int PreserveFds(Arguments arguments)
     {
-        const int first = 3, most = 32, getFlags = 1, closeOnExec = 1;
+        const int first = 3, most = 32;
         int count = arguments.GetNumber("preserve-fds", 0);
         if (count > most)
             throw new Failure($"--preserve-fds: {count} is more than {most}");
         for (int fd = first; fd < first + count; fd++)
         {
             // What is to be closed on execution was not inherited: it is this program's own, and would be given away.
-            long flags = HostSyscall.Call(Sys.fcntl, fd, getFlags);
-            if (flags < 0 || (flags & closeOnExec) != 0)
+            int flags = fcntl(fd, F_GETFD);
+            if (flags < 0 || (flags & FD_CLOEXEC) != 0)
                 throw new Failure($"--preserve-fds: descriptor {fd} is not open");
         }
 

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Sandbox.Linux;
 using Sandbox.Runsc.CommandLine;
 using Sandbox.Runsc.Spec;
+using static Tmds.Linux.LibC;
 
 namespace Sandbox.Runsc.Commands;
 
@@ -52,7 +53,7 @@ internal static class DoCommand
         process.Args = [.. arguments.Positional];
         process.Env = [.. environment];
         process.Cwd = arguments.Get("cwd") ?? (root == "/" ? Environment.CurrentDirectory : "/");
-        process.User = new UserSpec { Uid = (uint)HostSyscall.Call(Sys.geteuid), Gid = (uint)HostSyscall.Call(Sys.getegid) };
+        process.User = new UserSpec { Uid = geteuid(), Gid = getegid() };
         process.Capabilities = new CapabilitiesSpec
         {
             Bounding = CapabilityNames.All, Effective = CapabilityNames.All, Permitted = CapabilityNames.All,

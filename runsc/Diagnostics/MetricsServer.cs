@@ -2,6 +2,7 @@ using System.Text;
 using Sandbox.Linux;
 using Sandbox.Runsc.CommandLine;
 using Sandbox.Runsc.Launch;
+using static Tmds.Linux.LibC;
 
 namespace Sandbox.Runsc.Diagnostics;
 
@@ -30,10 +31,10 @@ internal sealed class MetricsServer : IDisposable
     /// <summary>Serves until the process ends.</summary>
     public void Run(Func<string> text)
     {
-        const int closeOnExec = 0x80000, pauseMilliseconds = 10;
+        const int pauseMilliseconds = 10;
         while (true)
         {
-            long accepted = HostSyscall.CallRetrying(Sys.accept4, _listener.Number, 0, 0, closeOnExec);
+            long accepted = HostSyscall.CallRetrying(Sys.accept4, _listener.Number, 0, 0, SOCK_CLOEXEC);
             if (accepted < 0)
             {
                 Thread.Sleep(pauseMilliseconds); // Out of descriptors: not a reason to spin.

@@ -5,6 +5,7 @@ using Sandbox.Platform.Spawn;
 using Sandbox.Runsc.Boot;
 using Sandbox.Runsc.CommandLine;
 using Sandbox.Runsc.Spec;
+using static Tmds.Linux.LibC;
 
 namespace Sandbox.Runsc.Launch;
 
@@ -26,8 +27,8 @@ internal sealed class ConfinedChild : IDisposable
     private bool _hasDiagnostics;
     private IdMaps _ids;
     private string? _clockOffsets;
-    private readonly uint _callerId = (uint)HostSyscall.Call(Sys.geteuid);
-    private readonly uint _callerGroup = (uint)HostSyscall.Call(Sys.getegid);
+    private readonly uint _callerId = geteuid();
+    private readonly uint _callerGroup = getegid();
 
     /// <param name="what">Its name in errors: "sentry".</param>
     /// <param name="keepsOwners">

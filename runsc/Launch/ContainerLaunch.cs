@@ -6,6 +6,7 @@ using Sandbox.Runsc.CommandLine;
 using Sandbox.Runsc.Spec;
 using Sandbox.Runsc.State;
 using Sandbox.Sentry.Control;
+using static Tmds.Linux.LibC;
 
 namespace Sandbox.Runsc.Launch;
 
@@ -54,7 +55,7 @@ internal sealed class ContainerLaunch : IDisposable
             Rootfs = DescriptionBuilder.RootfsPath(request.Bundle, specification),
             OciVersion = specification.OciVersion!,
             Created = DateTime.UtcNow.ToString("O", System.Globalization.CultureInfo.InvariantCulture),
-            OwnerId = (uint)HostSyscall.Call(Sys.geteuid),
+            OwnerId = geteuid(),
             Annotations = specification.Annotations,
             HasLaterHooks = specification.Hooks is { StartContainer.Length: > 0 } or { Poststart.Length: > 0 } or { Poststop.Length: > 0 },
         };

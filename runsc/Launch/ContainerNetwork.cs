@@ -2,6 +2,7 @@ using System.Text;
 using Sandbox.Linux;
 using Sandbox.Runsc.CommandLine;
 using Sandbox.Runsc.Spec;
+using static Tmds.Linux.LibC;
 
 namespace Sandbox.Runsc.Launch;
 
@@ -29,7 +30,7 @@ internal sealed class ContainerNetwork : IDisposable
     public static ContainerNetwork For(GlobalOptions options, LinuxSpec linux)
     {
         NamespaceSpec? own = Array.Find(linux.Namespaces ?? [], static item => item.Type == "network");
-        if (options.Network == "none" || HostSyscall.Call(Sys.geteuid) != 0)
+        if (options.Network == "none" || geteuid() != 0)
             return new ContainerNetwork(false, null);
         if (own is null)
             return new ContainerNetwork(true, null);
@@ -66,8 +67,8 @@ internal sealed class ContainerNetwork : IDisposable
     private static HostFd Create()
     {
         using HostFd old = Open("/proc/thread-self/ns/net");
-        if (HostSyscall.ErrorOf(HostSyscall.Call(Sys.unshare, (long)CloneFlags.NewNet)) is not Errno.Ok and Errno error)
-            throw new Failure($"make a network namespace: {error}");
+        if (unshare(CLONE_NEWNET) != 0)
+            throw new Failure($"make a network namespace: {(Errno)errno}");
         try
         {
             return Open("/proc/thread-self/ns/net");
@@ -132,7 +133,7 @@ internal sealed class ContainerNetwork : IDisposable
 
     private static void Enter(HostFd space)
     {
-        if (HostSyscall.ErrorOf(HostSyscall.Call(Sys.setns, space.Number, (long)CloneFlags.NewNet)) is not Errno.Ok and Errno error)
-            throw new Failure($"config.json: linux.namespaces: join the network namespace: {error}");
+        if (setns(space.Number, CLONE_NEWNET) != 0)
+            throw new Failure($"config.json: linux.namespaces: join the network namespace: {(Errno)errno}");
     }
 }

@@ -5,6 +5,7 @@ using Sandbox.Platform.Spawn;
 using Sandbox.Runsc.CommandLine;
 using Sandbox.Runsc.Spec;
 using Sandbox.Runsc.State;
+using static Tmds.Linux.LibC;
 
 namespace Sandbox.Runsc.Launch;
 
@@ -94,7 +95,7 @@ internal static class Hooks
     /// <summary>The network, host name and IPC objects callers gave the container. Only root may; others have none of their own.</summary>
     private static void Join(SpawnScript script, int process, List<HostFd> joined)
     {
-        if (HostSyscall.Call(Sys.geteuid) != 0)
+        if (geteuid() != 0)
             return;
         foreach (string name in (ReadOnlySpan<string>)["net", "uts", "ipc"])
         {

@@ -2,6 +2,7 @@ using System.Text;
 using Sandbox.Gofer.Protocol;
 using Sandbox.Linux;
 using Sandbox.Runsc.CommandLine;
+using static Tmds.Linux.LibC;
 
 namespace Sandbox.Runsc.Launch;
 
@@ -12,7 +13,7 @@ namespace Sandbox.Runsc.Launch;
 internal sealed class HostRoots : IDisposable
 {
     private readonly List<(HostFd Fd, RootFlags Flags)> _roots = [];
-    private readonly bool _mayClone = HostSyscall.Call(Sys.geteuid) == 0;
+    private readonly bool _mayClone = geteuid() == 0;
 
     /// <summary>Opens a root; gives its index and whether it is something else than a directory.</summary>
     /// <param name="path">On the host, absolute.</param>

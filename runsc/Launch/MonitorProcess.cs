@@ -2,6 +2,7 @@ using Sandbox.Linux;
 using Sandbox.Platform.Spawn;
 using Sandbox.Runsc.CommandLine;
 using Sandbox.Runsc.Spec;
+using static Tmds.Linux.LibC;
 
 namespace Sandbox.Runsc.Launch;
 
@@ -12,7 +13,6 @@ namespace Sandbox.Runsc.Launch;
 /// </summary>
 internal sealed class MonitorProcess : IDisposable
 {
-    private const ulong BindRecursive = 0x5000, SlaveRecursive = 0x84000;
     private readonly SpawnScript _script;
     private readonly HostFd _program = MonitorImage.CreateFile();
     private readonly List<HostFd> _joined = [];
@@ -38,7 +38,7 @@ internal sealed class MonitorProcess : IDisposable
                 created |= FlagOf(item.Type);
         }
 
-        if (HostSyscall.Call(Sys.geteuid) != 0)
+        if (geteuid() != 0)
             created = CloneFlags.None;
         if (network is not null)
             created &= ~CloneFlags.NewNet;
@@ -121,37 +121,39 @@ internal sealed class MonitorProcess : IDisposable
     /// </summary>
     private void ShowRootfs(string rootfs, bool showsProcesses)
     {
-        const int detach = 2;
         SpawnArgument path = _script.Text(rootfs), none = _script.Text("none"), here = _script.Text(".");
-        _script.AddOptional("mount /", Sys.mount, none, _script.Text("/"), 0, (long)SlaveRecursive);
-        _script.AddOptional("mount the rootfs", Sys.mount, path, path, 0, (long)BindRecursive);
+        _script.AddOptional("mount /", Sys.mount, none, _script.Text("/"), 0, Flags(MS_SLAVE | MS_REC));
+        _script.AddOptional("mount the rootfs", Sys.mount, path, path, 0, Flags(MS_BIND | MS_REC));
         _script.AddOptional("chdir", Sys.chdir, path);
         _script.AddOptional("pivot_root", Sys.pivot_root, here, here);
-        _script.AddOptional("umount", Sys.umount2, here, detach);
+        _script.AddOptional("umount", Sys.umount2, here, MNT_DETACH);
         _script.AddOptional("chdir", Sys.chdir, _script.Text("/"));
         if (showsProcesses)
-            _script.AddOptional("mount /proc", Sys.mount, _script.Text("proc"), _script.Text("/proc"), _script.Text("proc"), 0xF);
+        {
+            _script.AddOptional(
+                "mount /proc", Sys.mount, _script.Text("proc"), _script.Text("/proc"), _script.Text("proc"),
+                Flags(MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC));
+        }
     }
 
     /// <summary>The program itself, under the arguments of the process it stands for: so callers list it (docker top).</summary>
     private void AddProgram(string[] arguments, HostFd socket, HostFd nullFile, int console)
     {
-        const int blockMask = 0, maskBytes = 8, noNewPrivileges = 38;
-        const long setControllingTerminal = 0x540E;
+        const int maskBytes = 8, noNewPrivileges = 38;
         // All but SIGKILL, SIGSTOP (which cannot be), SIGCHLD and SIGPIPE (which nobody means).
-        const ulong forwarded = ~((1ul << 8) | (1ul << 18) | (1ul << 16) | (1ul << 12));
+        ulong forwarded = ~(Bit(SIGKILL) | Bit(SIGSTOP) | Bit(SIGCHLD) | Bit(SIGPIPE));
         _script.Add("setsid", Sys.setsid);
         if (console >= 0)
-            _script.AddOptional("TIOCSCTTY", Sys.ioctl, console, setControllingTerminal, 0);
+            _script.AddOptional("TIOCSCTTY", Sys.ioctl, console, TIOCSCTTY, 0);
         SpawnArgument all = _script.Bytes(BitConverter.GetBytes(ulong.MaxValue));
-        _script.Add("rt_sigprocmask", Sys.rt_sigprocmask, blockMask, all, 0, maskBytes);
+        _script.Add("rt_sigprocmask", Sys.rt_sigprocmask, SIG_BLOCK, all, 0, maskBytes);
         SpawnStep signals = _script.Add(
             "signalfd", Sys.signalfd4, -1, _script.Bytes(BitConverter.GetBytes(forwarded)), maskBytes, 0);
         _script.Control("PR_SET_NO_NEW_PRIVS", noNewPrivileges, 1);
         // The signalfd's number is known only in the child: it takes the last place of the packed ones.
-        const int duplicateAbove = 0, above = 64;
-        SpawnStep moved = _script.Add("dup the signalfd", Sys.fcntl, _script.ResultOf(signals), duplicateAbove, above);
-        SpawnStep program = _script.Add("dup the program", Sys.fcntl, _program.Number, 1030, above);
+        const int above = 64;
+        SpawnStep moved = _script.Add("dup the signalfd", Sys.fcntl, _script.ResultOf(signals), F_DUPFD, above);
+        SpawnStep program = _script.Add("dup the program", Sys.fcntl, _program.Number, F_DUPFD_CLOEXEC, above);
         int standard = console >= 0 ? console : nullFile.Number;
         _script.PassDescriptors([standard, nullFile.Number, nullFile.Number, socket.Number]);
         _script.Add("dup3", Sys.dup3, _script.ResultOf(moved), MonitorImage.SignalFd, 0);
@@ -160,6 +162,10 @@ internal sealed class MonitorProcess : IDisposable
             "execute monitor", Sys.execveat, _script.ResultOf(program), _script.Text(string.Empty),
             _script.Texts(Shorten(arguments)), _script.Texts([]), (long)AtFlags.EmptyPath);
     }
+
+    private static ulong Bit(int signal) => 1ul << (signal - 1);
+
+    private static long Flags(Tmds.Linux.ulong_t flags) => (long)(ulong)flags;
 
     /// <summary>Arguments may take megabytes; these are only to be read by people.</summary>
     private static string[] Shorten(string[] arguments)

@@ -1,6 +1,6 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using System.Text;
+using static Tmds.Linux.LibC;
 
 namespace Sandbox.Harness;
 
@@ -21,9 +21,8 @@ public sealed record HostResult(int Status, string Output, string Error, bool Is
 /// Runs a program on the host in a session of its own, against the harness's own clock: when time is up, its whole process
 /// group is killed, whatever the program thinks of it.
 /// </summary>
-public sealed partial class HostProgram : IDisposable
+public sealed class HostProgram : IDisposable
 {
-    private const int KillSignal = 9;
     private readonly Process _process;
     private readonly StringBuilder _output = new();
     private readonly StringBuilder _error = new();
@@ -138,12 +137,12 @@ public sealed partial class HostProgram : IDisposable
     }
 
     /// <summary>Sends a signal to the process group.</summary>
-    public void Signal(int signal) => _ = SendSignal(-_process.Id, signal);
+    public void Signal(int signal) => _ = kill(-_process.Id, signal);
 
-    public void Kill() => Signal(KillSignal);
+    public void Kill() => Signal(SIGKILL);
 
     /// <summary>Sends a signal to any process of the host.</summary>
-    public static int SignalProcess(int pid, int signal) => SendSignal(pid, signal);
+    public static int SignalProcess(int pid, int signal) => kill(pid, signal);
 
     public void Dispose()
     {
@@ -195,7 +194,4 @@ public sealed partial class HostProgram : IDisposable
             // It did not want to read: its own business.
         }
     }
-
-    [LibraryImport("libc", EntryPoint = "kill")]
-    private static partial int SendSignal(int pid, int signal);
 }

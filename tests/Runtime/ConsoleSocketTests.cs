@@ -2,6 +2,7 @@ using System.Text;
 using Sandbox.Harness;
 using Sandbox.Linux;
 using Xunit;
+using static Tmds.Linux.LibC;
 
 namespace Sandbox.RuntimeTests;
 
@@ -86,9 +87,8 @@ public sealed class ConsoleSocketTests : ContainerTests
     /// <summary>One message: bytes that are a name, and one descriptor.</summary>
     private static HostFd ReceiveMaster(HostFd listener)
     {
-        const int closeOnExec = 0x80000;
         Assert.Equal(PollEvents.In, HostPoll.WaitOne(listener.Number, PollEvents.In));
-        using HostFd connection = new((int)HostSyscall.CallRetrying(Sys.accept4, listener.Number, 0, 0, closeOnExec));
+        using HostFd connection = new(Accept(listener.Number));
         byte[] name = new byte[100];
         int[] fds = new int[2];
         Assert.False(HostSocket.Receive(connection.Number, name, fds).Failed(out ReceivedMessage message, out _));
@@ -96,6 +96,8 @@ public sealed class ConsoleSocketTests : ContainerTests
         Assert.NotEqual(0, message.Length);
         return new HostFd(fds[0]);
     }
+
+    private static unsafe int Accept(int listener) => accept4(listener, null, null, SOCK_CLOEXEC);
 
     private static void Type(HostFd master, string text) => HostFile.Write(master.Number, Encoding.UTF8.GetBytes(text));
 

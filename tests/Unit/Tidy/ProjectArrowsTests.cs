@@ -53,8 +53,11 @@ public sealed class ProjectArrowsTests
         Expect.Nothing(findings);
     }
 
+    /// <summary>Only commands use them, never the Sentry or the Gofer: docs/decisions/0007.</summary>
+    private static readonly string[] _packages = ["Microsoft.Diagnostics.NETCore.Client", "Tmds.LibC"];
+
     [Fact]
-    public void The_shipped_projects_use_no_package_but_the_one_decided_on()
+    public void Only_the_command_line_uses_packages_and_only_those_decided_on()
     {
         List<string> findings = [];
         foreach (string file in ProjectFiles())
@@ -63,10 +66,25 @@ public sealed class ProjectArrowsTests
                 continue;
             foreach (XElement package in XDocument.Load(file).Descendants("PackageReference"))
             {
-                // Only commands use it, never the Sentry or the Gofer: docs/decisions/0007.
-                if (package.Attribute("Include")?.Value is { } name && name != "Microsoft.Diagnostics.NETCore.Client")
+                if (package.Attribute("Include")?.Value is { } name
+                    && !(Path.GetFileNameWithoutExtension(file) == "Sandbox.Runsc" && _packages.Contains(name)))
+                {
                     findings.Add($"{file}: {name}; a sandbox is trusted code: decide it in docs/decisions");
+                }
             }
+        }
+        Expect.Nothing(findings);
+    }
+
+    [Fact]
+    public void What_the_Sentry_runs_of_the_command_line_makes_no_call_through_Tmds_LibC()
+    {
+        List<string> findings = [];
+        foreach (SourceTree.SourceFile file in SourceTree.Files())
+        {
+            if ((file.Path.StartsWith("runsc/Boot/", StringComparison.Ordinal) || file.Path == "runsc/Launch/BootStatus.cs")
+                && file.Lines.Any(static line => line.Contains("Tmds", StringComparison.Ordinal)))
+                findings.Add(file.Path);
         }
         Expect.Nothing(findings);
     }
