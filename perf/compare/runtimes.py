@@ -62,7 +62,7 @@ def sandbox_variants(path):
     default = default.group(1) if default else "notify"
     names = [default] + [name for name in ("notify", "ptrace") if name != default and name in choices("platform")]
     variants = [(f"Sandbox {name}", [f"--platform={name}"]) for name in names]
-    for option, what in (("fast-path", "fast path"), ("direct-memory", "direct memory")):
+    for option, what in (("fast-path", "fast path"), ("fsgsbase", "FSGSBASE"), ("direct-memory", "direct memory")):
         if choices(option):  # the other way than the default
             is_on = "default true" in choices(option)
             name = f"Sandbox {'without' if is_on else 'with'} {what}"

@@ -31,6 +31,7 @@ internal sealed class BootDescription
     public bool StraceSummary { get; set; }
     public bool DirectMemory { get; set; } = true;
     public bool FastPath { get; set; }
+    public bool FsGsBase { get; set; } = true;
 
     /// <summary>The runtime's diagnostic port is opened, and latencies are measured.</summary>
     public bool Diagnostics { get; set; }

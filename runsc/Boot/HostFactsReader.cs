@@ -9,8 +9,11 @@ internal static class HostFactsReader
 {
     private const ulong HardwareCapabilities = 16, HardwareCapabilities2 = 26, MinimumSignalStack = 51;
 
+    private const ulong FsGsBaseBit = 2;
+
     /// <param name="cpuInfo">A descriptor of the host's /proc/cpuinfo, or -1.</param>
-    public static HostFacts Read(int cpuInfo)
+    /// <param name="fsGsBase">False: guests are told that the processor has no FSGSBASE.</param>
+    public static HostFacts Read(int cpuInfo, bool fsGsBase)
     {
         Dictionary<ulong, ulong> vector = ReadAuxiliaryVector();
         long memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
@@ -24,7 +27,7 @@ internal static class HostFactsReader
             MemoryBytes = memory,
             CpuInfo = processors,
             HardwareCapabilities = vector.GetValueOrDefault(HardwareCapabilities),
-            HardwareCapabilities2 = vector.GetValueOrDefault(HardwareCapabilities2),
+            HardwareCapabilities2 = vector.GetValueOrDefault(HardwareCapabilities2) & ~(fsGsBase ? 0 : FsGsBaseBit),
             MinimumSignalStackBytes = vector.GetValueOrDefault(MinimumSignalStack, 2048ul),
         };
     }

@@ -101,10 +101,10 @@ internal static class SentryMain
         NotifyPlatform platform = new(new NotifyPlatformOptions
         {
             ProcDirectory = proc, DirectMemory = boot.DirectMemory, Log = log.Warning, Cgroup = cgroup,
-            Shortcuts = boot.FastPath ? new PageShortcuts() : null,
+            FsGsBase = boot.FsGsBase, Shortcuts = boot.FastPath ? new PageShortcuts() : null,
         });
         MemoryAccount.Sandbox.SetDescriptorLimit(HostDescriptors.RaiseLimit() / 2);
-        HostFacts facts = HostFactsReader.Read(boot.CpuInfoFd);
+        HostFacts facts = HostFactsReader.Read(boot.CpuInfoFd, boot.FsGsBase);
         if (facts.MemoryBytes > 0)
         {
             MemoryAccount.Sandbox.SetLimit(MemoryKind.Files, facts.MemoryBytes);

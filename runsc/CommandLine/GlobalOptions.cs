@@ -25,6 +25,9 @@ internal sealed class GlobalOptions
         new("network", FlagKind.Value, "auto (what is configured in its namespace), host, or none: loopback only", Default: "auto"),
         new("direct-memory", FlagKind.Value, "let the host execute verified anonymous memory calls", Default: "true"),
         new("fast-path", FlagKind.Value, "rewrite frequent system calls to go by shared memory: true or false", Default: "true"),
+        new(
+            "fsgsbase", FlagKind.Value, "use the processor's FSGSBASE where it has it; false is for tests: as if it had not",
+            Default: "true"),
         new("ignore-cgroups", FlagKind.Switch, "make no cgroups"),
         new("systemd-cgroup", FlagKind.Switch, "read cgroupsPath as slice:prefix:name"),
         new("rootless", FlagKind.Value, "accepted for runc's sake: true, false or auto", Default: "auto"),
@@ -57,6 +60,7 @@ internal sealed class GlobalOptions
     public string Network { get; init; } = "auto";
     public bool DirectMemory { get; init; } = true;
     public bool FastPath { get; init; }
+    public bool FsGsBase { get; init; }
     public bool IgnoreCgroups { get; init; }
     public bool SystemdCgroup { get; init; }
     /// <summary>--file-access; null if nothing was said.</summary>
@@ -89,6 +93,7 @@ internal sealed class GlobalOptions
                 : arguments.Get("network")!,
             DirectMemory = arguments.Get("direct-memory") is null || arguments.Has("direct-memory"),
             FastPath = arguments.Get("fast-path") is null || arguments.Has("fast-path"),
+            FsGsBase = arguments.Get("fsgsbase") is null || arguments.Has("fsgsbase"),
             IgnoreCgroups = arguments.Has("ignore-cgroups"),
             SystemdCgroup = arguments.Has("systemd-cgroup"),
             FileAccess = OneOf(arguments, "file-access", "", ["", "exclusive", "shared"]) is { Length: > 0 } access ? access : null,

@@ -236,6 +236,7 @@ internal sealed class ContainerLaunch : IDisposable
             DirectMemory = _options.DirectMemory && !_options.Strace && !_options.StraceSummary,
             Diagnostics = _options.Diagnostics,
             FastPath = _options.FastPath && !_options.Strace && !_options.StraceSummary,
+            FsGsBase = _options.FsGsBase,
             StartsAtOnce = _request.StartsAtOnce,
             ControlFd = descriptors.Add(fds.Listener.Number),
             StatusFd = descriptors.Add(fds.Status.Number),

@@ -16,7 +16,13 @@ public sealed record SandboxVariant(string Name, params string[] Flags)
     /// <summary>Every system call is a notification: nothing goes by shared memory.</summary>
     public static SandboxVariant WithoutShortcuts { get; } = new("sandbox-without-shortcuts", "--fast-path=false");
 
-    public static IReadOnlyList<SandboxVariant> All { get; } = [Default, WithoutShortcuts];
+    /// <summary>As on a processor without FSGSBASE: where segment bases and the page of a thread matter.</summary>
+    public static SandboxVariant WithoutFsGsBase { get; } = new("sandbox-without-fsgsbase", "--fsgsbase=false")
+    {
+        Families = ["fast", "process", "ptrace", "signal", "thread"],
+    };
+
+    public static IReadOnlyList<SandboxVariant> All { get; } = [Default, WithoutShortcuts, WithoutFsGsBase];
 
     /// <summary>The only families of guest programs (folders of tests/Guest/Programs) that run under it; null: all.</summary>
     public IReadOnlyList<string>? Families { get; init; }

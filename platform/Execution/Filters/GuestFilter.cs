@@ -12,6 +12,9 @@ internal static class GuestFilter
 {
     private const uint MapPrivate = 2, MapFixed = 0x10, MapAnonymous = 0x20, MapFixedNoReplace = 0x100000;
 
+    /// <summary>Codes of arch_prctl; ARCH_SET_FS lies between the first two.</summary>
+    private const uint SetGs = 0x1001, GetFs = 0x1003, GetGs = 0x1004;
+
     /// <summary>MAP_32BIT, DENYWRITE, EXECUTABLE, NORESERVE, POPULATE, NONBLOCK, STACK: they change no more than where and when.</summary>
     private const uint HarmlessMapFlags = 0x40 | 0x800 | 0x1000 | 0x4000 | 0x8000 | 0x10000 | 0x20000;
 
@@ -42,14 +45,21 @@ internal static class GuestFilter
     /// </summary>
     public static BpfInstruction[] BuildTraps(ReadOnlySpan<int> numbers)
     {
-        const uint number = 0, pointerLow = 8, pointerHigh = 12;
+        const uint number = 0, pointerLow = 8, pointerHigh = 12, argumentLow = 16;
         BpfProgram program = new();
-        BpfLabel guest = program.NewLabel(), trap = program.NewLabel();
-        program.Load(pointerLow);
-        program.IfNotEqual(unchecked((uint)StubCode.CommandAddress), guest);
+        BpfLabel guest = program.NewLabel(), trap = program.NewLabel(), command = program.NewLabel();
         program.Load(pointerHigh);
-        program.IfNotEqual((uint)(StubCode.CommandAddress >> 32), guest);
-        program.Return(SeccompAction.Allow.Value); // The filter below notifies what comes from there.
+        program.IfNotEqual((uint)(StubLayout.CodeStart >> 32), guest);
+        program.Load(pointerLow);
+        program.IfEqual(unchecked((uint)StubCode.CommandAddress), command); // The filter below notifies what comes from there.
+        program.IfNotEqual(unchecked((uint)StubCode.BasesAddress), guest);
+        program.Load(number);
+        program.IfNotEqual(Sys.arch_prctl, guest);
+        program.Load(argumentLow);
+        program.IfEqual(GetFs, command); // The stub asks for the segment bases, where no instruction tells them.
+        program.IfNotEqual(GetGs, guest);
+        program.Mark(command);
+        program.Return(SeccompAction.Allow.Value);
         program.Mark(guest);
         program.Load(number);
         foreach (int call in numbers)
@@ -139,7 +149,7 @@ internal static class GuestFilter
     private static void AddProcessorState(SeccompFilterBuilder filter)
     {
         // ARCH_SET_GS, SET_FS, GET_FS, GET_GS: the caller's segment bases; GET writes with the caller's own rights.
-        for (uint code = 0x1001; code <= 0x1004; code++)
+        for (uint code = SetGs; code <= GetGs; code++)
             filter.Allow(Sys.arch_prctl, SeccompTest.Int(0, code));
 
         // Registers an area in the caller's memory which the host writes with the caller's own rights.

@@ -34,6 +34,7 @@ internal sealed class Doorbell(GuestThread thread, CommandRunner runner, GuestCo
         FaultSignal fault = context.Frame.Signal;
         if (context.HasStoppedCopy && (Signal)signal is (Signal.Segment or Signal.Bus))
         {
+            thread.Shortcuts!.OnFault(context.HasPageBase);
             Finish(GuestAction.Resume); // The call is answered, or will be made once more.
             return;
         }

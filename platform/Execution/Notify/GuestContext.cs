@@ -41,13 +41,13 @@ internal sealed class GuestContext(GuestThread thread)
         }
     }
 
-    /// <summary>The thread's gs base is its page for the fast path, which the kernel sees as 0.</summary>
+    /// <summary>The thread's gs base leads to its page for the fast path, which the kernel sees as 0.</summary>
     public bool HasPageBase { get; private set; }
 
     /// <summary>The page's address was taken out of gs for a clone.</summary>
     public bool MustRestorePageBase { get; set; }
 
-    /// <summary>The thread was copying to or from its page: where it faulted, the fault is not the guest's.</summary>
+    /// <summary>It was looking for its page, or copying to or from it: where it faulted, the fault is not the guest's.</summary>
     public bool HasStoppedCopy { get; private set; }
 
     private ulong FsBase { get; set; }

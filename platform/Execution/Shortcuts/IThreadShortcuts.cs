@@ -32,6 +32,10 @@ internal interface IThreadShortcuts : ICallShortcuts
     /// <param name="hasGsBase">The guest uses gs itself.</param>
     void AtDoorbell(bool hasGsBase);
 
+    /// <summary>With its full state, the thread faulted in code of the shortcuts, which it leaves by that.</summary>
+    /// <param name="hasPage">Its gs base is its shortcuts', not the guest's own.</param>
+    void OnFault(bool hasPage);
+
     /// <summary>The thread is gone or about to end: a call that waits has nothing to wait for. Any thread.</summary>
     void Abandon();
 

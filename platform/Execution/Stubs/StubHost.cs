@@ -8,6 +8,9 @@ public class StubOptions
     /// <summary>A directory descriptor of a procfs of the caller's own pid namespace; -1 opens /proc.</summary>
     public int ProcDirectory { get; init; } = -1;
 
+    /// <summary>Rdfsbase and rdgsbase are used where the processor has them. False, for tests: as if it had not.</summary>
+    public bool FsGsBase { get; init; } = true;
+
     /// <summary>Stubs kept ready for the next image.</summary>
     public int ReadyStubs { get; init; } = 2;
 
@@ -33,6 +36,9 @@ internal sealed class StubHost : IDisposable
         Proc = new ProcFiles(options.ProcDirectory >= 0 ? options.ProcDirectory : _proc.Number);
         Zygote = new Zygote(this, maker, options.Cgroup);
     }
+
+    /// <summary>Stubs read their segment bases by rdfsbase and rdgsbase, where the processor has these.</summary>
+    public bool UsesFsGsBase => _options.FsGsBase;
 
     public ProcFiles Proc { get; }
 

@@ -25,7 +25,7 @@ internal static class StubLayout
     public const ulong ParametersStart = DataStart + 0x2000;
     public const int ParametersBytes = 0xE000;
 
-    /// <summary>Offset of a byte that is 1 if rdfsbase may be used.</summary>
+    /// <summary>Offset of a byte that is 1 if rdfsbase may be used; else the stub asks the host for the segment bases.</summary>
     public const int DataHasFsGsBase = 0;
 
     public const ulong FirstSlot = WindowStart + 0x30000;
@@ -38,6 +38,9 @@ internal static class StubLayout
 
     /// <summary>Offset of the number of commands the zygote is asked to run.</summary>
     public const int SlotRequest = 24;
+
+    /// <summary>Offset of the fs and the gs base, as the host tells them.</summary>
+    public const int SlotBases = 32;
 
     public const int SlotCommands = 64;
 

@@ -47,9 +47,6 @@ internal sealed class Zygote : IDisposable
 
     public ulong VdsoAddress { get; private set; }
 
-    /// <summary>Guest code may use rdgsbase.</summary>
-    public bool HasFsGsBase { get; private set; }
-
     /// <summary>From now on so many stubs are kept ready: not before the platform can adopt them.</summary>
     public void KeepReady(int count)
     {
@@ -96,10 +93,10 @@ internal sealed class Zygote : IDisposable
         ZygoteProcess process;
         try
         {
-            process = ZygoteProcess.Spawn(_maker.Filter);
+            process = ZygoteProcess.Spawn(_maker.Filter, _host.UsesFsGsBase);
             if (_cgroup?.Enter(process.ProcessId) is not (null or Errno.Ok) and Errno unmoved)
                 _host.Log($"stubs cannot be charged to their container: {unmoved}");
-            (StackTop, VdsoAddress, HasFsGsBase) = (process.StackTop, process.VdsoAddress, process.HasFsGsBase);
+            (StackTop, VdsoAddress) = (process.StackTop, process.VdsoAddress);
         }
         catch (Exception exception)
         {

@@ -32,13 +32,13 @@ internal sealed class ZygoteProcess : IDisposable
 
     public ulong VdsoAddress { get; private set; }
 
-    public bool HasFsGsBase { get; private set; }
-
     /// <summary>
     /// Makes the zygote from a thread that lives as long as the platform (PR_SET_PDEATHSIG is bound to it). Throws if the host
     /// does not let us.
     /// </summary>
-    public static ZygoteProcess Spawn(BpfInstruction[] filter)
+    /// <param name="filter">What every stub runs under.</param>
+    /// <param name="readsBases">Stubs read the segment bases by rdfsbase and rdgsbase, where the processor has these.</param>
+    public static ZygoteProcess Spawn(BpfInstruction[] filter, bool readsBases)
     {
         if (StubElf.Create().Failed(out HostFd? image, out Errno error))
             throw new PlatformNotSupportedException($"cannot create the stub's memfd: {error}");
@@ -59,7 +59,7 @@ internal sealed class ZygoteProcess : IDisposable
         if (!outcome.Succeeded)
             throw new PlatformNotSupportedException($"cannot start the zygote: {outcome}");
         ZygoteProcess zygote = new(script.ProcessId, script.PidFd!, ours);
-        zygote.Prepare(filter);
+        zygote.Prepare(filter, readsBases);
         return zygote;
     }
 
@@ -87,7 +87,7 @@ internal sealed class ZygoteProcess : IDisposable
         _pidFd.Dispose();
     }
 
-    private void Prepare(BpfInstruction[] filter)
+    private void Prepare(BpfInstruction[] filter, bool readsBases)
     {
         if (Receive().Failed(out ulong initialStack, out Errno error))
             throw new PlatformNotSupportedException($"the zygote does not answer: {error}");
@@ -95,8 +95,7 @@ internal sealed class ZygoteProcess : IDisposable
         (StackTop, VdsoAddress) = (vector.StackTop, vector.VdsoAddress);
         if (vector.MinSignalStackBytes > StubLayout.SlotStackBytes - 0x1800)
             throw new PlatformNotSupportedException("this processor's extended state does not fit the stub's signal stack");
-        HasFsGsBase = vector.HasFsGsBase;
-        WriteParameters(filter, vector.HasFsGsBase);
+        WriteParameters(filter, readsBases && vector.HasFsGsBase);
 
         const int setMask = 2, noNewPrivileges = 38, dontNeed = 4, setAltStackFlags = 0;
         ulong touched = StackTop - StackBytes + StackMargin;

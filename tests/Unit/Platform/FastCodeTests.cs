@@ -1,7 +1,7 @@
 using Iced.Intel;
 using Sandbox.Linux;
 using Sandbox.Platform.Shortcuts.Page;
-using Sandbox.Platform.Stubs;
+using Sandbox.Platform.Shortcuts.Rewriting;
 using Xunit;
 using static Iced.Intel.AssemblerRegisters;
 
@@ -21,6 +21,10 @@ public sealed class FastCodeTests
     [Fact]
     public void The_regions_begin_where_the_offsets_say()
     {
+        byte[] self = [0x65, 0x48, 0x8B, 0x0C, 0x25]; // mov rcx, gs:[
+        Assert.Equal([FastCode.SelfOffset], OffsetsOf(self));
+        byte[] mark = [0x48, 0x81, 0x79, FastLayout.PageMark]; // cmp qword ptr [rcx+38h]
+        Assert.Equal([FastCode.MarkOffset], OffsetsOf(mark));
         byte[] post = [0x41, 0x87, 0x0B]; // xchg [r11], ecx
         Assert.Equal(post, FastCode.Bytes.Slice(FastCode.WaitOffset - post.Length, post.Length).ToArray());
         byte[] save = [0x49, 0x89, 0xCB]; // mov r11, rcx
@@ -45,6 +49,16 @@ public sealed class FastCodeTests
         Assert.Equal(FastCode.LastOffset, FastCode.Bytes.LastIndexOf(last));
     }
 
+    [Fact]
+    public void A_word_of_the_table_that_nothing_else_uses_says_that_there_is_no_page()
+    {
+        const ulong page = 0x6FFF_8004_0000;
+        Assert.Equal(page + FastLayout.PageSelf, FastLayout.BaseOf(page) + FastLayout.NoPageAddress);
+        Assert.InRange(
+            FastLayout.NoPageAddress, FastLayout.TableStart + FastLayout.CodeOffset + (ulong)FastCode.Bytes.Length,
+            FastEntry.PointerOf(new CallSite(3, true), 0, 0) - sizeof(ulong));
+    }
+
     private static List<int> OffsetsOf(ReadOnlySpan<byte> instruction)
     {
         List<int> found = [];
@@ -61,17 +75,17 @@ public sealed class FastCodeTests
         Assembler c = new(64);
         Label real = c.CreateLabel(), mine = c.CreateLabel(), post = c.CreateLabel();
 
-        // Only where gs is a page: the upper word of its base is the window's.
-        c.rdgsbase(rcx);
-        c.shr(rcx, 32);
-        c.cmp(ecx, (int)StubLayout.WindowHigh);
+        // Only where gs leads to a page: with a base of 0 it leads to the table's own word, which is 0; with a guest's own it may
+        // lead anywhere, and so the page has a mark that nothing else has.
+        c.mov(rcx, __qword_ptr.gs[(long)FastLayout.NoPageAddress]);
+        c.jrcxz(real);
+        c.cmp(__qword_ptr[rcx + FastLayout.PageMark], FastLayout.Mark);
         c.jne(real);
         c.cmp(rax, FastCalls.Numbers);
         c.jb(mine);
         c.Label(ref real);
         c.jmp(r11);
         c.Label(ref mine);
-        c.rdgsbase(rcx);
         c.mov(__qword_ptr[rcx + FastLayout.PageNumber], rax);
         c.mov(__qword_ptr[rcx + FastLayout.PageEntry], r11);
         c.mov(r11, rcx);
@@ -289,9 +303,11 @@ public sealed class FastCodeTests
         c.pause();
         c.jmp(wait);
         c.Label(ref sleep);
+        c.mov(rdi, r11);
         c.mov(eax, FastLayout.SleepNumber);
         c.syscall();
-        c.rdgsbase(r11);
+        c.mov(r11, rdi);
+        c.mov(rdi, __qword_ptr[r11 + Argument(0)]);
         c.mov(ecx, 1);
         c.jmp(wait);
         c.Label(ref answered);

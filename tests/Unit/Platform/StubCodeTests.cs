@@ -17,6 +17,7 @@ public sealed class StubCodeTests
     [InlineData(StubCode.CommandOffset)]
     [InlineData(StubCode.RestorerOffset)]
     [InlineData(StubCode.ForkedOffset)]
+    [InlineData(StubCode.BasesOffset)]
     public void An_address_the_filter_trusts_follows_a_syscall_instruction(int offset) =>
         Assert.Equal([0x0F, 0x05], StubCode.Bytes.Slice(offset - 2, 2).ToArray());
 
@@ -66,7 +67,8 @@ public sealed class StubCodeTests
 
     private static void EmitHandler(Assembler c, Label ring, Label run, Label done, Label resume)
     {
-        Label noBases = c.CreateLabel(), command = c.CreateLabel(), newThread = c.CreateLabel();
+        Label noBases = c.CreateLabel(), haveBases = c.CreateLabel();
+        Label command = c.CreateLabel(), newThread = c.CreateLabel();
         Label notForked = c.CreateLabel();
         Label next = c.CreateLabel(), leave = c.CreateLabel(), unlessZero = c.CreateLabel();
 
@@ -82,7 +84,7 @@ public sealed class StubCodeTests
         c.je(noBases);
         c.rdfsbase(rdx);
         c.rdgsbase(r10);
-        c.Label(ref noBases);
+        c.Label(ref haveBases);
         c.mov(eax, StubLayout.DoorbellNumber);
         c.syscall(); // DoorbellOffset.
         c.test(eax, eax);
@@ -132,16 +134,41 @@ public sealed class StubCodeTests
 
         c.Label(ref done);
         c.xor(edi, edi);
-        c.jmp(ring);
+        c.mov(rsi, __qword_ptr[rbx + StubLayout.SlotFrame]);
+        c.jmp(haveBases);
         c.Label(ref newThread);
         c.mov(rbx, rcx);
         c.mov(edi, StubLayout.SignalNewThread);
         c.jmp(ring);
+        EmitBases(c, noBases, haveBases);
         c.Label(ref resume);
         c.mov(rsp, __qword_ptr[rbx + StubLayout.SlotFrame]);
         c.add(rsp, 8);
         c.mov(eax, 15); // The restorer's address, too.
         c.syscall(); // RestorerOffset.
         c.ud2();
+    }
+
+    /// <summary>The segment bases, where the processor has no instruction for them: rdi is the signal and stays.</summary>
+    private static void EmitBases(Assembler c, Label noBases, Label haveBases)
+    {
+        const int getFs = 0x1003, getGs = 0x1004;
+        Label next = c.CreateLabel();
+        c.Label(ref noBases);
+        c.mov(r15d, edi);
+        c.mov(edi, getFs);
+        c.lea(rsi, __qword_ptr[rbx + StubLayout.SlotBases]);
+        c.Label(ref next);
+        c.mov(eax, 158);
+        c.syscall(); // BasesOffset.
+        c.inc(edi);
+        c.add(rsi, 8);
+        c.cmp(edi, getGs + 1);
+        c.jne(next);
+        c.mov(edi, r15d);
+        c.mov(rsi, __qword_ptr[rbx + StubLayout.SlotFrame]);
+        c.mov(rdx, __qword_ptr[rbx + StubLayout.SlotBases]);
+        c.mov(r10, __qword_ptr[rbx + (StubLayout.SlotBases + 8)]);
+        c.jmp(haveBases);
     }
 }

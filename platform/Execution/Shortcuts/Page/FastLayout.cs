@@ -23,11 +23,19 @@ internal static class FastLayout
     public const int CodeOffset = 0, InputsOffset = 0x800, RulesOffset = 0xA00, EntriesOffset = 0x1000;
 
     /// <summary>
-    /// The threads' pages, by slot. A *page* is an area of <see cref="AreaBytes"/>, many pages of the host. The upper word is the
-    /// window's, which the code tests.
+    /// The threads' pages, by slot. A *page* is an area of <see cref="AreaBytes"/>, many pages of the host.
     /// </summary>
     public const ulong PagesStart = StubLayout.WindowStart + 0x8000_0000;
     public const int AreaBytes = LeaseDataOffset + (LeaseRooms * LeaseRoomBytes), PageStride = 0x40000;
+
+    /// <summary>
+    /// A word of the table that is 0. The code reads it relative to gs: a base of 0 says that the thread has no page, and the
+    /// base of <see cref="BaseOf"/> gives the page's own <see cref="PageSelf"/> instead.
+    /// </summary>
+    public const ulong NoPageAddress = TableStart + 0x3F8;
+
+    /// <summary>What a page has at <see cref="PageMark"/>, so that no word of a guest with a gs base of its own is taken for it.</summary>
+    public const int Mark = unchecked((int)0x9C5B_E7A3);
 
     /// <summary>Bytes of a page up to the end of the data of its call.</summary>
     public const int CallBytes = StubLayout.SlotBytes;
@@ -45,6 +53,9 @@ internal static class FastLayout
 
     /// <summary>Offsets of address and length of the guest memory that was copied to the start of the data.</summary>
     public const int PageInputAddress = 0x20, PageInputLength = 0x28;
+
+    /// <summary>Offsets in a page: its own address, and what tells a page from other memory.</summary>
+    public const int PageSelf = 0x30, PageMark = 0x38;
 
     /// <summary>Offsets in a page: number and six arguments, and the entry's real call.</summary>
     public const int PageNumber = 0x40, PageArguments = 0x48, PageEntry = 0x78;
@@ -103,6 +114,9 @@ internal static class FastLayout
         ulong index = (slot - StubLayout.FirstSlot) / StubLayout.SlotBytes;
         return index < pages ? PagesStart + (index * PageStride) : 0;
     }
+
+    /// <summary>The gs base of the thread with that page.</summary>
+    public static ulong BaseOf(ulong page) => page + PageSelf - NoPageAddress;
 
     public static bool IsInTable(ulong address) => address - TableStart < TableBytes;
 }

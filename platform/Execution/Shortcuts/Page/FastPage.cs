@@ -86,7 +86,11 @@ internal sealed unsafe class FastPage
         if (error is Errno.Ok)
             error = HostSyscall.ErrorOf(address);
         if (error is Errno.Ok)
+        {
+            *(ulong*)(address + FastLayout.PageSelf) = guestAddress;
+            *(long*)(address + FastLayout.PageMark) = FastLayout.Mark;
             return (new FastPage((byte*)address, guestAddress), file);
+        }
         file.Dispose();
         return error;
     }

@@ -20,6 +20,8 @@ internal sealed class CallSites
     private readonly ulong[] _callers = new ulong[Ways << SetBits];
     private readonly int[] _counts = new int[Ways << SetBits];
 
+    private volatile bool _isOff;
+
     // Replaced as a whole, by a thread that holds all others of the space still.
     private volatile State _state;
 
@@ -30,7 +32,7 @@ internal sealed class CallSites
 
     public CallSites() => _state = new State(false, [], []);
 
-    private CallSites(State state) => _state = state;
+    private CallSites(CallSites parent) => (_state, _isOff) = (parent._state, parent._isOff);
 
     /// <summary>The code table is mapped.</summary>
     public bool HasTable => _state.HasTable;
@@ -38,11 +40,16 @@ internal sealed class CallSites
     public int Count => _state.Calls.Length;
 
     /// <summary>A forked child has the same code.</summary>
-    public CallSites Fork() => new(_state);
+    public CallSites Fork() => new(this);
+
+    /// <summary>Nothing more is to be rewritten.</summary>
+    public void TurnOff() => _isOff = true;
 
     /// <summary>Counts a call. True from time to time for a place that calls often.</summary>
     public bool IsHot(ulong instructionPointer)
     {
+        if (_isOff)
+            return false;
         int set = (int)((instructionPointer * 0x9E37_79B9_7F4A_7C15) >> (64 - SetBits)) * Ways;
         int coldest = set;
         for (int i = set; i < set + Ways; i++)
@@ -110,7 +117,7 @@ internal sealed class CallSites
 
     /// <summary>
     /// A thread came in with its registers: makes them those it would have in the original code. Nothing more is promised
-    /// to a guest that jumps into the table by itself. True if it stood at a copy of the shared code, which may have faulted.
+    /// to a guest that jumps into the table by itself. True if it stood at an access of the shared code that may have faulted.
     /// </summary>
     public bool MapIn(ref SignalContext frame, in FrameOwner owner)
     {

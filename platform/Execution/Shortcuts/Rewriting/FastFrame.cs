@@ -13,15 +13,19 @@ internal readonly record struct FrameOwner(CallSites Sites, AddressSpace Space, 
 /// </summary>
 internal static class FastFrame
 {
-    /// <summary>Makes the registers those of the original code. True if the thread stood at a copy.</summary>
+    /// <summary>
+    /// Makes the registers those of the original code. True if the thread stood at an access that may fault: a copy, or where it
+    /// looks for its page by a gs base that may be the guest's own.
+    /// </summary>
     public static bool MapIn(ref SignalContext frame, in FrameOwner owner)
     {
         ulong offset = frame.Rip - FastLayout.TableStart;
         if (offset < FastCode.SavedOffset)
         {
-            if (owner.Sites.TryFind(frame.R11, out RewrittenCall caller))
-                frame.Rip = caller.Syscall;
-            return false;
+            if (!owner.Sites.TryFind(frame.R11, out RewrittenCall caller))
+                return false;
+            frame.Rip = caller.Syscall;
+            return offset is FastCode.SelfOffset or FastCode.MarkOffset;
         }
 
         if (offset >= (ulong)FastCode.Bytes.Length || owner.Page is not { } page
@@ -61,6 +65,8 @@ internal static class FastFrame
     private static void MapWaiting(ref SignalContext frame, in FrameOwner owner, FastPage page, in RewrittenCall call)
     {
         (long value, bool isRedo) = page.Answer;
+        if (frame.Rip - FastLayout.TableStart < FastCode.RecordOffset)
+            frame.Rdi = page.Argument(0); // Where the thread sleeps, it has the page there.
         if (page.HasRequest)
         {
             page.SetState(FastLayout.StateClosed);

@@ -13,7 +13,7 @@ namespace Sandbox.Platform.Shortcuts.Setup;
 /// </summary>
 internal sealed class FastPath : IThreadShortcuts, IChannelOwner
 {
-    private const int StreakCalls = 8, AgainCalls = 1;
+    private const int StreakCalls = 8, AgainCalls = 1, MaxStrayFaults = 16;
 
     private readonly IShortcutHost _thread;
     private readonly CallSites _sites;
@@ -28,6 +28,7 @@ internal sealed class FastPath : IThreadShortcuts, IChannelOwner
     private bool _isRewritten;
     private long _lastAnswer;
     private int _streak;
+    private int _strayFaults;
     private IShortcutEvents? _events;
 
     public FastPath(IShortcutHost thread, CallSites sites, FastPollers? pollers, LeaseBudget leases)
@@ -70,13 +71,13 @@ internal sealed class FastPath : IThreadShortcuts, IChannelOwner
 
     public bool IsOwnDescriptor(ulong number) => number == FastLayout.Descriptor;
 
-    public bool IsOwnGsBase(ulong gsBase) => Channel is not null && gsBase == FastLayout.PageOf(_thread.Slot);
+    public bool IsOwnGsBase(ulong gsBase) => Channel is not null && gsBase == FastLayout.BaseOf(FastLayout.PageOf(_thread.Slot));
 
     public void BeforeClone() => Channel?.Release();
 
     public HostCommand ClearGsBase() => FastSetup.ClearBase();
 
-    public HostCommand RestoreGsBase() => FastSetup.SetBase(_thread.Slot);
+    public HostCommand RestoreGsBase() => FastSetup.SetBase(FastLayout.PageOf(_thread.Slot));
 
     public bool TryMapIn(ref SignalContext frame, out bool hasStoppedCopy)
     {
@@ -148,6 +149,12 @@ internal sealed class FastPath : IThreadShortcuts, IChannelOwner
         lock (_idsLock)
             Channel?.Page.ClearIds();
         Channel?.Leases.EndAll();
+    }
+
+    public void OnFault(bool hasPage)
+    {
+        if (!hasPage && ++_strayFaults == MaxStrayFaults)
+            _setup.TurnOff();
     }
 
     public void AtDoorbell(bool hasGsBase)

@@ -43,7 +43,7 @@ internal sealed class FastSetup(IShortcutHost thread, CallSites sites)
             thread.TryWhileFrozen(FreezeMilliseconds, RewriteFrozen);
     }
 
-    /// <summary>Gives the thread its page, and its gs base the page's address, unless the guest uses that itself.</summary>
+    /// <summary>Gives the thread its page, and a gs base that leads there, unless the guest uses that itself.</summary>
     public FastChannel? MakeChannel(bool hasGsBase, IChannelOwner owner, LeaseBudget budget, FastPollers? pollers)
     {
         ulong start = FastLayout.PageOf(thread.Slot);
@@ -58,7 +58,7 @@ internal sealed class FastSetup(IShortcutHost thread, CallSites sites)
                 Sys.mmap, address, FastLayout.AreaBytes, Read | Write, sharedFixed, FastLayout.Descriptor, 0,
                 file.Number),
             new HostCommand(Sys.madvise, address, FastLayout.AreaBytes, dontFork),
-            new HostCommand(Sys.arch_prctl, SetGs, address),
+            SetBase(start),
         ];
         lock (thread.CloneLock) // One at a time uses the descriptor's number.
         {
@@ -68,8 +68,26 @@ internal sealed class FastSetup(IShortcutHost thread, CallSites sites)
         }
     }
 
-    /// <summary>The call that makes a page's address the gs base again, after <see cref="ClearBase"/>.</summary>
-    public static HostCommand SetBase(ulong slot) => new(Sys.arch_prctl, SetGs, (long)FastLayout.PageOf(slot));
+    /// <summary>
+    /// A thread with a gs base of its own, which leads to no memory, has come through the table: that costs a fault each time. So
+    /// all calls that were rewritten go straight to the real call, and no others are rewritten.
+    /// </summary>
+    public void TurnOff()
+    {
+        lock (thread.CloneLock)
+            thread.TryWhileFrozen(FreezeMilliseconds, TurnOffFrozen);
+    }
+
+    private void TurnOffFrozen()
+    {
+        if (TryProtect([], Read | Write) && Space.TryWrite(FastLayout.TableStart + FastLayout.CodeOffset, FastCode.Off))
+            sites.TurnOff();
+        if (!TryProtect([], Read | Execute))
+            thread.Violation("keeps its code from being executable");
+    }
+
+    /// <summary>The call that makes gs lead to the page at <paramref name="page"/>.</summary>
+    public static HostCommand SetBase(ulong page) => new(Sys.arch_prctl, SetGs, (long)FastLayout.BaseOf(page));
 
     /// <summary>Before a clone: the child must not have its parent's page.</summary>
     public static HostCommand ClearBase() => new(Sys.arch_prctl, SetGs, 0);
