@@ -36,7 +36,6 @@ internal sealed class LinuxX64 : ISyscallTable
         Join("paths", PathRows.Add);
         Join("sockets", SocketRows.Add);
         Join("interprocess communication", CommunicationRows.Add);
-        // Last: these fill only what nobody above has.
         Join("security and tracing", UnsupportedRows.AddSecurity);
         Join("futexes", UnsupportedRows.AddFutexes);
         Join("memory", UnsupportedRows.AddMemory);
@@ -67,6 +66,10 @@ internal sealed class LinuxX64 : ISyscallTable
 
     public string NameOf(int number) =>
         this[number]?.Name ?? "syscall_" + number.ToString(CultureInfo.InvariantCulture);
+
+    public string WaitChannelOf(int number) => this[number]?.WaitChannel ?? "0";
+
+    public bool MayWaitWithoutThread(int number) => this[number]?.MayWaitWithoutThread == true;
 
     /// <summary>The number of a name, or -1.</summary>
     public int NumberOf(string name) => Array.FindIndex(_rows, row => row?.Name == name);

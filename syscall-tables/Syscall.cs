@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using Sandbox.Linux;
 using Sandbox.Platform;
 using Sandbox.Sentry.Kernel.Tasks;
+using Sandbox.SyscallTables.Tracing;
 
 namespace Sandbox.SyscallTables;
 
@@ -15,7 +16,8 @@ internal enum SupportLevel
 }
 
 /// <summary>
-/// One row of a syscall table: a name, and a handler whose parameter types say how the registers are read.
+/// One row of a syscall table, with all that is to be known of the call: a name, a handler whose parameter types say how the
+/// registers are read, how well it is supported, how a trace shows it, where it waits, and which ways it may come.
 /// A register is truncated to its parameter's size, which is what the C ABI does with an int.
 /// </summary>
 internal sealed unsafe class Syscall
@@ -37,10 +39,10 @@ internal sealed unsafe class Syscall
     /// <summary>The parameters' types, for tracing.</summary>
     public Type[] Parameters { get; }
 
-    public SupportLevel Level { get; private init; } = SupportLevel.Full;
+    public SupportLevel Level { get; private set; } = SupportLevel.Full;
 
     /// <summary>What is missing, for a partial call; why, for an unsupported one.</summary>
-    public string Note { get; private init; } = "";
+    public string Note { get; private set; } = "";
 
     /// <summary>What an unsupported call answers.</summary>
     public Errno Error { get; private init; }
@@ -48,12 +50,83 @@ internal sealed unsafe class Syscall
     /// <summary>What the call belongs to, as the coverage table groups it.</summary>
     public string Family { get; private set; } = "";
 
+    /// <summary>How a trace writes the arguments; empty where their types say enough.</summary>
+    public ArgumentFormat[] Formats { get; private set; } = [];
+
+    /// <summary>A trace writes the result as an address.</summary>
+    public bool AnswersAddress { get; private set; }
+
+    /// <summary>The kernel function that the call would sleep in on Linux (/proc/PID/wchan), or "0".</summary>
+    public string WaitChannel { get; private set; } = "0";
+
+    /// <summary>
+    /// A call that has done nothing when it has to wait: it may be forgotten and made again when there is something for it, so
+    /// that no thread of the Sentry sleeps meanwhile. Not open(2) of a FIFO, which waits for somebody to see it.
+    /// </summary>
+    public bool MayWaitWithoutThread { get; private set; }
+
+    /// <summary>Whether the call may come by a shared page, and with what of the caller's memory.</summary>
+    public PageCall Page { get; private set; }
+
+    /// <summary>
+    /// The handler always needs all registers or runs commands in the guest: the filter of guests traps the call (GuestFilter).
+    /// </summary>
+    public bool IsTrapped { get; private set; }
+
+    /// <summary>The host makes the call where its arguments are harmless (GuestFilter): then no handler sees it.</summary>
+    public bool IsNative { get; private set; }
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public SyscallResult Invoke(Task task, in SyscallArguments arguments) => _invoke(_handler, task, in arguments);
 
-    /// <summary>The same row, marked as partly supported.</summary>
-    public Syscall Partial(string note) =>
-        new(Name, _invoke, _handler, Parameters) { Level = SupportLevel.Partial, Note = note };
+    /// <summary>Marks the row as partly supported.</summary>
+    public Syscall Partial(string note)
+    {
+        (Level, Note) = (SupportLevel.Partial, note);
+        return this;
+    }
+
+    /// <summary>Sets <see cref="Formats"/>.</summary>
+    public Syscall Shows(params ArgumentFormat[] formats)
+    {
+        Formats = formats;
+        return this;
+    }
+
+    /// <summary>Sets <see cref="AnswersAddress"/>.</summary>
+    public Syscall ReturnsAddress()
+    {
+        AnswersAddress = true;
+        return this;
+    }
+
+    /// <summary>Sets <see cref="WaitChannel"/> and <see cref="MayWaitWithoutThread"/>.</summary>
+    public Syscall Waits(string channel, bool withoutThread = false)
+    {
+        (WaitChannel, MayWaitWithoutThread) = (channel, withoutThread);
+        return this;
+    }
+
+    /// <summary>Sets <see cref="Page"/>.</summary>
+    public Syscall ByPage(PageCall page)
+    {
+        Page = page;
+        return this;
+    }
+
+    /// <summary>Sets <see cref="IsTrapped"/>.</summary>
+    public Syscall NeedsRegisters()
+    {
+        IsTrapped = true;
+        return this;
+    }
+
+    /// <summary>Sets <see cref="IsNative"/>.</summary>
+    public Syscall RunsNatively()
+    {
+        IsNative = true;
+        return this;
+    }
 
     /// <summary>Puts the row into a family, unless it is in one already.</summary>
     public void JoinFamily(string family)

@@ -3,7 +3,6 @@ using Sandbox.Platform;
 using Sandbox.Sentry.Kernel.Containers;
 using Sandbox.Sentry.Kernel.Namespaces;
 using Sandbox.Sentry.Kernel.Processes;
-using Sandbox.Sentry.Kernel.Tasks;
 
 namespace Sandbox.Sentry.Control;
 
@@ -34,7 +33,7 @@ internal static class TaskListing
             Thread = task.Id.In(viewer),
             Name = Encoding.UTF8.GetString(task.Name),
             State = task.IsStopped ? "T" : call >= 0 ? "S" : "R",
-            Channel = WaitChannel.Of(task),
+            Channel = task.WaitChannel,
         };
         if (call >= 0)
         {

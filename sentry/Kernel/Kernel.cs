@@ -111,6 +111,12 @@ internal interface ISyscallTable
 
     /// <summary>The name of a number, or "syscall_N".</summary>
     string NameOf(int number);
+
+    /// <summary>The kernel function that the call would sleep in on Linux, or "0" for one that does not wait.</summary>
+    string WaitChannelOf(int number);
+
+    /// <summary>The call has done nothing when it has to wait, so that it can be made again instead of keeping a thread.</summary>
+    bool MayWaitWithoutThread(int number);
 }
 
 /// <summary>Where the kernel writes what its operator should know; never shown to a guest.</summary>

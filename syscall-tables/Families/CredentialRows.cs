@@ -8,11 +8,16 @@ internal static unsafe class CredentialRows
 {
     public static void Add(Syscall?[] rows)
     {
-        rows[Sys.seccomp] = Syscall.Of<uint, uint, UserAddress>("seccomp", &SeccompSyscalls.Control);
-        rows[Sys.getuid] = Syscall.Of("getuid", &CredentialSyscalls.GetUser);
-        rows[Sys.geteuid] = Syscall.Of("geteuid", &CredentialSyscalls.GetEffectiveUser);
-        rows[Sys.getgid] = Syscall.Of("getgid", &CredentialSyscalls.GetGroup);
-        rows[Sys.getegid] = Syscall.Of("getegid", &CredentialSyscalls.GetEffectiveGroup);
+        rows[Sys.seccomp] = Syscall.Of<uint, uint, UserAddress>("seccomp", &SeccompSyscalls.Control)
+            .NeedsRegisters();
+        rows[Sys.getuid] = Syscall.Of("getuid", &CredentialSyscalls.GetUser)
+            .ByPage(PageCall.Answer);
+        rows[Sys.geteuid] = Syscall.Of("geteuid", &CredentialSyscalls.GetEffectiveUser)
+            .ByPage(PageCall.Answer);
+        rows[Sys.getgid] = Syscall.Of("getgid", &CredentialSyscalls.GetGroup)
+            .ByPage(PageCall.Answer);
+        rows[Sys.getegid] = Syscall.Of("getegid", &CredentialSyscalls.GetEffectiveGroup)
+            .ByPage(PageCall.Answer);
         rows[Sys.getresuid] = Syscall.Of<UserPtr<uint>, UserPtr<uint>, UserPtr<uint>>(
             "getresuid", &CredentialSyscalls.GetAllUsers);
         rows[Sys.getresgid] = Syscall.Of<UserPtr<uint>, UserPtr<uint>, UserPtr<uint>>(

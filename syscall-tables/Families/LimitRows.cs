@@ -1,6 +1,7 @@
 using Sandbox.Linux;
 using Sandbox.Sentry.Kernel.Processes;
 using Sandbox.Sentry.Syscalls;
+using F = Sandbox.SyscallTables.Tracing.ArgumentFormat;
 
 namespace Sandbox.SyscallTables.Families;
 
@@ -9,15 +10,19 @@ internal static unsafe class LimitRows
 {
     public static void Add(Syscall?[] rows)
     {
-        rows[Sys.getrlimit] = Syscall.Of<uint, UserPtr<Limit>>("getrlimit", &LimitSyscalls.Get);
+        rows[Sys.getrlimit] = Syscall.Of<uint, UserPtr<Limit>>("getrlimit", &LimitSyscalls.Get)
+            .Shows(F.Resource, F.LimitOut);
         const string unenforced = "RLIMIT_MEMLOCK is the host's; STACK below 8 MiB, CORE, MSGQUEUE and RTTIME limit nothing";
-        rows[Sys.setrlimit] = Syscall.Of<uint, UserPtr<Limit>>("setrlimit", &LimitSyscalls.Set).Partial(unenforced);
+        rows[Sys.setrlimit] = Syscall.Of<uint, UserPtr<Limit>>("setrlimit", &LimitSyscalls.Set).Partial(unenforced)
+            .Shows(F.Resource, F.Limit);
         rows[Sys.prlimit64] = Syscall.Of<int, uint, UserPtr<Limit>, UserPtr<Limit>>("prlimit64", &LimitSyscalls.GetAndSet)
-            .Partial(unenforced);
+            .Partial(unenforced)
+            .Shows(F.Signed32, F.Resource, F.Limit, F.LimitOut);
         rows[Sys.getrusage] = Syscall.Of<int, UserPtr<ResourceUsage>>("getrusage", &LimitSyscalls.Usage)
             .Partial("times and largest resident set");
         rows[Sys.prctl] = Syscall.Of<int, ulong, ulong, ulong, ulong>("prctl", &PrctlSyscalls.Control)
-            .Partial("PR_SET_MM, speculation control, syscall user dispatch");
+            .Partial("PR_SET_MM, speculation control, syscall user dispatch")
+            .Shows(F.PrctlOption, F.Hexadecimal, F.Hexadecimal, F.Hexadecimal, F.Hexadecimal);
         rows[Sys.set_tid_address] = Syscall.Of<UserAddress>("set_tid_address", &PrctlSyscalls.SetTidAddress);
         AddScheduling(rows);
     }
@@ -30,7 +35,8 @@ internal static unsafe class LimitRows
             .Partial(hostSchedules);
         rows[Sys.sched_getscheduler] = Syscall.Of<int>("sched_getscheduler", &ScheduleSyscalls.GetScheduler);
         rows[Sys.sched_setscheduler] = Syscall.Of<int, int, UserPtr<int>>("sched_setscheduler", &ScheduleSyscalls.SetScheduler)
-            .Partial(hostSchedules);
+            .Partial(hostSchedules)
+            .Shows(F.Signed32, F.SchedulePolicy, F.Address);
         rows[Sys.sched_getparam] = Syscall.Of<int, UserPtr<int>>("sched_getparam", &ScheduleSyscalls.GetParameter);
         rows[Sys.sched_setparam] = Syscall.Of<int, UserPtr<int>>("sched_setparam", &ScheduleSyscalls.SetParameter)
             .Partial(hostSchedules);

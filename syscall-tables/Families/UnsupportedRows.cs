@@ -3,9 +3,8 @@ using Sandbox.Linux;
 namespace Sandbox.SyscallTables.Families;
 
 /// <summary>
-/// The calls of Linux that nobody here handles, each with the errno a program can live with and the reason. They are added
-/// last and fill only numbers without a row. ENOSYS stands for "this kernel was built without it", which is what programs
-/// probe for; EPERM for what a container may not do on Linux either.
+/// The calls of Linux that nobody here handles, each with the errno a program can live with and the reason. ENOSYS stands for
+/// "this kernel was built without it", which is what programs probe for; EPERM for what a container may not do on Linux either.
 /// </summary>
 internal static class UnsupportedRows
 {
@@ -14,7 +13,6 @@ internal static class UnsupportedRows
 
     public static void AddSecurity(Syscall?[] rows)
     {
-        Add(rows, Sys.seccomp, "seccomp", Errno.ENOSYS, "no filters inside the sandbox");
         Add(rows, Sys.kcmp, "kcmp", Errno.ENOSYS, "as a Linux without CONFIG_KCMP");
         Add(rows, Sys.bpf, "bpf", Errno.EPERM, "as for a process without CAP_BPF");
         Add(rows, Sys.perf_event_open, "perf_event_open", Errno.EACCES, "as with perf_event_paranoid=3: there are no counters");
@@ -141,5 +139,7 @@ internal static class UnsupportedRows
     }
 
     private static void Add(Syscall?[] rows, int number, string name, Errno error, string note) =>
-        rows[number] ??= Syscall.Missing(name, error, note);
+        rows[number] = rows[number] is null
+            ? Syscall.Missing(name, error, note)
+            : throw new InvalidOperationException($"{name} has two rows");
 }

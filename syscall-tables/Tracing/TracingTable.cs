@@ -37,7 +37,7 @@ internal sealed class TracingTable : ISyscallTable
         for (int number = 0; number < LinuxX64.Size; number++)
         {
             if (table[number] is { } row && IsWanted(row.Name))
-                _formats[number] = Formats.Of(number, row);
+                _formats[number] = Formats.Of(row);
         }
     }
 
@@ -76,6 +76,10 @@ internal sealed class TracingTable : ISyscallTable
 
     public string NameOf(int number) => _table.NameOf(number);
 
+    public string WaitChannelOf(int number) => _table.WaitChannelOf(number);
+
+    public bool MayWaitWithoutThread(int number) => _table.MayWaitWithoutThread(number);
+
     private SyscallResult Count(Task task, in SyscallArguments call)
     {
         if (_options.Summary is not { } summary)
@@ -93,14 +97,14 @@ internal sealed class TracingTable : ISyscallTable
         CultureInfo.InvariantCulture,
         $"{task.Namespaces.Container.Id} [{task.Id.Own,4}:{Encoding.UTF8.GetString(task.Name)}]");
 
-    private static string Answer(Task task, int number, SyscallResult result)
+    private string Answer(Task task, int number, SyscallResult result)
     {
         if (result.Error is { } error and not Errno.Ok)
             return error >= Errno.ERESTARTSYS ? $"? {error} (interrupted)" : $"-1 {error} ({ErrnoText.Of(error)})";
         // The host executes the call, or the task does not come back from it: there is no value yet.
         if (task.NextAction is not null)
             return "?";
-        return number is Sys.mmap or Sys.brk or Sys.mremap or Sys.shmat
+        return _table[number] is { AnswersAddress: true }
             ? $"0x{result.Register:x}"
             : result.Register.ToString(CultureInfo.InvariantCulture);
     }

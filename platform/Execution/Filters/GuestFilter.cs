@@ -18,6 +18,13 @@ internal static class GuestFilter
     /// <summary>MAP_32BIT, DENYWRITE, EXECUTABLE, NORESERVE, POPULATE, NONBLOCK, STACK: they change no more than where and when.</summary>
     private const uint HarmlessMapFlags = 0x40 | 0x800 | 0x1000 | 0x4000 | 0x8000 | 0x10000 | 0x20000;
 
+    /// <summary>Calls whose handler always needs the registers or runs commands: full state at once instead of a kick later.</summary>
+    public static ReadOnlySpan<int> TrappedCalls =>
+    [
+        Sys.clone, Sys.clone3, Sys.fork, Sys.vfork, Sys.execve, Sys.execveat, Sys.rt_sigreturn, Sys.sigaltstack,
+        Sys.shmat, Sys.shmdt, Sys.seccomp,
+    ];
+
     public static BpfInstruction[] Build(bool directMemory)
     {
         SeccompFilterBuilder filter = new(SeccompAction.Notify, SeccompAction.Trap);
@@ -95,20 +102,14 @@ internal static class GuestFilter
             SeccompTest.Equal(1, (ulong)Signal.Kill));
     }
 
-    /// <summary>Calls whose handler always needs the registers or runs commands: full state at once instead of a kick later.</summary>
     private static void AddTraps(SeccompFilterBuilder filter)
     {
-        ReadOnlySpan<int> numbers =
-        [
-            Sys.clone, Sys.clone3, Sys.fork, Sys.vfork, Sys.execve, Sys.execveat, Sys.rt_sigreturn, Sys.sigaltstack,
-            Sys.shmat, Sys.shmdt, Sys.seccomp,
-        ];
         // From the stub's command loop it is a command to verify (or a guest that jumped there, and is refused).
         AddCommands(filter, [Sys.clone, Sys.seccomp]);
         const uint setSeccomp = 22, setWriteExecuteDenial = 65;
         filter.Rule(Sys.prctl, SeccompAction.Trap, SeccompTest.Int(0, setSeccomp));
         filter.Rule(Sys.prctl, SeccompAction.Trap, SeccompTest.Int(0, setWriteExecuteDenial));
-        foreach (int number in numbers)
+        foreach (int number in TrappedCalls)
             filter.Rule(number, SeccompAction.Trap);
     }
 

@@ -35,7 +35,8 @@ internal static class Deferral
         }
         else
         {
-            sleeper.MayDefer = mayWait && MayBeRepeated(thread.Syscall.Number) && task.Seccomp is null;
+            sleeper.MayDefer = mayWait && task.Seccomp is null
+                && task.Kernel.Syscalls.MayWaitWithoutThread(thread.Syscall.Number);
             result = RunLoop.Invoke(task, thread, out start);
         }
         if (result.Register == MustWait && sleeper.IsDeferred)
@@ -70,10 +71,4 @@ internal static class Deferral
         if (!deadline.IsNever)
             (task.CallTimer ??= new CallTimer(task)).EndAt(deadline);
     }
-
-    /// <summary>
-    /// Calls that have done nothing when they have to wait: not open(2) of a FIFO, which waits for somebody to see it.
-    /// </summary>
-    private static bool MayBeRepeated(int number) => number is Sys.read or Sys.readv or Sys.recvfrom or Sys.recvmsg or Sys.write
-        or Sys.writev or Sys.sendto or Sys.sendmsg or Sys.epoll_wait or Sys.poll;
 }

@@ -141,6 +141,12 @@ internal sealed class Task : ICaller, IGuestEvents, IShortcutEvents, IParkOwner
     /// <summary>The current call's number, or -1 outside a call; what a restart needs.</summary>
     public int SyscallNumber { get; set; } = -1;
 
+    /// <summary>
+    /// What the task waits for, by the name of the kernel function it would sleep in on Linux (/proc/PID/wchan, proc(5)); "0" if
+    /// it runs guest code. A guess from its call: it may just not have got to sleep.
+    /// </summary>
+    public string WaitChannel => IsStopped ? "do_signal_stop" : Kernel.Syscalls.WaitChannelOf(SyscallNumber);
+
     /// <summary>The raw result of the call that is being finished, with the kernel's internal restart codes still in it.</summary>
     public SyscallResult SyscallResult { get; set; }
 

@@ -225,6 +225,10 @@ internal sealed class FakeKernel : IDisposable, IKernelLog, ISyscallTable
 
     string ISyscallTable.NameOf(int number) => "";
 
+    string ISyscallTable.WaitChannelOf(int number) => "0";
+
+    bool ISyscallTable.MayWaitWithoutThread(int number) => false;
+
     private Pid Allocate() =>
         _pids.Allocate().Failed(out Pid? id, out Errno error) ? throw new InvalidOperationException(error.ToString()) : id;
 

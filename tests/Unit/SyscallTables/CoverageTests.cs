@@ -12,7 +12,7 @@ public sealed class CoverageTests
     private readonly LinuxX64 _table = new();
 
     [Fact]
-    public void EveryCallOfLinuxHasARowThatSaysWhatIsMissing()
+    public void Every_call_of_Linux_has_a_row_that_says_what_is_missing()
     {
         for (int number = 0; number < LinuxX64.Size; number++)
         {
@@ -30,14 +30,16 @@ public sealed class CoverageTests
     }
 
     [Fact]
-    public void RowsHaveTheNamesOfTheirNumbers()
+    public void Rows_have_the_names_of_their_numbers()
     {
         foreach (FieldInfo field in typeof(Sys).GetFields(BindingFlags.Public | BindingFlags.Static))
             Assert.Equal(field.Name, _table.NameOf((int)field.GetRawConstantValue()!));
+        for (int number = 0; number < LinuxX64.Size; number++)
+            Assert.Equal(SyscallNames.NameOf(number), _table[number]?.Name);
     }
 
     [Fact]
-    public void TheCoverageDocumentIsFresh()
+    public void The_coverage_document_is_fresh()
     {
         string path = Path.Combine(Checkout.Root, "syscall-tables", "COVERAGE.md");
         Assert.True(
@@ -45,7 +47,7 @@ public sealed class CoverageTests
     }
 
     [Fact]
-    public void CsvQuotesWhatNeedsIt()
+    public void Csv_quotes_what_needs_it()
     {
         List<Coverage.Line> lines = [new Coverage.Line(0, "read", "partial", "files", "no \"x\", no y")];
         Assert.Equal("number,name,support,family,note\n0,read,partial,files,\"no \"\"x\"\", no y\"\n", Coverage.Csv(lines));

@@ -50,7 +50,7 @@ public sealed class TracingTests
         for (int number = 0; number < LinuxX64.Size; number++)
         {
             if (table[number] is { Level: not SupportLevel.Unsupported } row && row.Name is not ("arch_prctl" or "rseq"))
-                Assert.True(Formats.Of(number, row).Length == row.Parameters.Length, row.Name);
+                Assert.True(Formats.Of(row).Length == row.Parameters.Length, row.Name);
         }
     }
 }

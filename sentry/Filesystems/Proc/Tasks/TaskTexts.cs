@@ -85,7 +85,7 @@ internal static class TaskTexts
 
     public static Errno WriteWaitChannel(ProcTask target, ICaller reader, ByteBuilder text)
     {
-        text.Append(target.IsZombie ? "0" : WaitChannel.Of(target.Task));
+        text.Append(target.IsZombie ? "0" : target.Task.WaitChannel);
         return Errno.Ok;
     }
 
