@@ -13,9 +13,6 @@ public enum RootFlags : uint
 
     /// <summary>mknod may make character and block devices.</summary>
     DeviceNodes = 2,
-
-    /// <summary>Host unix sockets below the root may be connected to.</summary>
-    HostSockets = 4,
 }
 
 /// <summary>Asks for one of the roots the server was started with.</summary>

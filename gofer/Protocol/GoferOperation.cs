@@ -33,18 +33,15 @@ public enum GoferOperation : ushort
     ListXattr = 19,
     RemoveXattr = 20,
 
-    /// <summary>A unix socket of the host, where the root allows it, to a connected descriptor.</summary>
-    Connect = 21,
-
     /// <summary>Gives handles back, many in one message.</summary>
-    Close = 22,
+    Close = 21,
 
     /// <summary>syncfs(2) of the filesystem a directory is on.</summary>
-    SyncFileSystem = 23,
+    SyncFileSystem = 22,
 
     /// <summary>Several regular files of a directory to descriptors for reading.</summary>
-    OpenMany = 24,
+    OpenMany = 23,
 
     /// <summary>Several directories, and those below them, with all their entries and attributes.</summary>
-    ReadTree = 25,
+    ReadTree = 24,
 }

@@ -40,16 +40,6 @@ public struct FileRequest
     public uint Reserved;
 }
 
-/// <summary>Connects to a host unix socket; its name follows. The reply carries the descriptor, non-blocking.</summary>
-[StructLayout(LayoutKind.Sequential, Pack = 1)]
-public struct ConnectRequest
-{
-    public uint Handle;
-
-    /// <summary>SOCK_STREAM, SOCK_DGRAM or SOCK_SEQPACKET.</summary>
-    public uint SocketType;
-}
-
 /// <summary><see cref="Count"/> handles follow, four bytes each. Unknown ones are skipped. No reply body.</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct CloseRequest

@@ -15,7 +15,6 @@ internal static class Dispatch
         GoferOperation.Open => OpenOperations.Open(ref exchange),
         GoferOperation.OpenMany => OpenOperations.OpenMany(ref exchange),
         GoferOperation.Create => OpenOperations.Create(ref exchange),
-        GoferOperation.Connect => OpenOperations.Connect(ref exchange),
         GoferOperation.MakeDirectory => MakeOperations.MakeDirectory(ref exchange),
         GoferOperation.MakeNode => MakeOperations.MakeNode(ref exchange),
         GoferOperation.SymbolicLink => MakeOperations.SymbolicLink(ref exchange),

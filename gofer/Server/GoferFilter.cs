@@ -6,7 +6,7 @@ namespace Sandbox.Gofer;
 /// <summary>The system calls the Gofer may make once it serves; anything else kills it.</summary>
 internal static class GoferFilter
 {
-    private const uint ProtectionExecute = 4, FileTypeMask = 0xF000, UnixFamily = 1, SetName = 15;
+    private const uint ProtectionExecute = 4, FileTypeMask = 0xF000, SetName = 15;
 
     /// <summary>CLONE_VM | CLONE_THREAD: a thread, and no namespace flag with it (CLONE_NEW*, 0x7E020080).</summary>
     private const uint ThreadBits = 0x00010100, NamespaceBits = 0x7E020080;
@@ -60,8 +60,6 @@ internal static class GoferFilter
             if ((roots & RootFlags.DeviceNodes) != 0)
                 filter.Allow(Sys.mknodat);
         }
-        if ((roots & RootFlags.HostSockets) != 0)
-            filter.Allow(Sys.socket, SeccompTest.Int(0, UnixFamily)).Allow(Sys.connect);
         return filter;
     }
 }

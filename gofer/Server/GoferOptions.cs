@@ -46,8 +46,7 @@ public sealed class GoferOptions
     {
         string access = (flags & RootFlags.Writable) != 0 ? "rw" : "ro";
         string devices = (flags & RootFlags.DeviceNodes) != 0 ? ",dev" : "";
-        string sockets = (flags & RootFlags.HostSockets) != 0 ? ",uds" : "";
-        return string.Create(CultureInfo.InvariantCulture, $"--root={fd}:{access}{devices}{sockets}");
+        return string.Create(CultureInfo.InvariantCulture, $"--root={fd}:{access}{devices}");
     }
 
     private bool Take(string argument)
@@ -88,9 +87,6 @@ public sealed class GoferOptions
                     break;
                 case "dev":
                     flags |= RootFlags.DeviceNodes;
-                    break;
-                case "uds":
-                    flags |= RootFlags.HostSockets;
                     break;
                 default:
                     return false;

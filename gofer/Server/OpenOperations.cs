@@ -3,7 +3,7 @@ using Sandbox.Linux;
 
 namespace Sandbox.Gofer;
 
-/// <summary>The operations that give a host descriptor away. Only regular files and connected sockets ever are.</summary>
+/// <summary>The operations that give a host descriptor away. Only regular files ever are.</summary>
 internal static class OpenOperations
 {
     private const OpenFlags AllowedFlags = OpenFlags.AccessMode | OpenFlags.Truncate | OpenFlags.Append
@@ -94,30 +94,6 @@ internal static class OpenOperations
         }
         exchange.Reply.Write(attributes);
         return Errno.Ok;
-    }
-
-    /// <summary>Errors: EACCES (the root does not allow it), ENOTSOCK, EINVAL (type), ECONNREFUSED, EAGAIN, EPROTOTYPE.</summary>
-    public static Errno Connect(ref Exchange exchange)
-    {
-        if (exchange.Request.Read(out ConnectRequest request) is not Errno.Ok and Errno error)
-            return error;
-        if (exchange.Request.ReadOptionalName(out ReadOnlySpan<byte> name) is not Errno.Ok and Errno badName)
-            return badName;
-        SocketType type = (SocketType)request.SocketType;
-        if (type is not (SocketType.Stream or SocketType.Datagram or SocketType.SequencedPacket))
-            return Errno.EINVAL;
-        if (Confined.Locate(exchange.Server.Handles, request.Handle, name).Failed(out Handle? located, out error))
-            return error;
-        using Handle file = located;
-        if ((file.Root.Flags & RootFlags.HostSockets) == 0)
-            return Errno.EACCES;
-        if (file.Type != FileType.Socket)
-            return Errno.ENOTSOCK;
-        if (HostSocket.Create(SocketFamily.Unix, type | SocketType.NonBlock).Failed(out int fd, out error))
-            return error;
-        exchange.DonatedFd = fd;
-        Span<byte> buffer = stackalloc byte[32];
-        return HostSocket.ConnectUnix(fd, exchange.Server.ProcSelfFd.PathOf(file.Fd, buffer)[..^1]);
     }
 
     private static Result<int> OpenForReading(

@@ -27,9 +27,8 @@ public sealed class ProcSelfFd : IDisposable
     /// </summary>
     public static Result<ProcSelfFd> Open(int proc, bool becomesWorkingDirectory)
     {
-        const int currentDirectory = -100; // AT_FDCWD
         ReadOnlySpan<byte> path = proc < 0 ? "/proc/self/fd\0"u8 : "self/fd\0"u8;
-        int directory = proc < 0 ? currentDirectory : proc;
+        int directory = proc < 0 ? HostFile.CurrentDirectory : proc;
         OpenFlags flags = OpenFlags.Path | OpenFlags.Directory | OpenFlags.CloseOnExec;
         if (HostDirectory.OpenFollowing(directory, path, flags).Failed(out int fd, out Errno error))
             return error;

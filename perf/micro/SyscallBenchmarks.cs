@@ -18,7 +18,7 @@ namespace Sandbox.Perf;
 public class SyscallBenchmarks : IDisposable
 {
     private const ulong Path = FakeAddressSpace.Base, Buffer = Path + 0x1000, Result = Path + 0x10000, Word = Path + 0x20000;
-    private const int CurrentDirectory = -100, PageBytes = 4096;
+    private const int CurrentDirectory = HostFile.CurrentDirectory, PageBytes = PageSize.Bytes;
     private readonly LinuxX64 _table = new();
     private readonly FakeKernel _kernel = new();
     private Task _task = null!;
@@ -40,11 +40,11 @@ public class SyscallBenchmarks : IDisposable
         VfsPath top = new(root, root.Root);
         _task.Fs = new FsContext(mounts, top, top, 0x12);
         WritePath("/a");
-        Call(Sys.mkdir, Path, 0x1ED);
+        Call(Sys.mkdir, Path, Modes.O755);
         WritePath("/a/b");
-        Call(Sys.mkdir, Path, 0x1ED);
+        Call(Sys.mkdir, Path, Modes.O755);
         WritePath("/a/b/f");
-        _file = Call(Sys.openat, unchecked((ulong)CurrentDirectory), Path, (ulong)(OpenFlags.ReadWrite | OpenFlags.Create), 0x1A4);
+        _file = Call(Sys.openat, unchecked((ulong)CurrentDirectory), Path, (ulong)(OpenFlags.ReadWrite | OpenFlags.Create), Modes.O644);
         Call(Sys.pwrite64, _file, Buffer, PageBytes, 0);
         Call(Sys.pipe2, Result, 0);
         FakeAddressSpace space = FakeKernel.SpaceOf(_task);

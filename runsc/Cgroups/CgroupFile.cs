@@ -10,7 +10,7 @@ internal static class CgroupFile
 {
     public static Errno TryWrite(string path, string value)
     {
-        if (HostFile.OpenAt(-100, Encoding.UTF8.GetBytes(path), OpenFlags.WriteOnly | OpenFlags.CloseOnExec)
+        if (HostFile.OpenAt(HostFile.CurrentDirectory, Encoding.UTF8.GetBytes(path), OpenFlags.WriteOnly | OpenFlags.CloseOnExec)
             .Failed(out int file, out Errno error))
         {
             return error;

@@ -9,7 +9,7 @@ namespace Sandbox.Runsc.Cgroups;
 /// <param name="Controllers">Version 1: its controllers.</param>
 internal sealed record CgroupHierarchy(string MountPoint, bool IsUnified, string[] Controllers)
 {
-    private const uint DirectoryMode = 0x1ED;
+    private const uint DirectoryMode = Modes.O755;
 
     /// <summary>All hierarchies this process sees, each once.</summary>
     public static List<CgroupHierarchy> FindAll()
@@ -50,7 +50,7 @@ internal sealed record CgroupHierarchy(string MountPoint, bool IsUnified, string
             if (IsUnified)
                 EnableControllers(path);
             path += "/" + name;
-            Errno error = HostDirectory.MakeDirectory(-100, Encoding.UTF8.GetBytes(path + '\0'), DirectoryMode);
+            Errno error = HostDirectory.MakeDirectory(HostFile.CurrentDirectory, Encoding.UTF8.GetBytes(path + '\0'), DirectoryMode);
             if (error is not (Errno.Ok or Errno.EEXIST))
                 return false;
             if (Has("cpuset"))

@@ -153,7 +153,7 @@ internal sealed class CgroupSet
 
             void Add(string name, string file, OpenFlags access)
             {
-                if (!HostFile.OpenAt(-100, Encoding.UTF8.GetBytes($"{member.Directory}/{file}"), access | OpenFlags.CloseOnExec)
+                if (!HostFile.OpenAt(HostFile.CurrentDirectory, Encoding.UTF8.GetBytes($"{member.Directory}/{file}"), access | OpenFlags.CloseOnExec)
                     .Failed(out int fd, out _))
                 {
                     files.Add((name, new HostFd(fd)));
@@ -181,7 +181,7 @@ internal sealed class CgroupSet
             for (int attempt = 0; attempt < attempts; attempt++)
             {
                 // EBUSY for the moment between a process's end and its leaving the group.
-                if (HostDirectory.Unlink(-100, path, AtFlags.RemoveDirectory) != Errno.EBUSY)
+                if (HostDirectory.Unlink(HostFile.CurrentDirectory, path, AtFlags.RemoveDirectory) != Errno.EBUSY)
                     break;
                 if (attempt == 0)
                     CgroupFile.TryWrite($"{directory}/freezer.state", "THAWED");

@@ -15,9 +15,6 @@ internal sealed class Command
     /// <summary>After so many positional arguments the rest is not searched for flags.</summary>
     public int PositionalBeforeRest { get; init; } = int.MaxValue;
 
-    /// <summary>Not listed by help: started by this program itself.</summary>
-    public bool IsInternal { get; init; }
-
     /// <summary>Does it; gives the exit code, or throws <see cref="Failure"/>.</summary>
     public required Func<GlobalOptions, Arguments, int> Run { get; init; }
 }

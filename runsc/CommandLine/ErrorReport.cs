@@ -65,7 +65,7 @@ internal static class ErrorReport
             ? $"{{\"level\":\"{level}\",\"msg\":\"{JsonEscape(message)}\",\"time\":\"{time}\"}}\n"
             : $"time=\"{time}\" level={level} msg=\"{JsonEscape(message)}\"\n";
         const OpenFlags append = OpenFlags.WriteOnly | OpenFlags.Append | OpenFlags.Create | OpenFlags.CloseOnExec;
-        if (HostFile.OpenAt(-100, Encoding.UTF8.GetBytes(_logFile), append, 0x1A4).Failed(out int file, out _))
+        if (HostFile.OpenAt(HostFile.CurrentDirectory, Encoding.UTF8.GetBytes(_logFile), append, Modes.O644).Failed(out int file, out _))
             return; // What is worse than a warning is already on standard error.
         WriteTo(file, record);
         HostFile.Close(file);

@@ -19,11 +19,7 @@ internal static class CreateCommand
 
     private static int Run(GlobalOptions options, Arguments arguments)
     {
-        string id = arguments.Single("the container's id");
-        StateDirectory.CheckId(id);
-        string bundle = CreateFlags.Bundle(arguments);
-        byte[] config = SpecReader.ReadBytes(Path.Combine(bundle, "config.json"));
-        Specification specification = SpecReader.Parse(config, "config.json");
+        (string id, string bundle, byte[] config, Specification specification) = CreateFlags.Read(arguments);
         int preserved = CreateFlags.PreserveFds(arguments);
         using ConsolePair? console = ConsolePair.For(specification.Process!, arguments.Get("console-socket"), isDetached: true);
         using ContainerDirectory directory = new StateDirectory(options.Root).Create(id);

@@ -1,4 +1,6 @@
 using Sandbox.Runsc.CommandLine;
+using Sandbox.Runsc.Spec;
+using Sandbox.Runsc.State;
 using static Tmds.Linux.LibC;
 
 namespace Sandbox.Runsc.Commands;
@@ -17,8 +19,17 @@ internal static class CreateFlags
         new("user-log", FlagKind.Value, "accepted for other runtimes' sake"),
     ];
 
-    /// <summary>The bundle's absolute path.</summary>
-    public static string Bundle(Arguments arguments)
+    /// <summary>The new container's id, its bundle's absolute path, and what config.json says there.</summary>
+    public static (string Id, string Bundle, byte[] Config, Specification Specification) Read(Arguments arguments)
+    {
+        string id = arguments.Single("the container's id");
+        StateDirectory.CheckId(id);
+        string bundle = Bundle(arguments);
+        byte[] config = SpecReader.ReadBytes(Path.Combine(bundle, "config.json"));
+        return (id, bundle, config, SpecReader.Parse(config, "config.json"));
+    }
+
+    private static string Bundle(Arguments arguments)
     {
         string bundle = Path.GetFullPath(arguments.Get("bundle") is { Length: > 0 } given ? given : ".");
         return Directory.Exists(bundle) ? bundle : throw new Failure($"bundle {bundle}: no such file or directory");

@@ -26,11 +26,7 @@ internal static class RunCommand
 
     private static int Run(GlobalOptions options, Arguments arguments)
     {
-        string id = arguments.Single("the container's id");
-        StateDirectory.CheckId(id);
-        string bundle = CreateFlags.Bundle(arguments);
-        byte[] config = SpecReader.ReadBytes(Path.Combine(bundle, "config.json"));
-        Specification specification = SpecReader.Parse(config, "config.json");
+        (string id, string bundle, byte[] config, Specification specification) = CreateFlags.Read(arguments);
         return Run(options, new RunRequest(id, bundle, config, specification)
         {
             PidFile = arguments.Get("pid-file"),

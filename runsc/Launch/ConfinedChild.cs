@@ -171,12 +171,12 @@ internal sealed class ConfinedChild : IDisposable
         _script.Mount("none", "/", null, isPrivate | recursive);
         // Mounted while the host's own /proc is still seen, as the kernel demands of a new user namespace.
         _script.Mount("tmpfs", "/tmp", "tmpfs", safe, "mode=0555,size=64k,nr_inodes=16");
-        _script.MakeDirectory("/tmp/proc", 0x16D);
+        _script.MakeDirectory("/tmp/proc", Modes.O555);
         _script.Mount("proc", "/tmp/proc", "proc", safe | readOnly, "subset=pid");
         if (_hasDiagnostics)
         {
             // Its own, because the rest becomes read-only. The Sentry can write here until its filter is set.
-            _script.MakeDirectory("/tmp" + DiagnosticPort.Directory, 0x1C0);
+            _script.MakeDirectory("/tmp" + DiagnosticPort.Directory, Modes.O700);
             _script.Mount("tmpfs", "/tmp" + DiagnosticPort.Directory, "tmpfs", safe, "mode=0700,size=64k,nr_inodes=4");
         }
 
@@ -189,7 +189,7 @@ internal sealed class ConfinedChild : IDisposable
 
     private static void Write(string path, string text)
     {
-        if (HostFile.OpenAt(-100, Encoding.ASCII.GetBytes(path), OpenFlags.WriteOnly | OpenFlags.CloseOnExec)
+        if (HostFile.OpenAt(HostFile.CurrentDirectory, Encoding.ASCII.GetBytes(path), OpenFlags.WriteOnly | OpenFlags.CloseOnExec)
             .Failed(out int file, out Errno error))
         {
             throw new Failure($"open {path}: {error}");

@@ -306,8 +306,8 @@ internal sealed class ContainerLaunch : IDisposable
 
     private static HostFd OpenFile(string path, OpenFlags flags)
     {
-        const uint mode = 0x1A4;
-        return HostFile.OpenAt(-100, System.Text.Encoding.UTF8.GetBytes(path), flags | OpenFlags.CloseOnExec, mode)
+        const uint mode = Modes.O644;
+        return HostFile.OpenAt(HostFile.CurrentDirectory, System.Text.Encoding.UTF8.GetBytes(path), flags | OpenFlags.CloseOnExec, mode)
             .Failed(out int fd, out Errno error)
             ? throw new Failure($"open {path}: {HostRoots.Describe(error)}")
             : new HostFd(fd);

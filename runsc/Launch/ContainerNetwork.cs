@@ -120,14 +120,14 @@ internal sealed class ContainerNetwork : IDisposable
         string file = ProcSys + new string(path);
         if (file.Contains("..", StringComparison.Ordinal))
             return false;
-        if (HostFile.OpenAt(-100, Encoding.UTF8.GetBytes(file), OpenFlags.WriteOnly | OpenFlags.CloseOnExec).Failed(out int fd, out _))
+        if (HostFile.OpenAt(HostFile.CurrentDirectory, Encoding.UTF8.GetBytes(file), OpenFlags.WriteOnly | OpenFlags.CloseOnExec).Failed(out int fd, out _))
             return false;
         using HostFd owner = new(fd);
         return HostFile.Write(fd, Encoding.UTF8.GetBytes(value)).Error == Errno.Ok;
     }
 
     private static HostFd Open(string path) =>
-        HostFile.OpenAt(-100, Encoding.UTF8.GetBytes(path), OpenFlags.CloseOnExec).Failed(out int fd, out Errno error)
+        HostFile.OpenAt(HostFile.CurrentDirectory, Encoding.UTF8.GetBytes(path), OpenFlags.CloseOnExec).Failed(out int fd, out Errno error)
             ? throw new Failure($"config.json: linux.namespaces: open {path}: {HostRoots.Describe(error)}")
             : new HostFd(fd);
 

@@ -62,7 +62,7 @@ internal sealed class ControlClient : IDisposable
     private static HostFd OpenDirectory(string directory)
     {
         const OpenFlags flags = OpenFlags.Path | OpenFlags.Directory | OpenFlags.CloseOnExec;
-        return HostFile.OpenAt(-100, Encoding.UTF8.GetBytes(directory), flags).Failed(out int fd, out Errno error)
+        return HostFile.OpenAt(HostFile.CurrentDirectory, Encoding.UTF8.GetBytes(directory), flags).Failed(out int fd, out Errno error)
             ? throw new Failure($"open {directory}: {HostRoots.Describe(error)}")
             : new HostFd(fd);
     }

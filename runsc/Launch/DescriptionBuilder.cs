@@ -168,7 +168,7 @@ internal static class DescriptionBuilder
 
     private static DeviceDescription Device(DeviceSpec device)
     {
-        const uint characterDevice = 0x2000, blockDevice = 0x6000, fifo = 0x1000, permissions = 0xFFF, ordinary = 0x1B6;
+        const uint characterDevice = 0x2000, blockDevice = 0x6000, fifo = 0x1000, permissions = 0xFFF, ordinary = Modes.O666;
         uint type = device.Type switch { "b" => blockDevice, "p" => fifo, _ => characterDevice };
         return new DeviceDescription
         {

@@ -23,7 +23,7 @@ internal sealed class Execution(
     public void Start()
     {
         const OpenFlags flags = OpenFlags.ReadWrite | OpenFlags.CloseOnExec;
-        if (HostFile.OpenAt(-100, "/dev/null"u8, flags).Failed(out int nullFd, out Errno error))
+        if (HostFile.OpenAt(HostFile.CurrentDirectory, "/dev/null"u8, flags).Failed(out int nullFd, out Errno error))
             throw new Failure($"open /dev/null: {error}");
         using HostFd nullFile = new(nullFd);
         if (HostSocket.CreatePair(SocketType.SequencedPacket).Failed(out (HostFd Monitor, HostFd Sentry) pair, out error))

@@ -53,7 +53,7 @@ internal static class Hooks
     private static string? Run(HookSpec hook, byte[] state, int namespacesOf)
     {
         const int kill = 9, millisecondsPerSecond = 1000;
-        if (HostFile.OpenAt(-100, Encoding.UTF8.GetBytes(hook.Path!), OpenFlags.CloseOnExec).Failed(out int program, out Errno error))
+        if (HostFile.OpenAt(HostFile.CurrentDirectory, Encoding.UTF8.GetBytes(hook.Path!), OpenFlags.CloseOnExec).Failed(out int program, out Errno error))
             return HostRoots.Describe(error);
         using HostFd programOwner = new(program);
         if (HostFile.CreateMemory("state\0"u8, 1).Failed(out int input, out error))
@@ -100,7 +100,7 @@ internal static class Hooks
         foreach (string name in (ReadOnlySpan<string>)["net", "uts", "ipc"])
         {
             byte[] path = Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"/proc/{process}/ns/{name}"));
-            if (HostFile.OpenAt(-100, path, OpenFlags.CloseOnExec).Failed(out int fd, out _))
+            if (HostFile.OpenAt(HostFile.CurrentDirectory, path, OpenFlags.CloseOnExec).Failed(out int fd, out _))
                 continue;
             joined.Add(new HostFd(fd));
             script.Add($"join {name}", Sys.setns, fd, 0);

@@ -27,7 +27,7 @@ internal sealed class HostRoots : IDisposable
         int fd = -1;
         // A copy of the mounts of its own: the host can then unmount and mount there as it likes.
         bool cloned = _mayClone && !HostMount.CloneTree(terminated, recursive).Failed(out fd, out error);
-        if (!cloned && HostFile.OpenAt(-100, terminated.AsSpan(..^1), OpenFlags.Path | OpenFlags.CloseOnExec)
+        if (!cloned && HostFile.OpenAt(HostFile.CurrentDirectory, terminated.AsSpan(..^1), OpenFlags.Path | OpenFlags.CloseOnExec)
             .Failed(out fd, out error))
         {
             throw new Failure($"config.json: {field}: {path}: {Describe(error)}");

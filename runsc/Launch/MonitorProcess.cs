@@ -104,7 +104,7 @@ internal sealed class MonitorProcess : IDisposable
         {
             if (string.IsNullOrEmpty(item.Path) || item.Type is "pid" or "user" or "time" or "mount")
                 continue;
-            if (HostFile.OpenAt(-100, System.Text.Encoding.UTF8.GetBytes(item.Path), OpenFlags.CloseOnExec)
+            if (HostFile.OpenAt(HostFile.CurrentDirectory, System.Text.Encoding.UTF8.GetBytes(item.Path), OpenFlags.CloseOnExec)
                 .Failed(out int fd, out Errno error))
             {
                 throw new Failure($"config.json: linux.namespaces: open {item.Path}: {error}");

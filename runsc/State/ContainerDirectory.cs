@@ -21,7 +21,7 @@ internal sealed class ContainerDirectory : IDisposable
         const int exclusive = 2;
         const OpenFlags flags = OpenFlags.ReadWrite | OpenFlags.CloseOnExec | OpenFlags.Create;
         DirectoryPath = path;
-        if (HostFile.OpenAt(-100, Utf8(LockName), flags, 0x180).Failed(out int fd, out Errno error))
+        if (HostFile.OpenAt(HostFile.CurrentDirectory, Utf8(LockName), flags, Modes.O600).Failed(out int fd, out Errno error))
             throw error == Errno.ENOENT ? new DirectoryNotFoundException(path) : new Failure($"open {path}/lock: {error}");
         _lock = new HostFd(fd);
         HostSyscall.CallRetrying(Sys.flock, fd, exclusive);
@@ -59,7 +59,7 @@ internal sealed class ContainerDirectory : IDisposable
     {
         const int shared = 1, noWait = 4;
         byte[] path = Encoding.UTF8.GetBytes(Path.Combine(directory, "lock"));
-        if (HostFile.OpenAt(-100, path, OpenFlags.ReadWrite | OpenFlags.CloseOnExec).Failed(out int fd, out _))
+        if (HostFile.OpenAt(HostFile.CurrentDirectory, path, OpenFlags.ReadWrite | OpenFlags.CloseOnExec).Failed(out int fd, out _))
             return false;
         using HostFd file = new(fd);
         return HostSyscall.ErrorOf(HostSyscall.CallRetrying(Sys.flock, fd, shared | noWait)) == Errno.EAGAIN;
@@ -93,7 +93,7 @@ internal sealed class ContainerDirectory : IDisposable
         try
         {
             // Not with its parents: that would bring back the directory of a container that is being deleted.
-            HostDirectory.MakeDirectory(-100, Encoding.UTF8.GetBytes(folder + '\0'), 0x1C0);
+            HostDirectory.MakeDirectory(HostFile.CurrentDirectory, Encoding.UTF8.GetBytes(folder + '\0'), Modes.O700);
             File.WriteAllBytes(Path.Combine(folder, $"{monitor.Id}.{monitor.StartTime}"), []);
             if (Directory.GetFiles(folder).Length > unsweptMax)
                 Executions(directory);
@@ -117,7 +117,7 @@ internal sealed class ContainerDirectory : IDisposable
             if (isKnown && monitor.IsAlive)
                 alive.Add(monitor);
             else
-                _ = HostDirectory.Unlink(-100, Encoding.UTF8.GetBytes(file + '\0'), AtFlags.None); // Others may be faster.
+                _ = HostDirectory.Unlink(HostFile.CurrentDirectory, Encoding.UTF8.GetBytes(file + '\0'), AtFlags.None); // Others may be faster.
         }
 
         alive.Sort(static (one, other) => one.Id.CompareTo(other.Id));

@@ -36,7 +36,7 @@ internal readonly record struct ProcessIdentity(int Id, ulong StartTime)
     {
         const int stateField = 0, startTimeField = 19; // Counted from behind the command's closing parenthesis.
         string path = string.Create(CultureInfo.InvariantCulture, $"/proc/{id}/stat");
-        if (HostFile.OpenAt(-100, Encoding.ASCII.GetBytes(path), OpenFlags.CloseOnExec).Failed(out int file, out _))
+        if (HostFile.OpenAt(HostFile.CurrentDirectory, Encoding.ASCII.GetBytes(path), OpenFlags.CloseOnExec).Failed(out int file, out _))
             return null;
         Span<byte> buffer = stackalloc byte[1024];
         bool failed = HostFile.Read(file, buffer).Failed(out int length, out _);

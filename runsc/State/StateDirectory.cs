@@ -30,11 +30,11 @@ internal sealed class StateDirectory(string root)
     /// <summary>Makes the directory of a new container and locks it. Fails if there is one.</summary>
     public ContainerDirectory Create(string id)
     {
-        const uint ownerOnly = 0x1C0;
+        const uint ownerOnly = Modes.O700;
         CheckId(id);
         Directory.CreateDirectory(Root, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         byte[] path = Encoding.UTF8.GetBytes(PathOf(id) + '\0');
-        Errno error = HostDirectory.MakeDirectory(-100, path, ownerOnly);
+        Errno error = HostDirectory.MakeDirectory(HostFile.CurrentDirectory, path, ownerOnly);
         return error switch
         {
             Errno.Ok => new ContainerDirectory(PathOf(id), isNew: true),

@@ -202,8 +202,8 @@ internal sealed class ContainerMounts
         if (MakeParents(path) is not Errno.Ok and Errno failed)
             return failed;
         Errno last = isFile
-            ? CreateOperations.CreateNode(_caller, Root, path, (uint)FileType.Regular | 0x1A4, 0).Error
-            : CreateOperations.CreateDirectory(_caller, Root, path, 0x1ED);
+            ? CreateOperations.CreateNode(_caller, Root, path, (uint)FileType.Regular | Modes.O644, 0).Error
+            : CreateOperations.CreateDirectory(_caller, Root, path, Modes.O755);
         if (last is not (Errno.Ok or Errno.EEXIST))
             return last;
         return PathWalk.Resolve(_caller, Root, path, follow: true);
@@ -215,7 +215,7 @@ internal sealed class ContainerMounts
         {
             if (path[end] != '/')
                 continue;
-            Errno made = CreateOperations.CreateDirectory(_caller, Root, path.AsSpan(0, end), 0x1ED);
+            Errno made = CreateOperations.CreateDirectory(_caller, Root, path.AsSpan(0, end), Modes.O755);
             if (made is not (Errno.Ok or Errno.EEXIST))
                 return made;
         }

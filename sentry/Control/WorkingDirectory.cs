@@ -20,7 +20,7 @@ internal static class WorkingDirectory
             for (int end = 1; end <= bytes.Length; end++)
             {
                 if (end == bytes.Length || bytes[end] == '/')
-                    _ = CreateOperations.CreateDirectory(caller, fs.Root, bytes.AsSpan(0, end), 0x1ED);
+                    _ = CreateOperations.CreateDirectory(caller, fs.Root, bytes.AsSpan(0, end), Modes.O755);
             }
 
             found = PathWalk.Resolve(caller, fs.Root, bytes, follow: true);

@@ -50,7 +50,7 @@ internal sealed class ElfImage
     public static Result<ElfImage> Read(OpenFile file)
     {
         Span<byte> header = stackalloc byte[HeaderBytes];
-        if (ReadExactly(file, header, 0) is not Errno.Ok)
+        if (ReadExactly(file, header, 0) != Errno.Ok)
             return Errno.ENOEXEC;
         if (!HasMagic(header) || header[4] != 2 || header[5] != 1)
             return Errno.ENOEXEC;
@@ -71,7 +71,7 @@ internal sealed class ElfImage
             ProgramHeaderCount = count,
         };
         byte[] table = new byte[count * ProgramHeaderBytes];
-        if (ReadExactly(file, table, (long)offset) is not Errno.Ok)
+        if (ReadExactly(file, table, (long)offset) != Errno.Ok)
             return Errno.ENOEXEC;
         for (int index = 0; index < count; index++)
         {
@@ -127,7 +127,7 @@ internal sealed class ElfImage
         if (length is < 2 or > 4096 || offset > long.MaxValue / 2)
             return Errno.ENOEXEC;
         byte[] path = new byte[(int)length];
-        if (ReadExactly(file, path, (long)offset) is not Errno.Ok || path[^1] != 0)
+        if (ReadExactly(file, path, (long)offset) != Errno.Ok || path[^1] != 0)
             return Errno.ENOEXEC;
         Interpreter = path[..path.AsSpan().IndexOf((byte)0)];
         return Errno.Ok;

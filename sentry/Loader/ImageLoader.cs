@@ -248,7 +248,7 @@ internal static class ImageLoader
         ];
         const int prSetMm = 35, prSetMmMap = 14;
         ulong scratch = thread.AddressSpace.ScratchAddress;
-        if (WriteAll(thread, scratch, MemoryMarshal.AsBytes(map)) is not Errno.Ok)
+        if (WriteAll(thread, scratch, MemoryMarshal.AsBytes(map)) != Errno.Ok)
             return false;
         commands.Add(new HostCommand(Sys.prctl, prSetMm, prSetMmMap, (long)scratch, map.Length * 8));
         return true;

@@ -182,9 +182,6 @@ internal abstract class ConnectionSocket : Socket
         ? new StreamChannel(reader.Waiters, Options.SendBuffer, Account) { Reader = reader }
         : new PacketChannel(reader.Waiters, Options.SendBuffer, Account) { Reader = reader };
 
-    /// <summary>Remembers why a connect failed, for SO_ERROR and poll.</summary>
-    protected void SetError(Errno error) => _error = error;
-
     /// <summary>Nobody polls for it: blocked connects wait for it.</summary>
     public const PollEvents ListenerHasRoom = PollEvents.Message;
 

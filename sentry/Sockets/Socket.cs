@@ -26,7 +26,7 @@ internal abstract class Socket : OpenFile
     {
         (Domain, Type, Protocol, Stack, Account) = (domain, type, protocol, stack, caller.Account);
         Inode = new AnonymousInode(
-            AnonymousFileSystem.Sockets, (uint)FileType.Socket | 0x1FF,
+            AnonymousFileSystem.Sockets, (uint)FileType.Socket | Modes.O777,
             caller.Credentials.FileSystemUserId, caller.Credentials.FileSystemGroupId);
     }
 
@@ -36,7 +36,7 @@ internal abstract class Socket : OpenFile
     {
         (Domain, Type, Protocol, Stack) = (listener.Domain, listener.Type, listener.Protocol, listener.Stack);
         Account = listener.Account;
-        Inode = new AnonymousInode(AnonymousFileSystem.Sockets, (uint)FileType.Socket | 0x1FF);
+        Inode = new AnonymousInode(AnonymousFileSystem.Sockets, (uint)FileType.Socket | Modes.O777);
         Options = listener.Options.Clone();
     }
 

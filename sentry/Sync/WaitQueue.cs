@@ -16,9 +16,6 @@ internal sealed class WaitNode
     public WaitQueue? Queue;
     public IWaitTarget? Target;
     public PollEvents Mask;
-
-    /// <summary>For the target's own use (which descriptor of a poll, …).</summary>
-    public int Tag;
 }
 
 /// <summary>
@@ -30,9 +27,6 @@ internal sealed class WaitQueue
     private readonly RankedLock _lock = new(LockRank.WaitQueue);
     private WaitNode? _first; // Guarded by _lock; a null read without it means that nobody waits.
     private WaitNode? _last;
-
-    /// <summary>True if somebody waits; a hint.</summary>
-    public bool HasWaiters => Volatile.Read(ref _first) is not null;
 
     /// <summary>
     /// Registers <paramref name="node"/> (not registered elsewhere) for <paramref name="mask"/>; Error and HangUp always report.

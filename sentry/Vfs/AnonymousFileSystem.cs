@@ -47,7 +47,7 @@ internal sealed class AnonymousInode : Inode
     }
 
     /// <summary>The one inode that all eventfds, epolls and their like share, as on Linux.</summary>
-    public static AnonymousInode Shared { get; } = new(AnonymousFileSystem.Anonymous, 0x180); // 0600, no type bits
+    public static AnonymousInode Shared { get; } = new(AnonymousFileSystem.Anonymous, Modes.O600); // No type bits.
 
     public override Errno GetAttributes(ref Stat stat)
     {

@@ -70,18 +70,6 @@ internal static class DentryCache
             directory.SetChild(new Dentry(directory, child.Name, null) { LastUsed = _additions / AdditionsPerTick });
     }
 
-    /// <summary>
-    /// Forgets a name that changed behind the VFS (an entry of proc that is gone): the next walk asks the filesystem.
-    /// </summary>
-    public static void Invalidate(Dentry directory, ReadOnlySpan<byte> name)
-    {
-        using (directory.Lock.Enter())
-        {
-            if (directory.FindChild(name) is { IsPinned: false })
-                directory.RemoveChild(name);
-        }
-    }
-
     /// <summary>True if <see cref="Prune"/> is due. Asked before a walk, when no lock is held.</summary>
     public static bool IsOverCapacity(FileSystem fileSystem) => Volatile.Read(ref fileSystem.DentryCount) > Capacity;
 

@@ -46,9 +46,6 @@ internal struct PathWalk
     /// <summary>Where the walk stands: the parent of the last component, or in the end the file itself.</summary>
     public readonly VfsPath Current => _current;
 
-    /// <summary>Links still allowed to follow are MaxLinks less these.</summary>
-    public readonly int Links => _links;
-
     /// <summary>
     /// Walks a whole path. The last component is followed too if it is a link and <paramref name="follow"/> is set or a slash
     /// stands behind it. ENOENT, ENOTDIR, EACCES, ELOOP, ENAMETOOLONG, EXDEV.

@@ -24,9 +24,6 @@ internal static class SpecialFiles
     /// <summary>Says how FIFOs are opened (fifo(7)).</summary>
     public static void RegisterFifo(DeviceOpener opener) => _fifo = opener;
 
-    /// <summary>True if a character device of that number exists.</summary>
-    public static bool HasCharacterDevice(uint major, uint minor) => Find(major, minor) is not null;
-
     /// <summary>Opens what a node stands for. ENXIO if nothing does: block devices, sockets, unknown numbers.</summary>
     public static Result<OpenFile> Open(Inode inode, VfsPath path, OpenFlags flags, ICaller caller) => inode.Type switch
     {

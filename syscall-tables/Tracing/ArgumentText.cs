@@ -85,7 +85,7 @@ internal readonly struct ArgumentText(Task task, SyscallArguments call)
 
     private string Descriptor(int number)
     {
-        const int currentDirectory = -100;
+        const int currentDirectory = HostFile.CurrentDirectory;
         if (number == currentDirectory)
             return "AT_FDCWD";
         string text = number.ToString(CultureInfo.InvariantCulture);

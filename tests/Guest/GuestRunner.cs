@@ -1,4 +1,5 @@
 using Sandbox.Harness;
+using Sandbox.Linux;
 using Xunit;
 using Xunit.Sdk;
 
@@ -80,7 +81,7 @@ public sealed class GuestRunner : IXunitSerializable
         foreach (string name in (ReadOnlySpan<string>)["cwd", "tmp", "proc", "dev", "sys", "root", "etc"])
             Directory.CreateDirectory(Path.Combine(root, name));
         File.Copy(program, Path.Combine(root, "program"));
-        File.SetUnixFileMode(Path.Combine(root, "program"), (UnixFileMode)0x1ED); // 0755
+        File.SetUnixFileMode(Path.Combine(root, "program"), (UnixFileMode)Modes.O755);
         Bundle bundle = new(Path.Combine(runsc.Scratch, "bundle"), root, ["/program", .. arguments]);
         bundle.Process["cwd"] = "/cwd";
         return runsc.RunBundle(bundle, _limit);

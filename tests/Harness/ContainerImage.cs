@@ -1,6 +1,7 @@
 using System.Formats.Tar;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
+using Sandbox.Linux;
 
 namespace Sandbox.Harness;
 
@@ -81,7 +82,7 @@ public sealed record ContainerImage(string Name, string Root, params string[] Co
         using (FileStream archive = File.Create(file))
         using (TarWriter tar = new(archive, TarEntryFormat.Ustar))
         {
-            tar.WriteEntry(new UstarTarEntry(TarEntryType.Directory, digest + "/") { Mode = (UnixFileMode)0x1ED });
+            tar.WriteEntry(new UstarTarEntry(TarEntryType.Directory, digest + "/") { Mode = (UnixFileMode)Modes.O755 });
             WriteFile(tar, layerName, content);
             WriteFile(tar, configName, new MemoryStream(config));
             WriteFile(tar, "manifest.json", new MemoryStream(System.Text.Encoding.UTF8.GetBytes(manifest.ToJsonString())));
@@ -100,7 +101,7 @@ public sealed record ContainerImage(string Name, string Root, params string[] Co
     }
 
     private static void WriteFile(TarWriter tar, string name, Stream content) =>
-        tar.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, name) { Mode = (UnixFileMode)0x1A4, DataStream = content });
+        tar.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, name) { Mode = (UnixFileMode)Modes.O644, DataStream = content });
 
     private JsonObject Config(string layerDigest) => new()
     {

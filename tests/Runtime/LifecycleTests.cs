@@ -56,11 +56,11 @@ public sealed class LifecycleTests : ContainerTests
     [Fact]
     public void Exec_runs_in_the_same_container_and_tells_its_status()
     {
-        Bundle bundle = Busybox("sh", "-c", "echo hello > /shared; exec sleep 1000").Write();
+        Bundle bundle = Busybox("sh", "-c", "echo hello > /new; mv /new /shared; exec sleep 1000").Write();
         string id = RunscState.NewId();
         using HostProgram run = Runsc.Start("run", "--bundle", bundle.Folder, id);
         WaitForStatus(id, "running");
-        Thread.Sleep(300);
+        Succeeds(Runsc.Run("exec", id, "sh", "-c", "until test -e /shared; do sleep 0.01; done"));
         Assert.Equal("hello\n", Succeeds(Runsc.Run("exec", id, "cat", "/shared")));
         Assert.Equal(9, Runsc.Run("exec", id, "sh", "-c", "exit 9").Status);
         Assert.Equal("/tmp 1000 x\n", Succeeds(Runsc.Run(

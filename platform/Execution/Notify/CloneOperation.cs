@@ -46,7 +46,7 @@ internal readonly struct CloneOperation(GuestThread parent, CommandRunner runner
         lock (parent.Listener.CloneLock)
         {
             Result<IGuestThread> result = CreateThread(slot, threadPointer);
-            if (result.Error is not Errno.Ok)
+            if (result.Error != Errno.Ok)
                 parent.Space.Slots.Return(slot);
             return result;
         }

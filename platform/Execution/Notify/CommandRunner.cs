@@ -132,7 +132,7 @@ internal sealed class CommandRunner(GuestThread thread)
         bool isAlive = Wait(isDirect, null);
         Volatile.Write(ref _isActive, false);
         Errno error = isAlive ? ReadResults(commands) : Errno.ESRCH;
-        if (pending is not null && error is Errno.Ok && commands[^1].Result > 0)
+        if (pending is not null && error == Errno.Ok && commands[^1].Result > 0)
             error = AwaitChild(isDirect, pending, (int)commands[^1].Result);
         if (pending is not null)
             listener.SetPendingClone(null);
@@ -257,7 +257,7 @@ internal sealed class CommandRunner(GuestThread thread)
             Errno error = listener.Receive(out SeccompNotification notification);
             if (error is Errno.EINTR)
                 continue;
-            if (error is not Errno.Ok)
+            if (error != Errno.Ok)
                 return false;
             if (listener.Platform.Threads.Find(notification.ThreadId) == thread)
                 OnNotification(notification);

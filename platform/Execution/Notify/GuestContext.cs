@@ -179,7 +179,7 @@ internal sealed class GuestContext(GuestThread thread)
         }
         UserAddress address = new(_frame.Context.ExtendedState);
         return thread.Space.ReadNow(address, destination[..bytes]).Failed(out int count, out Errno error)
-            || count != bytes ? (error is Errno.Ok ? Errno.EFAULT : error) : bytes;
+            || count != bytes ? (error == Errno.Ok ? Errno.EFAULT : error) : bytes;
     }
 
     public Errno WriteExtended(ReadOnlySpan<byte> source)

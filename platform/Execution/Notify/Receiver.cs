@@ -57,7 +57,7 @@ internal sealed class Receiver
             if (listener.ShouldRetire && listener.TryRetire())
                 return;
             Errno error = listener.Receive(out SeccompNotification notification);
-            if (error is Errno.Ok)
+            if (error == Errno.Ok)
             {
                 Dispatch(listener, notification);
             }

@@ -156,7 +156,7 @@ public sealed unsafe class SpawnScript : IDisposable
         if (failed is null)
             return new SpawnOutcome(NameOf(last), Errno.ECANCELED);
         Errno error = HostSyscall.ErrorOf(*(long*)(failed + SpawnCode.StepResult));
-        return new SpawnOutcome(NameOf(failed), error is Errno.Ok ? Errno.ECANCELED : error);
+        return new SpawnOutcome(NameOf(failed), error == Errno.Ok ? Errno.ECANCELED : error);
     }
 
     /// <summary><see cref="Start"/> and <see cref="Finish"/>.</summary>

@@ -5,7 +5,7 @@ namespace Sandbox.Platform.Spawn;
 /// <summary>The steps that scripts are usually made of. Names in errors are the system call and its main argument.</summary>
 public static class SpawnSteps
 {
-    private const int CurrentDirectory = -100;
+    private const int CurrentDirectory = HostFile.CurrentDirectory;
 
     /// <summary>mount(2). Null strings are NULL pointers.</summary>
     public static void Mount(

@@ -6,7 +6,7 @@ namespace Sandbox.Platform.Stubs;
 internal readonly record struct AuxiliaryVector(
     ulong StackTop, ulong VdsoAddress, bool HasFsGsBase, ulong MinSignalStackBytes)
 {
-    private const int MaxBytes = 4096, PageBytes = 4096;
+    private const int MaxBytes = 4096, PageBytes = PageSize.Bytes;
     private const ulong HardwareCapabilities2 = 26, ExecFileName = 31, VdsoHeader = 33, MinSignalStack = 51;
     private const ulong FsGsBaseBit = 2;
 

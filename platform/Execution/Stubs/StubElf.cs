@@ -19,7 +19,7 @@ internal static class StubElf
         if (HostFile.Write(fd, image).Failed(out int written, out error) || written != image.Length)
         {
             owner.Dispose();
-            return error is Errno.Ok ? Errno.EIO : error;
+            return error == Errno.Ok ? Errno.EIO : error;
         }
         return owner;
     }

@@ -102,7 +102,7 @@ internal sealed class StubHost : IDisposable
         if (given >= 0)
             return -1;
         OpenFlags flags = OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.CloseOnExec;
-        return HostFile.OpenAt(-100, "/proc"u8, flags).Failed(out int fd, out Errno error)
+        return HostFile.OpenAt(HostFile.CurrentDirectory, "/proc"u8, flags).Failed(out int fd, out Errno error)
             ? throw new PlatformNotSupportedException($"cannot open /proc: {error}")
             : fd;
     }

@@ -118,10 +118,10 @@ internal sealed class ZygoteProcess : IDisposable
         error = Run(batch, StubLayout.StopAtError, StubLayout.StopAtError);
         foreach (ref HostCommand command in batch)
         {
-            if (error is Errno.Ok && HostSyscall.ErrorOf(command.Result) is not Errno.Ok and Errno failed)
+            if (error == Errno.Ok && HostSyscall.ErrorOf(command.Result) is not Errno.Ok and Errno failed)
                 throw new PlatformNotSupportedException($"the zygote's system call {command.Number} failed: {failed}");
         }
-        if (error is not Errno.Ok)
+        if (error != Errno.Ok)
             throw new PlatformNotSupportedException($"the zygote does not run commands: {error}");
     }
 

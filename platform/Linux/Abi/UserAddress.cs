@@ -46,7 +46,7 @@ public readonly record struct UserString(UserAddress Address)
 public readonly record struct Fd(int Number)
 {
     /// <summary>AT_FDCWD (openat(2)).</summary>
-    public static Fd CurrentDirectory => new(-100);
+    public static Fd CurrentDirectory => new(HostFile.CurrentDirectory);
 
     public override string ToString() => Number.ToString(System.Globalization.CultureInfo.InvariantCulture);
 }

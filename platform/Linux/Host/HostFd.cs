@@ -12,8 +12,6 @@ public sealed class HostFd(int number) : IDisposable
     /// <summary>The descriptor, or -1 once disposed.</summary>
     public int Number => Volatile.Read(ref _number);
 
-    public bool IsClosed => Number < 0;
-
     /// <summary>Closes the descriptor; the second call does nothing.</summary>
     public void Dispose()
     {

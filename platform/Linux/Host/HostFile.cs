@@ -3,6 +3,9 @@ namespace Sandbox.Linux;
 /// <summary>Host file I/O on descriptors, with spans for buffers. All retry EINTR unless said otherwise.</summary>
 public static unsafe class HostFile
 {
+    /// <summary>AT_FDCWD: instead of a directory's descriptor, for paths from the working directory.</summary>
+    public const int CurrentDirectory = -100;
+
     /// <summary>openat(2). <paramref name="path"/> needs no trailing NUL.</summary>
     public static Result<int> OpenAt(int directory, ReadOnlySpan<byte> path, OpenFlags flags, uint mode = 0)
     {

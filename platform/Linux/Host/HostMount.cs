@@ -3,7 +3,7 @@ namespace Sandbox.Linux;
 /// <summary>Mounts of the host, for the processes that prepare a sandbox.</summary>
 public static unsafe class HostMount
 {
-    private const int CurrentDirectory = -100;
+    private const int CurrentDirectory = HostFile.CurrentDirectory;
 
     /// <summary>
     /// open_tree(2): a detached copy of the mounts at and below <paramref name="pathWithNul"/>, which lives as long as the descriptor. What

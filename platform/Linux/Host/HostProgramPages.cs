@@ -23,7 +23,7 @@ public sealed class HostProgramPages
     public static HostProgramPages Find()
     {
         HostProgramPages pages = new();
-        if (HostFile.OpenAt(-100, "/proc/self/smaps"u8, OpenFlags.CloseOnExec).Failed(out int fd, out _))
+        if (HostFile.OpenAt(HostFile.CurrentDirectory, "/proc/self/smaps"u8, OpenFlags.CloseOnExec).Failed(out int fd, out _))
             return pages;
         using HostFd file = new(fd);
         byte[] text = new byte[8 << 10]; // The program's mappings are the lowest, and so the first.

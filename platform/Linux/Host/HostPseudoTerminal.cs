@@ -8,7 +8,7 @@ public static unsafe class HostPseudoTerminal
     {
         const long unlock = 0x40045431, getPeer = 0x5441;
         const OpenFlags flags = OpenFlags.ReadWrite | OpenFlags.NoControllingTerminal | OpenFlags.CloseOnExec;
-        if (HostFile.OpenAt(-100, "/dev/ptmx"u8, flags).Failed(out int fd, out Errno error))
+        if (HostFile.OpenAt(HostFile.CurrentDirectory, "/dev/ptmx"u8, flags).Failed(out int fd, out Errno error))
             return error;
         HostFd master = new(fd);
         int locked = 0;

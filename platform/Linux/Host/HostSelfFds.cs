@@ -23,7 +23,7 @@ public static class HostSelfFds
         if (_directory < 0)
         {
             const OpenFlags flags = OpenFlags.Path | OpenFlags.Directory | OpenFlags.CloseOnExec;
-            if (HostFile.OpenAt(-100, "/proc"u8, flags).Failed(out int directory, out Errno error))
+            if (HostFile.OpenAt(HostFile.CurrentDirectory, "/proc"u8, flags).Failed(out int directory, out Errno error))
                 return error;
             _directory = directory;
         }

@@ -55,7 +55,7 @@ public static unsafe partial class HostSyscall
             0x48, 0x89, 0xF8, 0x48, 0x89, 0xF7, 0x48, 0x89, 0xD6, 0x48, 0x89, 0xCA, 0x4D, 0x89, 0xC2,
             0x4D, 0x89, 0xC8, 0x4C, 0x8B, 0x4C, 0x24, 0x08, 0x0F, 0x05, 0xC3,
         ];
-        const int pageBytes = 4096, readWrite = 3, readExecute = 5, privateAnonymous = 0x22;
+        const int pageBytes = PageSize.Bytes, readWrite = 3, readExecute = 5, privateAnonymous = 0x22;
         nint page = Libc.Mmap(0, pageBytes, readWrite, privateAnonymous, -1, 0);
         if (page == -1)
             throw new InvalidOperationException("cannot map the system call entry");

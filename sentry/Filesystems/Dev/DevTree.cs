@@ -7,8 +7,8 @@ namespace Sandbox.Sentry.Filesystems.Dev;
 internal static class DevTree
 {
     private const uint MemoryMajor = 1, TerminalMajor = 5;
-    private const uint EveryoneReadsAndWrites = 0x1B6;
-    private const uint DirectoryMode = 0x1ED;
+    private const uint EveryoneReadsAndWrites = Modes.O666;
+    private const uint DirectoryMode = Modes.O755;
 
     /// <summary>Tells the VFS what the memory devices do. Once, at start-up.</summary>
     public static void RegisterDevices()
@@ -69,7 +69,7 @@ internal static class DevTree
     /// <summary>Makes /dev/console, when the container has a terminal.</summary>
     public static Errno AddConsole(Inode directory)
     {
-        NewInode attributes = new((uint)FileType.CharacterDevice | 0x180, 0, 0);
+        NewInode attributes = new((uint)FileType.CharacterDevice | Modes.O600, 0, 0);
         return directory.CreateNode("console"u8, DeviceNumber.Make(TerminalMajor, 1), attributes).Error;
     }
 }

@@ -118,17 +118,6 @@ internal sealed class GoferClient : IDisposable
         return Donated(error, ref reply, fd, out attributes);
     }
 
-    /// <summary>A connected, non-blocking host socket. Errors: EACCES (not allowed), ENOTSOCK, ECONNREFUSED, EAGAIN, EPROTOTYPE.</summary>
-    public Result<HostFd> Connect(uint handle, ReadOnlySpan<byte> name, SocketType type)
-    {
-        using GoferChannel channel = Take();
-        MessageWriter request = channel.Start();
-        request.Write(new ConnectRequest { Handle = handle, SocketType = (uint)type });
-        request.WriteText(name);
-        Errno error = channel.Exchange(GoferOperation.Connect, ref request, out _, out int fd);
-        return error != Errno.Ok ? error : fd < 0 ? Errno.EIO : new HostFd(fd);
-    }
-
     /// <summary>Errors: EEXIST, EROFS, ENOSPC, EBADF.</summary>
     public Errno MakeDirectory(
         uint handle, ReadOnlySpan<byte> name, uint mode, uint userId, uint groupId, out GoferAttributes attributes)

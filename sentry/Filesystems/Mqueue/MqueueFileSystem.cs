@@ -10,7 +10,7 @@ namespace Sandbox.Sentry.Filesystems.Mqueue;
 /// </summary>
 internal sealed class MqueueFileSystem : FileSystem
 {
-    private const long Magic = 0x19800202, PageBytes = 4096;
+    private const long Magic = 0x19800202, PageBytes = PageSize.Bytes;
 
     private MqueueFileSystem(IpcNamespace ipc)
     {

@@ -5,7 +5,7 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Filesystems.Overlay;
 
 /// <summary>A directory with a lower layer: its own entries, and the lower ones that none of them hides.</summary>
-internal sealed class OverlayDirectory : TmpDirectory
+internal sealed class OverlayDirectory : TmpDirectory, IOverlayFace
 {
     /// <summary>
     /// Directories on the host may not count their links (btrfs says 1), so ours start far from zero and show as 1,
@@ -25,7 +25,6 @@ internal sealed class OverlayDirectory : TmpDirectory
     }
 
     /// <summary>The directory of the lower layer.</summary>
-    public Inode Lower => _lower;
 
     /// <summary>True while the directory looks exactly as the lower one.</summary>
     public bool IsUntouched
@@ -53,21 +52,11 @@ internal sealed class OverlayDirectory : TmpDirectory
 
     public override bool CachesMissingNames => _lower.CachesMissingNames;
 
-    public override Errno BeginChange()
-    {
-        if (_isOwn)
-            return Errno.Ok;
-        using (_fileSystem.CopyUpLock(Number).Enter())
-        {
-            if (_isOwn)
-                return Errno.Ok;
-            Stat stat = default;
-            if (_fileSystem.CopyAttributesUp(this, _lower, ref stat) is not Errno.Ok and Errno error)
-                return error;
-            _isOwn = true;
-            return Errno.Ok;
-        }
-    }
+    bool IOverlayFace.IsOwn => _isOwn;
+
+    public override Errno BeginChange() => _fileSystem.BeginChange(this, _lower);
+
+    void IOverlayFace.BecomeOwn(in Stat stat) => _isOwn = true;
 
     public override Errno GetAttributes(ref Stat stat)
     {

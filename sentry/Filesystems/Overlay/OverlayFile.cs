@@ -9,7 +9,7 @@ namespace Sandbox.Sentry.Filesystems.Overlay;
 /// A regular file of the lower layer. A change of attributes copies those up, the first write copies the bytes up; open files
 /// follow, only mappings made before go on showing the lower file.
 /// </summary>
-internal sealed class OverlayFile : TmpFile
+internal sealed class OverlayFile : TmpFile, IOverlayFace
 {
     private const int ChunkBytes = 256 * 1024;
     private readonly OverlayFileSystem _fileSystem;
@@ -42,21 +42,14 @@ internal sealed class OverlayFile : TmpFile
         return true;
     }
 
-    public override Errno BeginChange()
+    bool IOverlayFace.IsOwn => _isOwn;
+
+    public override Errno BeginChange() => _fileSystem.BeginChange(this, _lower);
+
+    void IOverlayFace.BecomeOwn(in Stat stat)
     {
-        if (_isOwn)
-            return Errno.Ok;
-        using (_fileSystem.CopyUpLock(Number).Enter())
-        {
-            if (_isOwn)
-                return Errno.Ok;
-            Stat stat = default;
-            if (_fileSystem.CopyAttributesUp(this, _lower, ref stat) is not Errno.Ok and Errno error)
-                return error;
-            (_lowerSize, _lowerPages) = (stat.SizeBytes, MemoryFileSystem.PagesOf(stat.Blocks * 512));
-            _isOwn = true;
-            return Errno.Ok;
-        }
+        (_lowerSize, _lowerPages) = (stat.SizeBytes, MemoryFileSystem.PagesOf(stat.Blocks * 512));
+        _isOwn = true;
     }
 
     public override Errno BeginContentChange() => BeginTruncate(long.MaxValue);

@@ -94,10 +94,26 @@ internal sealed class OverlayFileSystem : MemoryFileSystem
     public RankedLock CopyUpLock(ulong number) => _copyUpLocks[(int)(number % (ulong)_copyUpLocks.Length)];
 
     /// <summary>
-    /// Makes a lower file's attributes its face's own; from then on the face stands for the lower file. With its copy-up lock
-    /// held. ENOSPC.
+    /// Makes a lower file's attributes its face's own, once; from then on the face stands for the lower file. ENOSPC.
     /// </summary>
-    public Errno CopyAttributesUp(TmpInode face, Inode lower, ref Stat stat)
+    public Errno BeginChange<TFace>(TFace face, Inode lower)
+        where TFace : TmpInode, IOverlayFace
+    {
+        if (face.IsOwn)
+            return Errno.Ok;
+        using (CopyUpLock(face.Number).Enter())
+        {
+            if (face.IsOwn)
+                return Errno.Ok;
+            Stat stat = default;
+            if (CopyAttributesUp(face, lower, ref stat) is not Errno.Ok and Errno error)
+                return error;
+            face.BecomeOwn(in stat);
+            return Errno.Ok;
+        }
+    }
+
+    private Errno CopyAttributesUp(TmpInode face, Inode lower, ref Stat stat)
     {
         stat = new Stat { Mode = lower.Mode, UserId = lower.UserId, GroupId = lower.GroupId, Inode = lower.Number, LinkCount = 1 };
         if (lower.GetAttributes(ref stat) is not Errno.Ok and Errno error)

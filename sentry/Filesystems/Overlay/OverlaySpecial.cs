@@ -5,7 +5,7 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Filesystems.Overlay;
 
 /// <summary>A symbolic link, FIFO, socket or device node of the lower layer: only its name and attributes come from there.</summary>
-internal sealed class OverlaySpecial : TmpInode
+internal sealed class OverlaySpecial : TmpInode, IOverlayFace
 {
     private readonly OverlayFileSystem _fileSystem;
     private readonly Inode _lower;
@@ -24,21 +24,14 @@ internal sealed class OverlaySpecial : TmpInode
 
     public override bool Revalidate() => _isOwn || _lower.Revalidate();
 
-    public override Errno BeginChange()
+    bool IOverlayFace.IsOwn => _isOwn;
+
+    public override Errno BeginChange() => _fileSystem.BeginChange(this, _lower);
+
+    void IOverlayFace.BecomeOwn(in Stat stat)
     {
-        if (_isOwn)
-            return Errno.Ok;
-        using (_fileSystem.CopyUpLock(Number).Enter())
-        {
-            if (_isOwn)
-                return Errno.Ok;
-            Stat stat = default;
-            if (_fileSystem.CopyAttributesUp(this, _lower, ref stat) is not Errno.Ok and Errno error)
-                return error;
-            _lowerSize = stat.SizeBytes;
-            _isOwn = true;
-            return Errno.Ok;
-        }
+        _lowerSize = stat.SizeBytes;
+        _isOwn = true;
     }
 
     public override Errno GetAttributes(ref Stat stat) =>

@@ -53,7 +53,7 @@ internal sealed class PipeBuffer : IReopen
         if (pipe.OpenEnds(reads: true, writes: true).Failed(out _, out Errno error))
             return error;
         AnonymousInode inode = new(
-            AnonymousFileSystem.Pipes, (uint)FileType.Fifo | 0x180,
+            AnonymousFileSystem.Pipes, (uint)FileType.Fifo | Modes.O600,
             caller.Credentials.FileSystemUserId, caller.Credentials.FileSystemGroupId)
         { Endpoint = pipe };
         OpenFlags status = flags & (OpenFlags.NonBlock | OpenFlags.Direct);
@@ -78,7 +78,7 @@ internal sealed class PipeBuffer : IReopen
     }
 
     Result<OpenFile> IReopen.Open(VfsPath path, OpenFlags flags, ICaller caller) =>
-        Open(path.IsSome ? path.Inode : new AnonymousInode(AnonymousFileSystem.Pipes, (uint)FileType.Fifo | 0x180), path, flags, caller);
+        Open(path.IsSome ? path.Inode : new AnonymousInode(AnonymousFileSystem.Pipes, (uint)FileType.Fifo | Modes.O600), path, flags, caller);
 
     /// <summary>Takes bytes out: 0 at the end of file (no writer left), EAGAIN.</summary>
     public Result<int> Read(Span<byte> destination)

@@ -38,7 +38,7 @@ internal sealed class PtsFileSystem : FileSystem
     /// <summary>A new instance. EINVAL for bad options (mode=, ptmxmode=, gid=, uid=, max=, newinstance).</summary>
     public static Result<PtsFileSystem> Create(Kernel.Kernel kernel, string source, string options)
     {
-        uint mode = 0x190, multiplexerMode = 0x1B6, group = 0; // 0620, 0666
+        uint mode = Modes.O620, multiplexerMode = Modes.O666, group = 0;
         foreach (string option in options.Split(',', StringSplitOptions.RemoveEmptyEntries))
         {
             bool isMultiplexer = option.StartsWith("ptmxmode=", StringComparison.Ordinal);
@@ -142,7 +142,7 @@ internal sealed class PtsFileSystem : FileSystem
 }
 
 /// <summary>The root of a devpts: ptmx and a node per terminal.</summary>
-internal sealed class PtsDirectory(PtsFileSystem fileSystem) : SyntheticDirectory(fileSystem, 0x1ED)
+internal sealed class PtsDirectory(PtsFileSystem fileSystem) : SyntheticDirectory(fileSystem, Modes.O755)
 {
     private readonly PtsFileSystem _pts = fileSystem;
 

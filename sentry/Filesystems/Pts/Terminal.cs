@@ -66,16 +66,6 @@ internal sealed class Terminal : ControllingTerminal
         }
     }
 
-    /// <summary>True once every slave file is closed again.</summary>
-    public bool IsAbandoned
-    {
-        get
-        {
-            using (_lock.Enter())
-                return _hadSlave && _slaves == 0;
-        }
-    }
-
     // ---- The slave's side ----
 
     /// <summary>One more open slave file; gives the generation it belongs to. EIO if the master is closed or has it locked.</summary>

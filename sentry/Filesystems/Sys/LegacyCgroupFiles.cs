@@ -1,3 +1,4 @@
+using Sandbox.Linux;
 using Sandbox.Sentry.Kernel.Containers;
 using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Vfs;
@@ -10,7 +11,7 @@ internal static class LegacyCgroupFiles
     /// <summary>What version 1 writes for "no limit": the largest number of whole pages.</summary>
     private const long NoLimit = long.MaxValue / PageBytes * PageBytes;
 
-    private const long PageBytes = 4096;
+    private const long PageBytes = PageSize.Bytes;
 
     public static void AddMemory(StaticFileSystem files, Kernel.Kernel kernel)
     {

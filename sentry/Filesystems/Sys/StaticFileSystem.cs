@@ -29,7 +29,7 @@ internal sealed class StaticFileSystem : FileSystem
     public static StaticFileSystem CreateSys(string source, Kernel.HostFacts host)
     {
         const long magic = 0x62656572;
-        StaticFileSystem sys = new("sysfs", magic, source, 0x16D);
+        StaticFileSystem sys = new("sysfs", magic, source, Modes.O555);
         SysTree.Fill(sys, host);
         return sys;
     }
@@ -38,7 +38,7 @@ internal sealed class StaticFileSystem : FileSystem
     public static StaticFileSystem CreateCgroup(string source, Kernel.Kernel kernel)
     {
         const long magic = 0x63677270;
-        StaticFileSystem cgroup = new("cgroup2", magic, source, 0x16D);
+        StaticFileSystem cgroup = new("cgroup2", magic, source, Modes.O555);
         CgroupTree.FillUnified(cgroup, kernel);
         return cgroup;
     }
@@ -52,7 +52,7 @@ internal sealed class StaticFileSystem : FileSystem
         bool isNamed = options.Contains("name=", StringComparison.Ordinal);
         if (controllers.Length == 0 && !isNamed)
             controllers = Kernel.Containers.Container.LegacyControllers;
-        StaticFileSystem cgroup = new("cgroup", magic, source, 0x16D)
+        StaticFileSystem cgroup = new("cgroup", magic, source, Modes.O555)
         {
             MountOptionsText = isNamed ? options : string.Join(',', controllers),
         };
@@ -66,7 +66,7 @@ internal sealed class StaticFileSystem : FileSystem
     public static StaticFileSystem CreateCgroupParent(string source)
     {
         const long magic = 0x01021994;
-        StaticFileSystem parent = new("tmpfs", magic, source, 0x1ED);
+        StaticFileSystem parent = new("tmpfs", magic, source, Modes.O755);
         foreach (string controller in Kernel.Containers.Container.LegacyControllers)
             parent.Root.AddDirectory(controller);
         return parent;

@@ -23,7 +23,7 @@ internal static class MemoryFile
         Credentials credentials,
         MemoryAccount? account = null)
     {
-        const uint readWrite = 0x1B6;
+        const uint readWrite = Modes.O666;
         TmpFileSystem files = TmpFileSystem.InternalOf(account);
         if (!files.TryTakeInode())
             return Errno.ENOMEM;

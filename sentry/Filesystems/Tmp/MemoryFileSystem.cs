@@ -12,7 +12,7 @@ internal abstract class MemoryFileSystem(long maxPages, long maxInodes, MemoryAc
     : FileSystem(new CollectedCharge(account))
 {
     /// <summary>Bytes of a page.</summary>
-    public const int PageBytes = 4096;
+    public const int PageBytes = PageSize.Bytes;
 
     private long _pages;
     private long _inodes;

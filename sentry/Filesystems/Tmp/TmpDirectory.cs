@@ -98,14 +98,14 @@ internal class TmpDirectory : TmpInode
         TmpInode? other = (TmpInode?)replaced;
         if (destination._isRemoved)
             return Errno.ENOENT;
-        if (BeginChange() is not Errno.Ok and Errno e1)
-            return e1;
-        if (destination.BeginChange() is not Errno.Ok and Errno e2)
-            return e2;
-        if (moved.BeginChange() is not Errno.Ok and Errno e3)
-            return e3;
-        if (other is not null && other.BeginChange() is not Errno.Ok and Errno e4)
-            return e4;
+        if (BeginChange() is not Errno.Ok and Errno source)
+            return source;
+        if (destination.BeginChange() is not Errno.Ok and Errno target)
+            return target;
+        if (moved.BeginChange() is not Errno.Ok and Errno entry)
+            return entry;
+        if (other is not null && other.BeginChange() is not Errno.Ok and Errno displaced)
+            return displaced;
 
         if (exchange && other is not null)
         {

@@ -1,3 +1,4 @@
+using Sandbox.Linux;
 using System.Buffers.Text;
 using Sandbox.Platform;
 using Sandbox.Sentry.Kernel.Namespaces;
@@ -14,7 +15,7 @@ namespace Sandbox.Sentry.Kernel.Containers;
 /// <param name="Kernel">Buffers and kernel objects the Sentry holds for it.</param>
 internal readonly record struct ContainerMemory(long Total, long Used, long Anonymous, long Mapped, long Files, long Kernel)
 {
-    private const long PageBytes = 4096;
+    private const long PageBytes = PageSize.Bytes;
 
     /// <summary>What programs could still have: pages of files would make room.</summary>
     public long Available => Math.Max(0, Total - Used);

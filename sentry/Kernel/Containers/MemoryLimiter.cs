@@ -18,7 +18,7 @@ namespace Sandbox.Sentry.Kernel.Containers;
 internal sealed class MemoryLimiter
 {
     private const int SampleMilliseconds = 100, RoundsMax = 16, StackBytes = 128 << 10;
-    private const long PageBytes = 4096;
+    private const long PageBytes = PageSize.Bytes;
 
     private readonly Kernel _kernel;
     private readonly Container _container;

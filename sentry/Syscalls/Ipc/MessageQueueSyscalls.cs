@@ -62,8 +62,8 @@ internal static class MessageQueueSyscalls
         if (type < 1)
             return Errno.EINVAL;
         byte[] text = new byte[(int)bytes];
-        if (task.Memory.Read(buffer + TypeBytes, text) is not Errno.Ok and Errno fault2)
-            return fault2;
+        if (task.Memory.Read(buffer + TypeBytes, text) is not Errno.Ok and Errno textFault)
+            return textFault;
         if (Find(task, id, Write).Failed(out MessageQueue? queue, out Errno error))
             return error;
         Sending sending = new(queue, new MessageQueue.Message(type, text), task.Group.Id);
@@ -105,7 +105,7 @@ internal static class MessageQueueSyscalls
         ReadOnlySpan<byte> text = message.Text.AsSpan(0, (int)Math.Min((ulong)message.Text.Length, bytes));
         if (task.Memory.Write(new UserPtr<long>(buffer), message.Type) is not Errno.Ok and Errno fault)
             return fault;
-        return task.Memory.Write(buffer + TypeBytes, text) is not Errno.Ok and Errno fault2 ? fault2 : text.Length;
+        return task.Memory.Write(buffer + TypeBytes, text) is not Errno.Ok and Errno textFault ? textFault : text.Length;
     }
 
     public static SyscallResult Control(Task task, int id, int command, UserAddress buffer)

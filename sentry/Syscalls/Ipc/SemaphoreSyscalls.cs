@@ -96,7 +96,7 @@ internal static class SemaphoreSyscalls
                 result = Try(task, set, operations, blocker, out blocker);
                 if (result != Errno.EAGAIN || blocker.NoWait)
                     return Finish(set, operations, result);
-                if (parker.Park(deadline) is Errno.Ok)
+                if (parker.Park(deadline) == Errno.Ok)
                     continue;
                 bool isSignal = parker.IsInterrupted;
                 result = Try(task, set, operations, blocker, out blocker);

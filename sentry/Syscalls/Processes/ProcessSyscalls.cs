@@ -101,8 +101,8 @@ internal static class ProcessSyscalls
             return 0;
         if (!status.IsNull && task.Memory.Write(status, change.Status) is not Errno.Ok and Errno fault)
             return fault;
-        if (!usage.IsNull && task.Memory.Write(usage, UsageOf(change)) is not Errno.Ok and Errno fault2)
-            return fault2;
+        if (!usage.IsNull && task.Memory.Write(usage, UsageOf(change)) is not Errno.Ok and Errno usageFault)
+            return usageFault;
         return change.Pid;
     }
 
@@ -130,8 +130,8 @@ internal static class ProcessSyscalls
 
         if (!info.IsNull && task.Memory.Write(info, result) is not Errno.Ok and Errno fault)
             return fault;
-        if (!usage.IsNull && change.Pid != 0 && task.Memory.Write(usage, UsageOf(change)) is not Errno.Ok and Errno fault2)
-            return fault2;
+        if (!usage.IsNull && change.Pid != 0 && task.Memory.Write(usage, UsageOf(change)) is not Errno.Ok and Errno usageFault)
+            return usageFault;
         return 0;
     }
 

@@ -86,8 +86,8 @@ internal static class MessageSyscalls
         Result<int> result = task.Memory.Read(message, out MessageHeader header) is not Errno.Ok and Errno fault
             ? fault
             : Receive(task, socket, ref header, flags);
-        if (result.Error == Errno.Ok && task.Memory.Write(message, header) is not Errno.Ok and Errno fault2)
-            result = fault2;
+        if (result.Error == Errno.Ok && task.Memory.Write(message, header) is not Errno.Ok and Errno headerFault)
+            result = headerFault;
         task.CallFile.End(task, socket);
         return result;
     }

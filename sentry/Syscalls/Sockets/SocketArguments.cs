@@ -84,7 +84,4 @@ internal static class SocketArguments
             return fault;
         return task.Memory.Write(length, fitting.Length);
     }
-
-    /// <summary>Reads an int option value; booleans are ints too.</summary>
-    public static int IntOf(ReadOnlySpan<byte> value) => BinaryPrimitives.ReadInt32LittleEndian(value);
 }

@@ -58,15 +58,8 @@ internal static class SocketTransfer
         if (total > 0 || error == Errno.Ok)
             return total;
         if (error == Errno.EPIPE && socket.IsStream && (flags & SocketFlags.NoSignal) == 0)
-            RaiseBrokenPipe(task);
+            FileTransfer.SendToCaller(task, Signal.Pipe);
         return error;
-    }
-
-    /// <summary>SIGPIPE, to the thread that wrote.</summary>
-    public static void RaiseBrokenPipe(Task task)
-    {
-        using (task.Kernel.Tree.Enter())
-            SignalSender.SendToTask(task, SignalInfo.FromKernel(Signal.Pipe));
     }
 
     /// <summary>Sends one piece whole, or as far as it goes: then <paramref name="error"/> says why not further.</summary>

@@ -121,8 +121,8 @@ internal static class SelectSyscalls
 
         if (Store(task, sets.Reads, reads) is not Errno.Ok and Errno fault)
             return fault;
-        if (Store(task, sets.Writes, writes) is not Errno.Ok and Errno fault2)
-            return fault2;
+        if (Store(task, sets.Writes, writes) is not Errno.Ok and Errno writesFault)
+            return writesFault;
         return Store(task, sets.Exceptions, exceptions) is not Errno.Ok and Errno fault3 ? fault3 : total;
     }
 

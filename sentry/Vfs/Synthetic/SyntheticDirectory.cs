@@ -21,7 +21,7 @@ internal interface IListable
 /// </summary>
 internal abstract class SyntheticDirectory : SyntheticInode, IListable
 {
-    protected SyntheticDirectory(FileSystem fileSystem, uint permissions = 0x16D, uint userId = 0, uint groupId = 0) // 0555
+    protected SyntheticDirectory(FileSystem fileSystem, uint permissions = Modes.O555, uint userId = 0, uint groupId = 0)
         : base(fileSystem, (uint)FileType.Directory | permissions, userId, groupId)
     {
     }
@@ -45,7 +45,7 @@ internal class StaticDirectory : SyntheticDirectory
     private readonly Lock _lock = new();
     private readonly Dictionary<FileName, Inode> _entries = new(FileName.Comparer); // Guarded by _lock.
 
-    public StaticDirectory(FileSystem fileSystem, uint permissions = 0x16D)
+    public StaticDirectory(FileSystem fileSystem, uint permissions = Modes.O555)
         : base(fileSystem, permissions)
     {
     }
@@ -77,7 +77,7 @@ internal class StaticDirectory : SyntheticDirectory
         return this;
     }
 
-    /// <summary>Takes an entry out. The caller drops the dentry (<c>DentryCache.Invalidate</c>) if one may be cached.</summary>
+    /// <summary>Takes an entry out.</summary>
     public bool Remove(ReadOnlySpan<byte> name)
     {
         lock (_lock)
@@ -85,7 +85,7 @@ internal class StaticDirectory : SyntheticDirectory
     }
 
     /// <summary>The subdirectory of that name, made if it is not there.</summary>
-    public StaticDirectory AddDirectory(FileName name, uint permissions = 0x16D)
+    public StaticDirectory AddDirectory(FileName name, uint permissions = Modes.O555)
     {
         lock (_lock)
         {

@@ -25,14 +25,14 @@ internal class TextFile : SyntheticInode
     /// <param name="userId">Owner, kernel uid.</param>
     /// <param name="groupId">Group, kernel gid.</param>
     public TextFile(
-        FileSystem fileSystem, TextProducer producer, uint permissions = 0x124, uint userId = 0, uint groupId = 0)
+        FileSystem fileSystem, TextProducer producer, uint permissions = Modes.O444, uint userId = 0, uint groupId = 0)
         : base(fileSystem, (uint)FileType.Regular | permissions, userId, groupId)
     {
         _producer = producer;
     }
 
     /// <summary>A file that always says the same.</summary>
-    public TextFile(FileSystem fileSystem, byte[] content, uint permissions = 0x124)
+    public TextFile(FileSystem fileSystem, byte[] content, uint permissions = Modes.O444)
         : this(fileSystem, (_, text) => { text.Append(content); return Errno.Ok; }, permissions)
     {
     }
@@ -56,7 +56,7 @@ internal sealed class WritableTextFile : TextFile
     private readonly TextConsumer _consumer;
 
     public WritableTextFile(
-        FileSystem fileSystem, TextProducer producer, TextConsumer consumer, uint permissions = 0x1A4, uint userId = 0,
+        FileSystem fileSystem, TextProducer producer, TextConsumer consumer, uint permissions = Modes.O644, uint userId = 0,
         uint groupId = 0) // 0644
         : base(fileSystem, producer, permissions, userId, groupId)
     {

@@ -9,7 +9,7 @@ namespace Sandbox.UnitTests.Filesystems;
 /// <summary>epoll(7): level, edge and one-shot reporting, nesting, files that go away.</summary>
 public sealed class EpollTests
 {
-    private readonly TestCaller _caller = new();
+    private readonly FakeCaller _caller = new();
     private readonly EpollFile _epoll;
     private readonly PipeFile _reader;
     private readonly PipeFile _writer;

@@ -17,7 +17,7 @@ internal sealed class FakeCaller : ICaller
 
     public UserMemory Memory => default;
 
-    public FsContext Fs => null!;
+    public FsContext Fs => throw new NotSupportedException();
 
     public Sleeper Sleeper { get; } = new();
 }

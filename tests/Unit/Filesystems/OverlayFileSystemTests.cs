@@ -15,7 +15,7 @@ public sealed class OverlayFileSystemTests
 
     public OverlayFileSystemTests()
     {
-        Inode directory = Value(_lower.CreateDirectory("dir"u8, new NewInode(0x1ED, 0, 0)));
+        Inode directory = Value(_lower.CreateDirectory("dir"u8, new NewInode(Modes.O755, 0, 0)));
         Put(directory, "a", "lower a");
         Put(directory, "b", "lower b");
         Put(_lower, "file", "lower file");
@@ -67,7 +67,7 @@ public sealed class OverlayFileSystemTests
     public void A_change_of_mode_copies_no_data()
     {
         Inode file = Find("big");
-        Assert.Equal(Errno.Ok, file.SetAttributes(new AttributeChange { Mode = 0x1C0 }));
+        Assert.Equal(Errno.Ok, file.SetAttributes(new AttributeChange { Mode = Modes.O700 }));
         Assert.Equal(0x1C0u, Find("big").Mode & 0xFFF);
         Assert.Equal(0, _overlay.UsedPages);
         Assert.Equal(300_000, Text(Find("big")).Length);
@@ -97,7 +97,7 @@ public sealed class OverlayFileSystemTests
         foreach (string name in (string[])["a", "b", "hard"])
             Assert.Equal(Errno.Ok, directory.Unlink(Bytes(name), Value(directory.Lookup(Bytes(name)))));
         Assert.Equal(Errno.Ok, Root.RemoveDirectory("dir"u8, directory));
-        Inode again = Value(Root.CreateDirectory("dir"u8, new NewInode(0x1ED, 0, 0)));
+        Inode again = Value(Root.CreateDirectory("dir"u8, new NewInode(Modes.O755, 0, 0)));
         Assert.Empty(Names(again));
         Assert.Equal(Errno.ENOENT, again.Lookup("a"u8).Error);
         Assert.Equal(["a", "b", "hard"], Names(Value(_lower.Lookup("dir"u8))));
@@ -229,7 +229,7 @@ public sealed class OverlayFileSystemTests
 
     private void Put(Inode directory, string name, string text)
     {
-        OpenFile file = Open(Value(directory.CreateFile(Bytes(name), new NewInode(0x1A4, 0, 0))), OpenFlags.WriteOnly);
+        OpenFile file = Open(Value(directory.CreateFile(Bytes(name), new NewInode(Modes.O644, 0, 0))), OpenFlags.WriteOnly);
         Value(file.Write(Bytes(text)));
         file.Release();
     }

@@ -9,7 +9,7 @@ namespace Sandbox.UnitTests.Filesystems;
 /// <summary>pipe(7), fifo(7).</summary>
 public sealed class PipeTests
 {
-    private readonly TestCaller _caller = new();
+    private readonly FakeCaller _caller = new();
     private readonly PipeFile _reader;
     private readonly PipeFile _writer;
 
@@ -83,7 +83,7 @@ public sealed class PipeTests
     [Fact]
     public void A_reader_that_sleeps_is_woken_by_a_write_from_another_thread()
     {
-        TestCaller sleeper = new();
+        FakeCaller sleeper = new();
         Thread writer = new(() =>
         {
             Thread.Sleep(20);
@@ -100,7 +100,7 @@ public sealed class PipeTests
     [Fact]
     public void A_nonblocking_fifo_writer_without_reader_is_ENXIO_and_a_reader_is_not_hung_up_before_a_writer_came()
     {
-        AnonymousInode inode = new(AnonymousFileSystem.Pipes, (uint)FileType.Fifo | 0x1FF);
+        AnonymousInode inode = new(AnonymousFileSystem.Pipes, (uint)FileType.Fifo | Modes.O777);
         OpenFlags write = OpenFlags.WriteOnly | OpenFlags.NonBlock, read = OpenFlags.ReadOnly | OpenFlags.NonBlock;
         Assert.Equal(Errno.ENXIO, PipeBuffer.OpenFifo(inode, default, write, _caller).Error);
         Assert.False(PipeBuffer.OpenFifo(inode, default, read, _caller).Failed(out OpenFile? reader, out _));
@@ -115,11 +115,11 @@ public sealed class PipeTests
     [Fact]
     public void Opening_a_fifo_waits_for_the_other_side()
     {
-        AnonymousInode inode = new(AnonymousFileSystem.Pipes, (uint)FileType.Fifo | 0x1FF);
+        AnonymousInode inode = new(AnonymousFileSystem.Pipes, (uint)FileType.Fifo | Modes.O777);
         Errno writerError = Errno.EIO;
         Thread other = new(() =>
         {
-            TestCaller caller = new();
+            FakeCaller caller = new();
             Thread.Sleep(20);
             writerError = PipeBuffer.OpenFifo(inode, default, OpenFlags.WriteOnly, caller).Error;
         });

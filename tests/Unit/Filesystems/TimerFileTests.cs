@@ -12,7 +12,7 @@ public sealed class TimerFileTests : IDisposable
 {
     private const long Millisecond = 1_000_000;
 
-    private readonly TestCaller _caller = new();
+    private readonly FakeCaller _caller = new();
     private readonly TimerQueue _timers = new();
 
     public void Dispose()

@@ -8,7 +8,7 @@ namespace Sandbox.UnitTests.Filesystems;
 /// <summary>tmpfs as its inodes and open files behave, without the path walk.</summary>
 public sealed class TmpFileSystemTests
 {
-    private const uint Mode = 0x1A4; // 0644
+    private const uint Mode = Modes.O644;
     private readonly FakeCaller _caller = new();
 
     [Theory]
@@ -108,7 +108,7 @@ public sealed class TmpFileSystemTests
     public void Unmounting_gives_all_pages_back()
     {
         TmpFileSystem fs = Make("");
-        Inode directory = Value(fs.Root.CreateDirectory("d"u8, new NewInode(0x1ED, 0, 0)));
+        Inode directory = Value(fs.Root.CreateDirectory("d"u8, new NewInode(Modes.O755, 0, 0)));
         OpenFile file = Open(Value(directory.CreateFile("f"u8, new NewInode(Mode, 0, 0))), OpenFlags.ReadWrite);
         Value(file.Write(new byte[100_000]));
         file.Release();
@@ -152,8 +152,8 @@ public sealed class TmpFileSystemTests
         Assert.Equal(Errno.ENOENT, root.Lookup("a"u8).Error);
         Assert.Same(b, Value(root.Lookup("b"u8)));
 
-        Inode d1 = Value(root.CreateDirectory("d1"u8, new NewInode(0x1ED, 0, 0)));
-        Inode d2 = Value(root.CreateDirectory("d2"u8, new NewInode(0x1ED, 0, 0)));
+        Inode d1 = Value(root.CreateDirectory("d1"u8, new NewInode(Modes.O755, 0, 0)));
+        Inode d2 = Value(root.CreateDirectory("d2"u8, new NewInode(Modes.O755, 0, 0)));
         File(d2, "x");
         Assert.Equal(Errno.ENOTEMPTY, root.Rename("d1"u8, d1, root, "d2"u8, d2, exchange: false));
         Assert.Equal(4ul, LinksOf(root));

@@ -10,11 +10,11 @@ namespace Sandbox.UnitTests.Gofer;
 /// <summary>The inodes and open files on top of a Gofer, against what the host's directory says.</summary>
 public sealed class GoferFileSystemTests : IDisposable
 {
-    private static readonly NewInode _file = new((uint)FileType.Regular | 0x1A4, 0, 0);
-    private static readonly NewInode _directory = new((uint)FileType.Directory | 0x1ED, 0, 0);
+    private static readonly NewInode _file = new((uint)FileType.Regular | Modes.O644, 0, 0);
+    private static readonly NewInode _directory = new((uint)FileType.Directory | Modes.O755, 0, 0);
 
     private readonly GoferFixture _gofer = new();
-    private readonly TestCaller _caller = new();
+    private readonly FakeCaller _caller = new();
 
     public void Dispose()
     {
@@ -48,7 +48,7 @@ public sealed class GoferFileSystemTests : IDisposable
         OpenFile file = Open(inode, OpenFlags.WriteOnly);
         // The Sentry's user namespace shows other ids in fstat(2) than the Gofer's; here the host makes the difference.
         byte[] path = GoferFixture.Bytes(_gofer.At("f") + "\0");
-        Assert.Equal(Errno.Ok, HostDirectory.ChangeOwner(-100, path, 65534, 65534, AtFlags.None));
+        Assert.Equal(Errno.Ok, HostDirectory.ChangeOwner(HostFile.CurrentDirectory, path, 65534, 65534, AtFlags.None));
         Good(file.Write("data"u8));
         Stat stat = StatOf(inode);
         Assert.Equal((4L, 3u, 4u), (stat.SizeBytes, stat.UserId, stat.GroupId));
@@ -185,7 +185,7 @@ public sealed class GoferFileSystemTests : IDisposable
         Inode file = Good(root.CreateFile("f"u8, _file));
         AttributeChange change = new()
         {
-            Mode = 0x180,
+            Mode = Modes.O600,
             UserId = 11,
             GroupId = 12,
             SizeBytes = 100,
@@ -251,7 +251,7 @@ public sealed class GoferFileSystemTests : IDisposable
         Assert.Equal(0, StatOf(Good(root.Lookup("a"u8))).SizeBytes);
         Assert.Equal(Errno.Ok, directory.Rename("b"u8, a, root, "a"u8, b, exchange: false));
         Assert.Equal(0ul, StatOf(b).LinkCount);
-        Assert.Equal(Errno.Ok, a.SetAttributes(new AttributeChange { Mode = 0x1FF })); // Found under its new name.
+        Assert.Equal(Errno.Ok, a.SetAttributes(new AttributeChange { Mode = Modes.O777 })); // Found under its new name.
         Assert.Equal(Errno.Ok, root.Rename("d"u8, directory, root, "e"u8, null, exchange: false));
         Good(directory.CreateFile("inside"u8, _file));
         Assert.Equal(["a", "e", "inside"], Names());
@@ -265,12 +265,12 @@ public sealed class GoferFileSystemTests : IDisposable
     public void Links_and_nodes_say_what_they_are()
     {
         Inode root = Mount(GoferCaching.Exclusive);
-        Inode link = Good(root.CreateSymbolicLink("l"u8, "some/where"u8, new NewInode((uint)FileType.SymbolicLink | 0x1FF, 1, 2)));
+        Inode link = Good(root.CreateSymbolicLink("l"u8, "some/where"u8, new NewInode((uint)FileType.SymbolicLink | Modes.O777, 1, 2)));
         Assert.Equal("some/where"u8, Good(link.ReadLink(_caller)));
         Assert.Equal("some/where"u8, Good(Good(root.Lookup("l"u8)).ReadLink(_caller)));
-        Inode fifo = Good(root.CreateNode("p"u8, 0, new NewInode((uint)FileType.Fifo | 0x180, 0, 0)));
+        Inode fifo = Good(root.CreateNode("p"u8, 0, new NewInode((uint)FileType.Fifo | Modes.O600, 0, 0)));
         Assert.Equal(FileType.Fifo, fifo.Type);
-        Inode socket = Good(root.CreateNode("s"u8, 0, new NewInode((uint)FileType.Socket | 0x180, 0, 0)));
+        Inode socket = Good(root.CreateNode("s"u8, 0, new NewInode((uint)FileType.Socket | Modes.O600, 0, 0)));
         Assert.Equal(Errno.ENXIO, socket.Open(default, OpenFlags.ReadOnly, _caller).Error);
         Assert.Equal(Errno.EPERM, root.CreateNode("c"u8, 0x103, new NewInode((uint)FileType.CharacterDevice, 0, 0)).Error);
         Assert.Equal(Errno.EOPNOTSUPP, link.GetExtendedAttribute("security.selinux"u8).Error);
@@ -293,7 +293,7 @@ public sealed class GoferFileSystemTests : IDisposable
         for (int round = 0; round < 2; round++)
         {
             foreach (Inode directory in directories)
-                Assert.Equal(Errno.Ok, Good(directory.Lookup("f"u8)).SetAttributes(new AttributeChange { Mode = 0x1C0 }));
+                Assert.Equal(Errno.Ok, Good(directory.Lookup("f"u8)).SetAttributes(new AttributeChange { Mode = Modes.O700 }));
         }
         Good(at.CreateFile("bottom"u8, _file));
         Assert.InRange(session.Handles.LiveCount, 1, 60);

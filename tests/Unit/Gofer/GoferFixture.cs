@@ -95,7 +95,7 @@ internal sealed class GoferFixture : IDisposable
     private ServedRoot OpenRoot(RootFlags flags)
     {
         OpenFlags how = OpenFlags.Path | OpenFlags.Directory | OpenFlags.CloseOnExec;
-        Assert.False(HostFile.OpenAt(-100, Bytes(Root), how).Failed(out int fd, out _));
+        Assert.False(HostFile.OpenAt(HostFile.CurrentDirectory, Bytes(Root), how).Failed(out int fd, out _));
         return new ServedRoot(new HostFd(fd), flags);
     }
 }

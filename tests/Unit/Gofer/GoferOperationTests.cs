@@ -54,7 +54,7 @@ public sealed class GoferOperationTests : IDisposable
             Assert.Equal(4, written);
         }
         Assert.Equal("data", File.ReadAllText(_gofer.At("f")));
-        Assert.Equal(Errno.EEXIST, Client.Create(Root, "f"u8, OpenFlags.ReadWrite, 0x1FF, 0, 0, out _).Error);
+        Assert.Equal(Errno.EEXIST, Client.Create(Root, "f"u8, OpenFlags.ReadWrite, Modes.O777, 0, 0, out _).Error);
     }
 
     [Fact]
@@ -75,7 +75,7 @@ public sealed class GoferOperationTests : IDisposable
     {
         Directory.CreateDirectory(_gofer.At("d"));
         File.CreateSymbolicLink(_gofer.At("l"), "d");
-        Assert.Equal(Errno.Ok, Client.MakeNode(Root, "p"u8, (uint)FileType.Fifo | 0x1A4, 0, 0, 0, out _));
+        Assert.Equal(Errno.Ok, Client.MakeNode(Root, "p"u8, (uint)FileType.Fifo | Modes.O644, 0, 0, 0, out _));
         Assert.Equal(Errno.EISDIR, Client.Open(Root, "d"u8, OpenFlags.ReadOnly, out _).Error);
         Assert.Equal(Errno.ELOOP, Client.Open(Root, "l"u8, OpenFlags.ReadOnly, out _).Error);
         Assert.Equal(Errno.ENXIO, Client.Open(Root, "p"u8, OpenFlags.ReadOnly, out _).Error);
@@ -93,12 +93,12 @@ public sealed class GoferOperationTests : IDisposable
         Assert.False(Client.ReadLink(Root, "l"u8).Failed(out byte[]? target, out _));
         Assert.Equal("/etc/passwd"u8, target);
         Assert.Equal(Errno.EINVAL, Client.ReadLink(Root, "d"u8).Error);
-        Assert.Equal(Errno.Ok, Client.MakeNode(Root, "p"u8, (uint)FileType.Fifo | 0x124, 1, 2, 0, out GoferAttributes fifo));
+        Assert.Equal(Errno.Ok, Client.MakeNode(Root, "p"u8, (uint)FileType.Fifo | Modes.O444, 1, 2, 0, out GoferAttributes fifo));
         Assert.Equal((0x1124u, 1u, 2u), (fifo.Mode, fifo.UserId, fifo.GroupId));
-        Assert.Equal(Errno.Ok, Client.MakeNode(Root, "s"u8, (uint)FileType.Socket | 0x1FF, 0, 0, 0, out GoferAttributes socket));
+        Assert.Equal(Errno.Ok, Client.MakeNode(Root, "s"u8, (uint)FileType.Socket | Modes.O777, 0, 0, 0, out GoferAttributes socket));
         Assert.Equal(FileType.Socket, socket.Type);
-        Assert.Equal(Errno.EPERM, Client.MakeNode(Root, "c"u8, (uint)FileType.CharacterDevice | 0x1FF, 0, 0, 0x103, out _));
-        Assert.Equal(Errno.EINVAL, Client.MakeNode(Root, "r"u8, (uint)FileType.Regular | 0x1FF, 0, 0, 0, out _));
+        Assert.Equal(Errno.EPERM, Client.MakeNode(Root, "c"u8, (uint)FileType.CharacterDevice | Modes.O777, 0, 0, 0x103, out _));
+        Assert.Equal(Errno.EINVAL, Client.MakeNode(Root, "r"u8, (uint)FileType.Regular | Modes.O777, 0, 0, 0, out _));
     }
 
     [Fact]
@@ -147,7 +147,7 @@ public sealed class GoferOperationTests : IDisposable
             Handle = Root,
             Mask = AttributeMask.Mode | AttributeMask.UserId | AttributeMask.GroupId | AttributeMask.Size
                 | AttributeMask.AccessTime | AttributeMask.ModifyTime,
-            Mode = 0x800 | 0x1ED,
+            Mode = 0x800 | Modes.O755,
             UserId = 5,
             GroupId = 6,
             SizeBytes = 4,
@@ -183,7 +183,7 @@ public sealed class GoferOperationTests : IDisposable
         Assert.Equal((9u, 77L), (link.UserId, link.ModifyTime.Seconds));
         Assert.Equal(Errno.Ok, Client.GetAttributes(Root, "f"u8, out GoferAttributes file));
         Assert.Equal(0u, file.UserId);
-        change = new() { Handle = Root, Mask = AttributeMask.Mode, Mode = 0x1FF };
+        change = new() { Handle = Root, Mask = AttributeMask.Mode, Mode = Modes.O777 };
         Assert.Equal(Errno.EOPNOTSUPP, Client.SetAttributes(change, "l"u8, out _));
     }
 
@@ -195,7 +195,7 @@ public sealed class GoferOperationTests : IDisposable
         for (int i = 0; i < 3000; i++)
         {
             byte[] name = GoferFixture.Bytes($"file-{i}");
-            Assert.False(Client.Create(Root, name, OpenFlags.WriteOnly, 0x1A4, 0, 0, out _).Failed(out HostFd? fd, out _));
+            Assert.False(Client.Create(Root, name, OpenFlags.WriteOnly, Modes.O644, 0, 0, out _).Failed(out HostFd? fd, out _));
             HostFile.WriteAt(fd.Number, new byte[i % 7], 0);
             fd.Dispose();
         }

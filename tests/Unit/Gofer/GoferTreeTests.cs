@@ -22,10 +22,10 @@ public sealed class GoferTreeTests
     [InlineData(true, true)]
     public void Every_file_of_a_tree_is_seen_with_its_attributes(bool isExclusive, bool isOverlaid)
     {
-        TestCaller caller = new();
+        FakeCaller caller = new();
         Assert.False(ProcSelfFd.Open(-1, becomesWorkingDirectory: false).Failed(out ProcSelfFd? self, out _));
         OpenFlags how = OpenFlags.Path | OpenFlags.Directory;
-        Assert.False(HostFile.OpenAt(-100, GoferFixture.Bytes(_tree), how).Failed(out int fd, out _));
+        Assert.False(HostFile.OpenAt(HostFile.CurrentDirectory, GoferFixture.Bytes(_tree), how).Failed(out int fd, out _));
         using GoferServer server = new([new ServedRoot(new HostFd(fd), RootFlags.None)], self, 4000);
         Assert.False(HostSocket.CreatePair(Sandbox.Linux.SocketType.SequencedPacket).Failed(out (HostFd Ours, HostFd Theirs) pair, out _));
         using HostFd theirs = pair.Theirs;
@@ -70,7 +70,7 @@ public sealed class GoferTreeTests
     private static void CompareOne(Inode inode, string path, ICaller caller)
     {
         byte[] terminated = GoferFixture.Bytes(path + "\0");
-        Assert.Equal(Errno.Ok, HostDirectory.Statx(-100, terminated, AtFlags.SymlinkNoFollow, out Statx host));
+        Assert.Equal(Errno.Ok, HostDirectory.Statx(HostFile.CurrentDirectory, terminated, AtFlags.SymlinkNoFollow, out Statx host));
         Stat stat = default;
         Assert.Equal(Errno.Ok, inode.GetAttributes(ref stat));
         Assert.Equal((host.Mode, host.UserId, host.GroupId), ((ushort)stat.Mode, stat.UserId, stat.GroupId));

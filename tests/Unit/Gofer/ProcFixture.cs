@@ -17,7 +17,7 @@ internal sealed class ProcFixture : IDisposable
     {
         Assert.False(ProcSelfFd.Open(-1, becomesWorkingDirectory: false).Failed(out ProcSelfFd? self, out _));
         byte[] path = GoferFixture.Bytes($"/proc/{Environment.ProcessId}");
-        Assert.False(HostFile.OpenAt(-100, path, OpenFlags.Path | OpenFlags.Directory).Failed(out int fd, out _));
+        Assert.False(HostFile.OpenAt(HostFile.CurrentDirectory, path, OpenFlags.Path | OpenFlags.Directory).Failed(out int fd, out _));
         _server = new GoferServer([new ServedRoot(new HostFd(fd), RootFlags.Writable)], self, 100);
         Assert.False(HostSocket.CreatePair(SocketType.SequencedPacket).Failed(out (HostFd Ours, HostFd Theirs) pair, out _));
         _serverEnd = pair.Theirs;

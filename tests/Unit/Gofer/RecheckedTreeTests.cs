@@ -13,7 +13,7 @@ namespace Sandbox.UnitTests.Gofer;
 public sealed class RecheckedTreeTests : IDisposable
 {
     private readonly GoferFixture _gofer = new();
-    private readonly TestCaller _caller = new();
+    private readonly FakeCaller _caller = new();
     private readonly GoferSession _session;
     private readonly Inode _root;
 

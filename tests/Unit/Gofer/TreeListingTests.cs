@@ -10,10 +10,10 @@ namespace Sandbox.UnitTests.Gofer;
 /// <summary>Listings that come along with others: when they do, and that they show what is there.</summary>
 public sealed class TreeListingTests : IDisposable
 {
-    private static readonly NewInode _file = new((uint)FileType.Regular | 0x1A4, 0, 0);
+    private static readonly NewInode _file = new((uint)FileType.Regular | Modes.O644, 0, 0);
 
     private readonly GoferFixture _gofer = new();
-    private readonly TestCaller _caller = new();
+    private readonly FakeCaller _caller = new();
 
     public TreeListingTests()
     {

@@ -62,7 +62,7 @@ public sealed class StateTests : IDisposable
         Assert.True(self.IsAlive);
         Assert.False((self with { StartTime = self.StartTime + 1 }).IsAlive);
 
-        Assert.False(HostFile.OpenAt(-100, "/bin/sh"u8, OpenFlags.Path | OpenFlags.CloseOnExec).Failed(out int shell, out _));
+        Assert.False(HostFile.OpenAt(HostFile.CurrentDirectory, "/bin/sh"u8, OpenFlags.Path | OpenFlags.CloseOnExec).Failed(out int shell, out _));
         using SpawnScript script = new();
         script.Execute(shell, ["sh", "-c", "exit 0"], []);
         Assert.True(script.Run().Succeeded);

@@ -11,7 +11,7 @@ public sealed class LoopbackTests
 {
     private const uint Loopback = 0x7F000001, Elsewhere = 0x08080808;
 
-    private readonly TestCaller _caller = new();
+    private readonly FakeCaller _caller = new();
     private readonly NetworkStack _stack = new();
 
     [Fact]

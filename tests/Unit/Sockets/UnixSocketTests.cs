@@ -11,7 +11,7 @@ namespace Sandbox.UnitTests.Sockets;
 /// <summary>unix(7): stream, packet and datagram sockets without a filesystem.</summary>
 public sealed class UnixSocketTests
 {
-    private readonly TestCaller _caller = new();
+    private readonly FakeCaller _caller = new();
     private readonly NetworkStack _stack = new();
 
     [Fact]

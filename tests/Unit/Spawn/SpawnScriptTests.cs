@@ -21,7 +21,7 @@ public sealed class SpawnScriptTests
 
     private static int OpenShell()
     {
-        Assert.False(HostFile.OpenAt(-100, "/bin/sh"u8, OpenFlags.Path | OpenFlags.CloseOnExec).Failed(out int shell, out _));
+        Assert.False(HostFile.OpenAt(HostFile.CurrentDirectory, "/bin/sh"u8, OpenFlags.Path | OpenFlags.CloseOnExec).Failed(out int shell, out _));
         return shell;
     }
 
@@ -73,7 +73,7 @@ public sealed class SpawnScriptTests
     [Fact]
     public void A_failing_execution_is_an_error_of_the_script()
     {
-        Assert.False(HostFile.OpenAt(-100, "/etc/passwd"u8, OpenFlags.Path | OpenFlags.CloseOnExec).Failed(out int file, out _));
+        Assert.False(HostFile.OpenAt(HostFile.CurrentDirectory, "/etc/passwd"u8, OpenFlags.Path | OpenFlags.CloseOnExec).Failed(out int file, out _));
         using SpawnScript script = new();
         script.Execute(file, ["passwd"], []);
         Assert.Equal(new SpawnOutcome("execute passwd", Errno.EACCES), script.Run());
@@ -91,7 +91,7 @@ public sealed class SpawnScriptTests
         script.SetIdentity(0, 0);
         script.Mount("none", "/", null, 0x44000);
         script.Mount("tmpfs", "/tmp", "tmpfs", 0);
-        script.MakeDirectory("/tmp/proc", 0x1FF);
+        script.MakeDirectory("/tmp/proc", Modes.O777);
         script.Mount("proc", "/tmp/proc", "proc", 0xE);
         script.Add("sethostname", Sys.sethostname, script.Text("inside"), 6);
         script.PassDescriptors([-1, write, write]);

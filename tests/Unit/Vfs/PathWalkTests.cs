@@ -93,13 +93,13 @@ public sealed class PathWalkTests
     {
         Assert.Equal(Errno.ENOENT, Walk("/" + new string('x', 255)).Error);
         Assert.Equal(Errno.ENAMETOOLONG, Walk("/" + new string('x', 256)).Error);
-        Assert.Equal(Errno.ENAMETOOLONG, CreateOperations.CreateDirectory(_root, _fs.Root, Bytes("/" + new string('x', 256)), 0x1FF));
+        Assert.Equal(Errno.ENAMETOOLONG, CreateOperations.CreateDirectory(_root, _fs.Root, Bytes("/" + new string('x', 256)), Modes.O777));
     }
 
     [Fact]
     public void Search_permission_is_needed_on_every_directory_of_the_way()
     {
-        MakeDirectory("/a", 0x1C0); // 0700
+        MakeDirectory("/a", Modes.O700);
         MakeDirectory("/a/b");
         Assert.Equal(Errno.EACCES, PathWalk.Resolve(User, _fs.Root, "/a/b"u8, follow: true).Error);
         Assert.Equal(Errno.Ok, Walk("/a/b").Error);
@@ -148,7 +148,7 @@ public sealed class PathWalkTests
         _fs.WorkingDirectory = place;
         Assert.Equal(Errno.Ok, RemoveOperations.RemoveDirectory(_root, _fs.Root, "/w"u8));
         Assert.Equal(Errno.ENOENT, PathText.CurrentDirectory(place, _fs.Root).Error);
-        Assert.Equal(Errno.ENOENT, CreateOperations.CreateDirectory(_root, place, "x"u8, 0x1FF));
+        Assert.Equal(Errno.ENOENT, CreateOperations.CreateDirectory(_root, place, "x"u8, Modes.O777));
         Assert.Equal("/w (deleted)", Encoding.UTF8.GetString(PathText.Describe(place, _fs.Root)));
     }
 
@@ -253,7 +253,7 @@ public sealed class PathWalkTests
 
     private Result<OpenFile> Open(string path, OpenFlags flags)
     {
-        Result<OpenFile> opened = OpenOperations.Open(_root, _fs.Root, Bytes(path), new OpenRequest(flags, 0x1B6));
+        Result<OpenFile> opened = OpenOperations.Open(_root, _fs.Root, Bytes(path), new OpenRequest(flags, Modes.O666));
         if (!opened.Failed(out OpenFile? file, out _))
             file.Release();
         return opened;
@@ -261,7 +261,7 @@ public sealed class PathWalkTests
 
     private void Create(string path) => Assert.Equal(Errno.Ok, Open(path, OpenFlags.Create | OpenFlags.WriteOnly).Error);
 
-    private void MakeDirectory(string path, uint mode = 0x1FF) =>
+    private void MakeDirectory(string path, uint mode = Modes.O777) =>
         Assert.Equal(Errno.Ok, CreateOperations.CreateDirectory(_root, _fs.Root, Bytes(path), mode));
 
     private void Link(string path, string target) =>

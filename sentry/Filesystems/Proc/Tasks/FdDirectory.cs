@@ -35,7 +35,7 @@ internal sealed class FdDirectory : SyntheticDirectory
         if (!_isInformation)
             return new FdLink(_target, number, permissions);
         return new ProcTaskTextFile(
-            _target, (target, reader, text) => WriteInformation(target, reader, number, text), null, 0x124, isPrivate: true);
+            _target, (target, reader, text) => WriteInformation(target, reader, number, text), null, Modes.O444, isPrivate: true);
     }
 
     public override Result<OpenFile> Open(VfsPath path, OpenFlags flags, ICaller caller) =>

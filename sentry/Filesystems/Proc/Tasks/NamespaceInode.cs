@@ -10,7 +10,7 @@ namespace Sandbox.Sentry.Filesystems.Proc.Tasks;
 internal sealed class NamespaceInode : Inode
 {
     public NamespaceInode(GuestNamespace space)
-        : base(AnonymousFileSystem.Namespaces, (uint)FileType.Regular | 0x124, 0, 0) // 0444
+        : base(AnonymousFileSystem.Namespaces, (uint)FileType.Regular | Modes.O444, 0, 0)
     {
         Namespace = space;
         Number = space.Number;

@@ -55,7 +55,7 @@ internal static class NetFiles
     {
         StaticDirectory directory = new(target.Proc);
         foreach ((string name, TaskTextProducer producer) in _producers)
-            directory.Add(name, new ProcTaskTextFile(target, producer, null, 0x124, isPrivate: false));
+            directory.Add(name, new ProcTaskTextFile(target, producer, null, Modes.O444, isPrivate: false));
         return directory;
     }
 

@@ -6,7 +6,7 @@ namespace Sandbox.Sentry.Filesystems.Proc.Tasks;
 
 /// <summary>/proc/PID/mem: the memory of a process, for who may trace it (proc_pid_mem(5)).</summary>
 internal sealed class ProcMemoryFile(ProcTask target)
-    : SyntheticInode(target.Proc, (uint)FileType.Regular | 0x180, target.OwnerUserId, target.OwnerGroupId)
+    : SyntheticInode(target.Proc, (uint)FileType.Regular | Modes.O600, target.OwnerUserId, target.OwnerGroupId)
 {
     private readonly ProcTask _target = target;
 

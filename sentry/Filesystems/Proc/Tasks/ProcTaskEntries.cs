@@ -12,7 +12,7 @@ internal sealed record ProcTaskEntry(FileName Name, FileType Type, Func<ProcTask
 /// <summary>All names in /proc/PID and /proc/PID/task/TID, in the order they are listed (proc(5)).</summary>
 internal static class ProcTaskEntries
 {
-    private const uint ReadAll = 0x124, ReadOwner = 0x100, WriteOwner = 0x1A4, WriteAll = 0x1B6;
+    private const uint ReadAll = Modes.O444, ReadOwner = Modes.O400, WriteOwner = Modes.O644, WriteAll = Modes.O666;
 
     private static readonly ProcTaskEntry[] _common =
     [

@@ -9,7 +9,7 @@ namespace Sandbox.Sentry.Filesystems.Proc.Tasks;
 /// <summary>/proc/PID/stat and statm (proc_pid_stat(5), proc_pid_statm(5)).</summary>
 internal static class StatText
 {
-    private const long PageBytes = 4096;
+    private const long PageBytes = PageSize.Bytes;
 
     public static Errno WriteStat(ProcTask target, ICaller reader, ByteBuilder text)
     {
