@@ -23,14 +23,16 @@ internal static unsafe class EventRows
         rows[Sys.timerfd_gettime] = Syscall.Of<Fd, UserPtr<IntervalTime>>("timerfd_gettime", &TimerFdSyscalls.GetTime)
             .Shows(F.Fd, F.TimerTimeOut);
         rows[Sys.signalfd] = Syscall.Of<Fd, UserPtr<SignalSet>, nuint>("signalfd", &SignalFdSyscalls.SignalFd);
-        rows[Sys.signalfd4] = Syscall.Of<Fd, UserPtr<SignalSet>, nuint, OpenFlags>("signalfd4", &SignalFdSyscalls.SignalFd4)
+        rows[Sys.signalfd4] = Syscall.Of<Fd, UserPtr<SignalSet>, nuint, OpenFlags>(
+            "signalfd4", &SignalFdSyscalls.SignalFd4)
             .Partial("always takes the signals of the task that made it");
         rows[Sys.pidfd_open] = Syscall.Of<int, OpenFlags>("pidfd_open", &PidFdSyscalls.Open).Partial("no PIDFD_THREAD");
         rows[Sys.pidfd_send_signal] = Syscall.Of<Fd, int, UserPtr<SignalInfo>, uint>(
             "pidfd_send_signal", &PidFdSyscalls.SendSignal)
             .Shows(F.Fd, F.Signal, F.SignalInfo, F.Unsigned32);
         rows[Sys.pidfd_getfd] = Syscall.Of<Fd, Fd, uint>("pidfd_getfd", &PidFdSyscalls.GetFd);
-        rows[Sys.memfd_create] = Syscall.Of<UserString, uint>("memfd_create", &MemFdSyscalls.Create).Partial("no MFD_HUGETLB")
+        rows[Sys.memfd_create] = Syscall.Of<UserString, uint>("memfd_create", &MemFdSyscalls.Create).Partial(
+            "no MFD_HUGETLB")
             .Shows(F.Text, F.MemFdFlags);
 
         rows[Sys.poll] = Syscall.Of<UserPtr<PollDescriptor>, uint, int>("poll", &PollSyscalls.Poll)
@@ -43,7 +45,9 @@ internal static unsafe class EventRows
             "select", &SelectSyscalls.Select)
             .Waits("poll_schedule_timeout");
         rows[Sys.pselect6] =
-            Syscall.Of<int, UserPtr<ulong>, UserPtr<ulong>, UserPtr<ulong>, UserPtr<Timespec>, UserPtr<SelectSyscalls.MaskReference>>(
+            Syscall.Of<
+                int, UserPtr<ulong>, UserPtr<ulong>, UserPtr<ulong>, UserPtr<Timespec>,
+                UserPtr<SelectSyscalls.MaskReference>>(
                 "pselect6", &SelectSyscalls.SelectMasked)
             .Waits("poll_schedule_timeout");
 

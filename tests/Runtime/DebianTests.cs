@@ -110,7 +110,8 @@ public sealed class DebianTests : ContainerTests
         Assert.Equal("wal\n1000|500500\n1000\nok\n", Bash("""
             cd /tmp
             sqlite3 d.db "pragma journal_mode=wal; create table t(a integer primary key, b text); begin;
-              with recursive c(x) as (select 1 union all select x+1 from c where x<1000) insert into t select x, 'row '||x from c; commit;
+              with recursive c(x) as (select 1 union all select x+1 from c where x<1000)
+               insert into t select x, 'row '||x from c; commit;
               select count(*), sum(a) from t;"
             sqlite3 d.db "begin; delete from t; rollback; select count(*) from t; pragma integrity_check;"
             """));
