@@ -13,7 +13,7 @@ namespace Sandbox.UnitTests.Memory;
 public sealed class ObjectCostTests
 {
     private const int Rounds = 400;
-    private readonly TestCaller _caller = new();
+    private readonly FakeCaller _caller = new();
     private readonly List<object> _kept = [];
 
     [Fact]
