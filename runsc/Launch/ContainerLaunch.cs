@@ -128,11 +128,15 @@ internal sealed class ContainerLaunch : IDisposable
         ConfinedChild sentry = Own(PrepareSentry(container, fds, network.IsUsed));
         network.Within(sentry.Start);
         _children.Add(sentry.PidFd);
+        using OomScore score = new(_specification.Process!.OomScoreAdj);
+        score.Give(gofer.ProcessId);
         cgroups.JoinAside(gofer.ProcessId);
         gofer.Release();
+        score.Give(sentry.ProcessId); // Its stubs get it from there.
         cgroups.JoinAside(sentry.ProcessId);
         sentry.Release();
         MonitorProcess monitor = StartMonitor(cgroups, network.Created, monitorEnd, nullFile);
+        score.Give(monitor.ProcessId);
         _state.Gofer = ProcessIdentity.Of(gofer.ProcessId);
         _state.Sentry = ProcessIdentity.Of(sentry.ProcessId);
         _state.Monitor = ProcessIdentity.Of(monitor.ProcessId);
@@ -165,9 +169,12 @@ internal sealed class ContainerLaunch : IDisposable
         ConfinedChild gofer = Own(PrepareGofer(fds.Program, fds.Null, fds.Log ?? fds.Null, roots, fds.GoferEnds));
         gofer.Start();
         _children.Add(gofer.PidFd);
+        using OomScore score = new(_specification.Process!.OomScoreAdj);
+        score.Give(gofer.ProcessId);
         cgroups.JoinAside(gofer.ProcessId);
         gofer.Release();
         MonitorProcess monitor = StartMonitor(cgroups, null, fds.MonitorEnd, fds.Null);
+        score.Give(monitor.ProcessId);
         _state.Gofer = ProcessIdentity.Of(gofer.ProcessId);
         _state.Sentry = sandbox.Sentry;
         _state.Monitor = ProcessIdentity.Of(monitor.ProcessId);

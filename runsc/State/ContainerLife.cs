@@ -53,18 +53,23 @@ internal static class ContainerLife
         directory.Remove();
     }
 
-    /// <summary>A sandbox that goes on forgets the container, and with it lets go of its Gofer and its files.</summary>
+    /// <summary>
+    /// A sandbox that goes on ends the container's processes and forgets it, and with it lets go of its Gofer and its files. Fails if
+    /// it cannot: then the container is still there.
+    /// </summary>
     private static void LeaveSandbox(ContainerDirectory directory, ContainerState state)
     {
         if (state.SandboxId == state.Id || !state.Sentry.IsAlive)
             return;
         string sandbox = Path.Combine(Path.GetDirectoryName(directory.DirectoryPath)!, state.SandboxId);
         using ControlClient? client = ControlClient.TryConnect(sandbox);
+        if (client is null && state.Sentry.IsAlive)
+            throw new Failure("the sandbox does not answer");
         try
         {
             client?.Ask(new ControlRequest { Method = ControlMethod.Delete, Container = state.Id });
         }
-        catch (Failure)
+        catch (Failure failure) when (failure.Message == ControlError.NoContainer || !state.Sentry.IsAlive)
         {
             // It was never made there, or the sandbox ends just now.
         }

@@ -55,6 +55,15 @@ internal static class ControlMethod
         Counters = "counters", Tasks = "tasks";
 }
 
+/// <summary>Errors that commands look for.</summary>
+internal static class ControlError
+{
+    public const string NoContainer = "container does not exist";
+
+    /// <summary>The Sentry cannot start a thread.</summary>
+    public const string NoThread = "the host has no room for another thread of the sandbox (pids limit)";
+}
+
 /// <summary>The generated readers and writers of control messages.</summary>
 [JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(ControlRequest))]

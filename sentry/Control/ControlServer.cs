@@ -14,7 +14,11 @@ internal sealed class ControlServer(HostFd listener, ISandboxControl control)
     private int _busy;
 
     /// <summary>Starts to accept.</summary>
-    public void Start() => new Thread(Accept, StackBytes) { IsBackground = true, Name = "control" }.Start();
+    public void Start()
+    {
+        if (!HostThread.TryStart("control", StackBytes, Accept))
+            throw new InvalidOperationException("the host has no room for the control thread");
+    }
 
     /// <summary>
     /// Waits a moment for answers that are being written: the container's end must not cut off who waits for it, or who
@@ -49,8 +53,32 @@ internal sealed class ControlServer(HostFd listener, ISandboxControl control)
                 continue;
             }
 
-            new Thread(() => Serve(socket), StackBytes) { IsBackground = true, Name = "control" }.Start();
+            if (!HostThread.TryStart("control", StackBytes, () => Serve(socket)))
+                HostThread.Guard("control", () => ServeHere(socket));
         }
+    }
+
+    /// <summary>
+    /// The host has no room for a thread: one request is answered here, so that a sandbox at that limit can still be ended. Who does not
+    /// ask at once, or would wait, is sent away.
+    /// </summary>
+    private void ServeHere(HostFd socket)
+    {
+        const int limitMilliseconds = 1000;
+        using ControlChannel channel = new(socket);
+        List<int> fds = [];
+        PollFd entry = new(socket.Number, PollEvents.In);
+        if (!HostPoll.Wait(new Span<PollFd>(ref entry), limitMilliseconds).Failed(out int ready, out _) && ready > 0
+            && !channel.Receive(ControlJson.Default.ControlRequest, fds).Failed(out ControlRequest? request, out _))
+        {
+            ControlReply reply = request.Method == ControlMethod.Wait
+                ? new ControlReply { Error = ControlError.NoThread }
+                : Answer(request, fds);
+            _ = channel.Send(reply, ControlJson.Default.ControlReply);
+        }
+
+        CloseAll(fds);
+        Interlocked.Decrement(ref _connections);
     }
 
     private void Serve(HostFd socket)

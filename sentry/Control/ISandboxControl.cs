@@ -1,3 +1,4 @@
+using Sandbox.Linux;
 using Sandbox.Platform;
 
 namespace Sandbox.Sentry.Control;
@@ -71,11 +72,36 @@ internal interface ISandboxControl
 /// <param name="Cgroup">Where the host charges what its guests use, or null.</param>
 internal sealed record ContainerDescriptors(ProcessDescriptors Process, int[] GoferSockets, HostCgroup? Cgroup = null);
 
-/// <summary>Host descriptors that come with a new process. Whoever takes them closes them.</summary>
+/// <summary>
+/// Host descriptors that come with a new process, owned: what the process's table has not taken over is closed with this, on every path.
+/// </summary>
 /// <param name="Standard">Standard input, output and error; empty with a console.</param>
 /// <param name="Console">The slave of the host's terminal, or -1.</param>
 /// <param name="Extra">Descriptors for the process's numbers from 3 on.</param>
-internal sealed record ProcessDescriptors(int[] Standard, int Console, int[] Extra);
+internal sealed record ProcessDescriptors(int[] Standard, int Console, int[] Extra) : IDisposable
+{
+    private int _console = Console;
+
+    /// <summary>The console's descriptor, the caller's from now on; -1 if there is none.</summary>
+    public int TakeConsole() => Interlocked.Exchange(ref _console, -1);
+
+    /// <summary>Closes what nobody took; a number that was taken is -1.</summary>
+    public void Dispose()
+    {
+        Close(ref _console);
+        foreach (ref int fd in Standard.AsSpan())
+            Close(ref fd);
+        foreach (ref int fd in Extra.AsSpan())
+            Close(ref fd);
+    }
+
+    private static void Close(ref int fd)
+    {
+        if (fd >= 0)
+            HostFile.Close(fd);
+        fd = -1;
+    }
+}
 
 /// <summary>One line of <c>ps</c>.</summary>
 internal sealed class ProcessEntry

@@ -34,7 +34,14 @@ internal sealed class MonitorLink
         ManualResetEventSlim? sandboxEnded = null)
     {
         MonitorLink link = new(control, container, process, hasTerminal, socket, sandboxEnded);
-        new Thread(link.Listen, StackBytes) { IsBackground = true, Name = "monitor" }.Start();
+        if (!HostThread.TryStart("monitor", StackBytes, link.Listen))
+        {
+            control.Kill(container, process);
+            control.Forget(container, process);
+            socket.Dispose();
+            return ControlError.NoThread;
+        }
+
         string? error = control.OnExit(container, process, link.Exited);
         if (error is not null)
             link.Close();

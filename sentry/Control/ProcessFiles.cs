@@ -30,16 +30,16 @@ internal sealed class ProcessFiles(MemoryAccount account)
     {
         ProcessFiles files = new(account);
         if (descriptors.Console >= 0)
-            files.AddConsole(kernel, fs, credentials, descriptors.Console);
-        foreach (int fd in descriptors.Standard)
-            files.Add(fd, credentials);
-        foreach (int fd in descriptors.Extra)
-            files.Add(fd, credentials);
+            files.AddConsole(kernel, fs, credentials, descriptors);
+        foreach (ref int fd in descriptors.Standard.AsSpan())
+            files.Add(ref fd, credentials);
+        foreach (ref int fd in descriptors.Extra.AsSpan())
+            files.Add(ref fd, credentials);
         return files;
     }
 
     // A terminal of the container's own devpts, so that ttyname(3) finds it; all three descriptors are one file, as login has it.
-    private void AddConsole(Kernel.Kernel kernel, FsContext fs, Credentials credentials, int console)
+    private void AddConsole(Kernel.Kernel kernel, FsContext fs, Credentials credentials, ProcessDescriptors descriptors)
     {
         Mount? mount = null;
         using (MountNamespace.Lock.Enter())
@@ -60,9 +60,10 @@ internal sealed class ProcessFiles(MemoryAccount account)
             return;
         }
 
-        Console = ConsoleBridge.Start(console, terminal);
+        terminal.IsLocked = false;
         if (terminal.OpenSlave().Failed(out int generation, out _))
             return;
+        Console = ConsoleBridge.Start(descriptors.TakeConsole(), terminal);
         SlaveFile file = new(terminal, generation, node, mount is null ? default : node.PlaceIn(mount), OpenFlags.ReadWrite, credentials);
         Terminal = terminal;
         for (int number = 0; number < 3; number++)
@@ -76,16 +77,19 @@ internal sealed class ProcessFiles(MemoryAccount account)
         file.Release();
     }
 
-    private void Add(int fd, Credentials credentials)
+    private void Add(ref int fd, Credentials credentials)
     {
         if (Table.Reserve(MaxDescriptors, mayExceed: true).Failed(out int number, out _))
             return;
-        if (HostInode.Adopt(fd, credentials.UserId, credentials.GroupId).Failed(out HostInode? inode, out _))
+        if (HostInode.Adopt(fd, credentials.UserId, credentials.GroupId).Failed(out HostInode? inode, out Errno error))
         {
             Table.Unreserve(number);
+            if (error == Errno.EBADF)
+                fd = -1; // It was closed when it came; by now the number may be another's.
             return;
         }
 
+        fd = -1;
         Table.Publish(number, inode.OpenFirst(credentials), closeOnExec: false);
     }
 }

@@ -29,21 +29,24 @@ internal sealed class SandboxControl : ISandboxControl
 
     public string? Create(ContainerDescription container, ContainerDescriptors descriptors)
     {
+        using ProcessDescriptors process = descriptors.Process;
         GoferSession gofer = new(new GoferClient(Array.ConvertAll(descriptors.GoferSockets, static fd => new HostFd(fd))));
         string? error = Make(container, descriptors, gofer);
-        if (error is not null)
-            gofer.Dispose();
+        if (error is null)
+            return null;
+        gofer.Dispose();
+        descriptors.Cgroup?.Dispose();
         return error;
     }
 
     public string? Delete(string container)
     {
-        const int limitMilliseconds = 10_000;
+        const int limitMilliseconds = 10_000, pauseMilliseconds = 1;
         ContainerRecord? record;
         lock (_containers)
         {
             if (!_containers.TryGetValue(container, out record))
-                return "container does not exist";
+                return ControlError.NoContainer;
         }
 
         using ManualResetEventSlim ended = new();
@@ -51,6 +54,17 @@ internal sealed class SandboxControl : ISandboxControl
         Kill(container, 0);
         if (!ended.Wait(limitMilliseconds))
             return "the container's process does not end";
+        // Its other processes were killed with the first, or are killed now: none of them may outlive this.
+        bool hasEnded = ContainerEnd.IsOver(_kernel, record.Container);
+        for (int waited = 0; !hasEnded && waited < limitMilliseconds; waited += pauseMilliseconds)
+        {
+            ContainerEnd.Kill(_kernel, record.Container, isOverdue: waited >= limitMilliseconds / 2);
+            Thread.Sleep(pauseMilliseconds);
+            hasEnded = ContainerEnd.IsOver(_kernel, record.Container);
+        }
+
+        if (!hasEnded)
+            return "processes of the container do not end";
         lock (_containers)
             _containers.Remove(container);
         record.Gofer.Dispose();
@@ -64,7 +78,7 @@ internal sealed class SandboxControl : ISandboxControl
         lock (_containers)
         {
             if (!_containers.TryGetValue(container, out ContainerRecord? record))
-                return "container does not exist";
+                return ControlError.NoContainer;
             if (record.IsStarted)
                 return "cannot start a container that has run already";
             if (record.Init.Status is not null)
@@ -80,11 +94,12 @@ internal sealed class SandboxControl : ISandboxControl
     public string? Execute(string container, ProcessDescription process, ProcessDescriptors descriptors, out int number)
     {
         number = 0;
+        using ProcessDescriptors owned = descriptors;
         ContainerRecord? record;
         lock (_containers)
         {
             if (!_containers.TryGetValue(container, out record))
-                return "container does not exist";
+                return ControlError.NoContainer;
             if (record.IsStarted == process.IsHook || record.Init.Status is not null)
                 return "container not running";
         }
@@ -110,7 +125,7 @@ internal sealed class SandboxControl : ISandboxControl
         lock (_containers)
         {
             if (!_containers.TryGetValue(container, out ContainerRecord? record))
-                return "container does not exist";
+                return ControlError.NoContainer;
             if (!record.Processes.TryGetValue(process, out ProcessRecord? target))
                 return "no such process";
             if (all && record.IsStarted)
@@ -200,23 +215,25 @@ internal sealed class SandboxControl : ISandboxControl
     {
         Container? target = FindContainer(container);
         if (target is null)
-            return "container does not exist";
+            return ControlError.NoContainer;
         ProcessListing.Add(_kernel, target, processes);
         return null;
     }
 
     public string? Pause(string container)
     {
-        const int attempts = 10_000, pauseMilliseconds = 1;
+        const int attempts = 10_000, pauseMilliseconds = 1, overdue = attempts / 2;
         Container? target = FindContainer(container);
         if (target is null)
-            return "container does not exist";
+            return ControlError.NoContainer;
         if (!ContainerPause.Begin(_kernel, target))
             return "container is already paused";
         for (int attempt = 0; attempt < attempts; attempt++)
         {
             if (ContainerPause.IsComplete(_kernel, target))
                 return null;
+            if (attempt == overdue)
+                ContainerPause.KillThoseThatRun(_kernel, target);
             Thread.Sleep(pauseMilliseconds);
         }
 
@@ -228,7 +245,7 @@ internal sealed class SandboxControl : ISandboxControl
     {
         Container? target = FindContainer(container);
         if (target is null)
-            return "container does not exist";
+            return ControlError.NoContainer;
         return ContainerPause.End(_kernel, target) ? null : "container is not paused";
     }
 
@@ -236,7 +253,7 @@ internal sealed class SandboxControl : ISandboxControl
     {
         Container? target = FindContainer(container);
         if (target is null)
-            return "container does not exist";
+            return ControlError.NoContainer;
         lock (target)
             target.Limits = limits.ToKernel(target.Limits);
         target.Memory.Changed?.Invoke();
@@ -248,7 +265,7 @@ internal sealed class SandboxControl : ISandboxControl
         statistics = new ContainerStatistics();
         Container? target = FindContainer(container);
         if (target is null)
-            return "container does not exist";
+            return ControlError.NoContainer;
         using (_kernel.Tree.Enter())
             statistics.Tasks = target.TaskCount;
         (statistics.UserTime, statistics.SystemTime) = ContainerProcesses.TimeOf(_kernel, target);
@@ -267,7 +284,7 @@ internal sealed class SandboxControl : ISandboxControl
     {
         Container? target = FindContainer(container);
         if (target is null)
-            return "container does not exist";
+            return ControlError.NoContainer;
         TaskListing.List(_kernel, target, withStacks, tasks);
         return null;
     }

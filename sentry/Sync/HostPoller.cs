@@ -15,7 +15,7 @@ internal interface IHostReadiness
 /// </summary>
 internal static class HostPoller
 {
-    private const int EventsAtOnce = 32;
+    private const int EventsAtOnce = 32, StackBytes = 256 << 10;
     private static readonly Lock _lock = new();
     private static readonly ConcurrentDictionary<ulong, IHostReadiness> _targets = new();
     private static int _epoll = -1; // Guarded by _lock until set.
@@ -51,8 +51,23 @@ internal static class HostPoller
             if (HostEpoll.Create().Failed(out int epoll, out Errno error))
                 return error;
             _epoll = epoll;
-            new Thread(Run, 256 * 1024) { IsBackground = true, Name = "host poller" }.Start();
-            return Errno.Ok;
+            if (HostThread.TryStart("host poller", StackBytes, Run))
+                return Errno.Ok;
+            HostFile.Close(_epoll);
+            _epoll = -1;
+            return Errno.EAGAIN;
+        }
+    }
+
+    private static void Tell(IHostReadiness target, PollEvents events)
+    {
+        try
+        {
+            target.OnHostReady(events);
+        }
+        catch (Exception exception)
+        {
+            HostThread.Report("host poller", exception); // It is one file's; all others go on.
         }
     }
 
@@ -66,7 +81,7 @@ internal static class HostPoller
             for (int index = 0; index < count; index++)
             {
                 if (_targets.TryGetValue(events[index].Data, out IHostReadiness? target))
-                    target.OnHostReady(events[index].Events);
+                    Tell(target, events[index].Events);
             }
         }
     }

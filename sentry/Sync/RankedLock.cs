@@ -11,6 +11,9 @@ internal sealed class RankedLock(LockRank rank)
     private readonly Lock _lock = new();
     private readonly int _bit = 1 << (int)rank;
 
+    /// <summary>True if this thread holds any: for assertions.</summary>
+    public static bool IsAnyHeld => _heldRanks != 0;
+
     /// <summary>True if this thread holds the lock: for assertions.</summary>
     public bool IsHeld => _lock.IsHeldByCurrentThread;
 

@@ -48,6 +48,18 @@ public interface IAddressSpace
     Result<uint> CompareExchange(UserAddress address, uint expected, uint value);
 
     /// <summary>
+    /// Makes the space ready for <see cref="Exchange"/>, until <see cref="EndExchange"/> on the same thread: for callers that need locks
+    /// around the exchange, which must be taken after this, for it may wait for the guest. EAGAIN: a thread of it does not come to
+    /// a stand, and the space is being killed; then there is nothing to end.
+    /// </summary>
+    Errno BeginExchange();
+
+    /// <summary>As <see cref="CompareExchange"/>, within <see cref="BeginExchange"/>. Waits for nobody.</summary>
+    Result<uint> Exchange(UserAddress address, uint expected, uint value);
+
+    void EndExchange();
+
+    /// <summary>
     /// The mapping that contains an address, as the host has it (the identity a shared futex needs, and /proc/PID/maps).
     /// EFAULT if nothing is mapped there.
     /// </summary>
@@ -65,6 +77,11 @@ public interface IAddressSpace
     /// <summary>prlimit(2) on the stub, for limits that the host enforces (AS, DATA, STACK, MEMLOCK). Never raises a hard limit.</summary>
     Errno SetLimit(int resource, ulong soft, ulong hard);
 
-    /// <summary>Kills the stub and everything that runs in it, at once. Its threads report <see cref="IGuestEvents.OnExit"/>.</summary>
+    /// <summary>What the host process had used, once it has ended: then its files in /proc are gone. Nothing before.</summary>
+    ResourceUsage Usage { get; }
+
+    /// <summary>
+    /// Kills the stub and everything that runs in it, at once, whatever the guest does. Its threads report <see cref="IGuestEvents.OnExit"/>.
+    /// </summary>
     void Kill();
 }

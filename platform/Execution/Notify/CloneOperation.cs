@@ -8,15 +8,27 @@ internal readonly struct CloneOperation(GuestThread parent, CommandRunner runner
 {
     private const int ChildSignal = (int)Signal.Child;
 
+    private ulong MarkAddress => parent.Slot + StubLayout.SlotMark;
+
     private NotifyPlatform Platform => parent.Listener.Platform;
 
     /// <summary>Errors: EAGAIN, ENOMEM, ESRCH.</summary>
     public Result<IGuestThread> Fork()
     {
         RequireFullState();
-        lock (parent.Listener.CloneLock)
+        if (!Platform.Receivers.TryReserve())
+            return Errno.EAGAIN;
+        Result<IGuestThread> result = ForkReserved();
+        if (result.Error is not Errno.Ok)
+            Platform.Receivers.EndReservation();
+        return result;
+    }
+
+    private Result<IGuestThread> ForkReserved()
+    {
+        lock (parent.Space.CloneLock)
         {
-            using PendingClone pending = new(false);
+            using PendingClone pending = new(false, MarkAddress);
             HostCommand clone = new(Sys.clone, (long)CloneFlags.Parent | ChildSignal);
             bool dropsLent = MayDropLentDescriptors;
             if (RunClone(clone, pending, dropsLent).Failed(out int pid, out Errno error))
@@ -25,7 +37,7 @@ internal readonly struct CloneOperation(GuestThread parent, CommandRunner runner
                 parent.Space.HasLentDescriptors = false;
             SeccompNotification arrival = pending.Arrival;
             if (pending.TakeProcess() is not { } process)
-                return Abandon(arrival.ThreadId, Errno.EAGAIN);
+                return Abandon(arrival.ThreadId, Errno.EAGAIN); // At the host's limit of descriptors.
             AddressSpace space = new(Platform.Stubs, pid, process, SlotAllocator.Fork(parent.Space.Slots, parent.Slot))
             {
                 HasLentDescriptors = parent.Space.HasLentDescriptors,
@@ -43,11 +55,19 @@ internal readonly struct CloneOperation(GuestThread parent, CommandRunner runner
         RequireFullState();
         if (TakeSlot().Failed(out ulong slot, out Errno error))
             return error;
-        lock (parent.Listener.CloneLock)
+        if (!Platform.Receivers.TryReserve())
+        {
+            parent.Space.Slots.Return(slot);
+            return Errno.EAGAIN;
+        }
+        lock (parent.Space.CloneLock)
         {
             Result<IGuestThread> result = CreateThread(slot, threadPointer);
             if (result.Error != Errno.Ok)
+            {
+                Platform.Receivers.EndReservation();
                 parent.Space.Slots.Return(slot);
+            }
             return result;
         }
     }
@@ -58,7 +78,7 @@ internal readonly struct CloneOperation(GuestThread parent, CommandRunner runner
             | CloneFlags.Thread | CloneFlags.SysVSemaphores;
         if (context.WriteCopy(slot) is not Errno.Ok and Errno error)
             return error;
-        using PendingClone pending = new(true);
+        using PendingClone pending = new(true, MarkAddress);
         CloneFlags flags = shared | (threadPointer is null ? 0 : CloneFlags.SetTls);
         ulong stack = slot + StubLayout.SlotBytes - 64;
         HostCommand clone = new(Sys.clone, (long)flags, (long)stack, 0, 0, (long)(threadPointer ?? 0));

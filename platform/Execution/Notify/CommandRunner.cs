@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Buffers.Text;
 using System.Runtime.InteropServices;
 using Sandbox.Linux;
 using Sandbox.Platform.Stubs;
@@ -13,6 +14,9 @@ namespace Sandbox.Platform.Notify;
 internal sealed class CommandRunner(GuestThread thread)
 {
     public const int MaxBatch = 48;
+
+    /// <summary>A child's first doorbell is microseconds away; the rest is for a machine that is very busy.</summary>
+    private const int ChildMilliseconds = 20_000;
 
     private HostCommand[] _commands = []; // As long as the longest batch so far: most threads never run more than a clone.
     private int _count;
@@ -82,9 +86,22 @@ internal sealed class CommandRunner(GuestThread thread)
             new HostCommand(
                 Sys.seccomp, setModeFilter, (long)(onAllThreads ? SeccompFlags.ThreadSync : SeccompFlags.None), (long)address),
         ];
+        int before = CountFilters();
         if (Run(commands, true) is not Errno.Ok and Errno error)
             return error;
-        return commands[0].Result == 0 ? Errno.Ok : Errno.ENOMEM;
+        // The result lies where other threads may write, and one that says 0 would be a way around the filter: ask the kernel.
+        return commands[0].Result == 0 && CountFilters() == before + 1 ? Errno.Ok : Errno.ENOMEM;
+    }
+
+    /// <summary>How many filters the thread is under, as the host counts them (proc_pid_status(5)).</summary>
+    private int CountFilters()
+    {
+        ReadOnlySpan<byte> key = "Seccomp_filters:\t"u8;
+        Span<byte> buffer = stackalloc byte[4096];
+        if (thread.Space.Host.Proc.ReadStart(thread.HostThreadId, "status"u8, buffer).Failed(out int length, out _))
+            return -1;
+        int start = buffer[..length].IndexOf(key);
+        return start >= 0 && Utf8Parser.TryParse(buffer[(start + key.Length)..length], out int count, out _) ? count : -1;
     }
 
     /// <summary>
@@ -119,15 +136,18 @@ internal sealed class CommandRunner(GuestThread thread)
 
     private Errno RunAll(Span<HostCommand> commands, bool stopAtError, PendingClone? pending)
     {
-        if (!TryWriteCommands(commands, stopAtError))
+        GuestWait.Begin();
+        if (!TryWriteCommands(commands, stopAtError, pending))
             return Errno.ESRCH;
         Counters.Add(Counter.StubCommands, commands.Length);
         Listener listener = thread.Listener;
-        bool isDirect = listener.BeginExecute(!thread.IsUnstarted);
+        if (!listener.TryBeginExecute(!thread.IsUnstarted, out bool isDirect))
+            return Errno.EAGAIN;
         if (pending is not null)
-            listener.SetPendingClone(pending);
+            listener.Add(pending);
         (_next, _isDone) = (0, false);
         Volatile.Write(ref _isActive, true);
+        thread.Watch();
         HostSeccompListener.Answer(listener.Fd, thread.NotificationId, _count);
         bool isAlive = Wait(isDirect, null);
         Volatile.Write(ref _isActive, false);
@@ -135,7 +155,7 @@ internal sealed class CommandRunner(GuestThread thread)
         if (pending is not null && error == Errno.Ok && commands[^1].Result > 0)
             error = AwaitChild(isDirect, pending, (int)commands[^1].Result);
         if (pending is not null)
-            listener.SetPendingClone(null);
+            listener.Remove(pending);
         listener.EndExecute(isDirect);
         return error;
     }
@@ -177,7 +197,7 @@ internal sealed class CommandRunner(GuestThread thread)
     public bool TryBeginExit()
     {
         Span<HostCommand> commands = [new HostCommand(Sys.exit)];
-        if (!TryWriteCommands(commands, true))
+        if (!TryWriteCommands(commands, true, null))
             return false;
         (_next, _isDone) = (0, false);
         return true;
@@ -202,7 +222,7 @@ internal sealed class CommandRunner(GuestThread thread)
         && notification.A2 == (ulong)command.A2 && notification.A3 == (ulong)command.A3
         && notification.A4 == (ulong)command.A4 && notification.A5 == (ulong)command.A5;
 
-    private bool TryWriteCommands(Span<HostCommand> commands, bool stopAtError)
+    private bool TryWriteCommands(Span<HostCommand> commands, bool stopAtError, PendingClone? pending)
     {
         Span<byte> image = stackalloc byte[MaxBatch * StubLayout.CommandBytes];
         image = image[..(commands.Length * StubLayout.CommandBytes)];
@@ -215,7 +235,10 @@ internal sealed class CommandRunner(GuestThread thread)
             _commands[i] = commands[i];
         }
         _count = commands.Length;
-        return thread.Space.TryWrite(thread.Slot + StubLayout.SlotCommands, image);
+        ulong address = thread.Slot + StubLayout.SlotCommands;
+        return pending is null
+            ? thread.Space.TryWrite(address, image)
+            : thread.Space.TryWriteBoth(pending.MarkAddress, pending.Mark, address, image);
     }
 
     private Errno ReadResults(Span<HostCommand> commands)
@@ -252,8 +275,12 @@ internal sealed class CommandRunner(GuestThread thread)
         Listener listener = thread.Listener;
         while (!IsOver(pending))
         {
-            if (pending?.Process is { } child && HostPoll.WaitReadable(listener.Fd, child.Number) is { First: false, Second: true })
-                return false;
+            if (pending?.Process is { } child)
+            {
+                (bool hasNotification, bool hasEnded) = HostPoll.WaitReadable(listener.Fd, child.Number, ChildMilliseconds);
+                if (!hasNotification)
+                    return hasEnded ? false : Lied() is Errno.Ok;
+            }
             Errno error = listener.Receive(out SeccompNotification notification);
             if (error is Errno.EINTR)
                 continue;
@@ -272,11 +299,11 @@ internal sealed class CommandRunner(GuestThread thread)
     /// <summary>
     /// The clone succeeded, says the guest's memory: the child must come, however long a busy machine takes, or be dead. A
     /// new thread cannot die without its process. EAGAIN: the forked child died first; ESRCH: the parent did, or it lied: somebody
-    /// else has that id, or nobody comes for half a minute, in which nothing could end the parent's call.
+    /// else has that id, or nobody comes in time.
     /// </summary>
     private Errno AwaitChild(bool isDirect, PendingClone pending, int childId)
     {
-        const int pollMilliseconds = 100, mostPolls = 300;
+        const int pollMilliseconds = 100, mostPolls = ChildMilliseconds / pollMilliseconds;
         if (thread.Listener.Platform.Threads.Find(childId) is not null)
             return Lied();
         if (!pending.IsThread && !HostProcess.OpenPidFd(childId).Failed(out int pidFd, out _))

@@ -62,7 +62,8 @@ internal sealed class GuestContext(GuestThread thread)
         if (thread.Shortcuts?.IsOwnGsBase(GsBase) == true)
             (HasPageBase, GsBase) = (true, 0);
         _extendedBytes = 0;
-        if (!thread.Space.TryRead(FrameAddress, out _frame))
+        // The mask that the frame brings back is empty wherever honest code was interrupted.
+        if (!thread.Space.TryRead(FrameAddress, out _frame) || (_frame.SignalMask & StubSignals.KickBit) != 0)
             return false;
         _extendedAddress = _frame.Context.ExtendedState;
         if (thread.Shortcuts?.TryMapIn(ref _frame.Context, out bool hasStoppedCopy) == true)

@@ -33,10 +33,16 @@ internal sealed partial class GuestThread
             ExitProcess();
             return;
         }
+        if (IsLeader)
+        {
+            StandForSpace();
+            return;
+        }
         Volatile.Write(ref _isExiting, true);
         ulong id = NotificationId;
         if (!_runner.TryBeginExit())
             Violation("unmapped its slot");
+        Watch();
         HostSeccompListener.Answer(Listener.Fd, id, 1);
     }
 
@@ -66,18 +72,34 @@ internal sealed partial class GuestThread
         if (_syscall.Number != Sys.exit)
         {
             ulong id = NotificationId;
-            if (EndByKick())
+            if (EndByKick(isNotified: true))
                 HostSeccompListener.Answer(Listener.Fd, id, 0);
             return;
         }
-        if (Space.TryRemove(this))
-            ContinueExit(NotificationId);
-        else
+        if (!Space.TryRemove(this))
             ExitProcess();
+        else if (IsLeader)
+            StandForSpace();
+        else
+            ContinueExit(NotificationId);
+    }
+
+    /// <summary>Its id is the stub's.</summary>
+    private bool IsLeader => HostThreadId == Space.HostProcessId;
+
+    /// <summary>
+    /// The guest's thread has ended, the host's never answers again and stands still until the stub goes: while it is there the
+    /// space's memory is within reach under the stub's own id, which nobody else can get.
+    /// </summary>
+    private void StandForSpace()
+    {
+        Listener.Platform.Threads.Remove(HostThreadId, this);
+        Space.OnThreadEnd(this);
+        ReportExit(0);
     }
 
     /// <summary>The thread ends when it comes in by the kick; the last one at once, with its stub. False: nobody to answer.</summary>
-    private bool EndByKick()
+    private bool EndByKick(bool isNotified)
     {
         if (Space.IsLast(this))
         {
@@ -85,7 +107,7 @@ internal sealed partial class GuestThread
             return false;
         }
         Set(ThreadStates.Dying);
-        return Leave(true);
+        return Leave(true, isNotified);
     }
 
     /// <summary>The last thread: it stands still in a notification, so a killed stub runs no guest code any more.</summary>
@@ -100,6 +122,8 @@ internal sealed partial class GuestThread
         if ((Set(ThreadStates.Released) & ThreadStates.Released) == 0)
         {
             _shortcuts?.Close();
+            if (TakeReservation())
+                Listener.Platform.Receivers.EndReservation();
             Listener.RemoveThread();
         }
         if (Events is not IGuestEvents events || (Set(ThreadStates.Reported) & ThreadStates.Reported) != 0)

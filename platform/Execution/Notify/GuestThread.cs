@@ -18,6 +18,11 @@ internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutO
     private SyscallArguments _syscall;
     private bool _hasFullState = true;
     private bool _isExiting;
+    private volatile int _arrivals;
+    private int _hasReservation = 1;
+
+    /// <summary>A kick was pending before the thread was let run, so it has to be what the thread comes in by.</summary>
+    private volatile bool _isKickDue;
 
     /// <summary>A thread made by <paramref name="parent"/>, or by the zygote.</summary>
     public GuestThread(Listener listener, AddressSpace space, int hostThreadId, ulong slot, GuestThread? parent = null)
@@ -53,6 +58,14 @@ internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutO
     public ref UserRegisters Registers => ref _context.Registers;
 
     public int ExtendedStateBytes => _context.ExtendedBytes();
+
+    public override int Arrivals => _arrivals;
+
+    public override bool IsRunningCommands => _runner.IsActive;
+
+    protected override bool IsCalled => _isKickDue;
+
+    protected override bool IsExiting => Volatile.Read(ref _isExiting);
 
     public Result<int> ReadExtendedState(Span<byte> destination) => _context.ReadExtended(destination);
 
@@ -103,8 +116,8 @@ internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutO
 
     public void Start()
     {
-        if (_runner.IsFresh)
-            _runner.Run([], stopAtError: false);
+        if (_runner.IsFresh && _runner.Run([], stopAtError: false) is not Errno.Ok)
+            Space.Kill(); // It still has what it has of the zygote, and must not run so.
         ThreadStates old = Clear(ThreadStates.Unstarted);
         if ((old & ThreadStates.Gone) != 0)
         {
@@ -114,12 +127,17 @@ internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutO
         bool needsHandler = (old & (ThreadStates.Interrupted | ThreadStates.Dying)) != 0;
         if (needsHandler || _context.HasNewFsBase(out _) || _context.HasNewGsBase(out _))
         {
-            Listener.EnsureReceivers(this);
+            if (TakeReservation())
+                Listener.AddReceiver(this);
             return;
         }
-        Listener.EnsureReceivers();
+        if (TakeReservation())
+            Listener.AddReceiver(null);
         _doorbell.Resume();
     }
+
+    /// <summary>True once: the receiver that was reserved for the thread is the caller's to assign.</summary>
+    private bool TakeReservation() => Interlocked.Exchange(ref _hasReservation, 0) != 0;
 
     /// <summary>On a receiver's own thread: the first resume of a thread that needs a handler or a command before.</summary>
     public void ResumeFirst() => Guarded(GuestAction.Resume);
@@ -153,6 +171,7 @@ internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutO
     /// <summary>A notification of this thread; the calling receiver owns the thread until it answers.</summary>
     public void OnNotification(in SeccompNotification notification)
     {
+        _arrivals++;
         if (_isExiting)
         {
             OnExitCommand(notification);
@@ -163,6 +182,8 @@ internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutO
             _runner.OnNotification(notification);
             return;
         }
+        if (_isKickDue && !TakeKick(notification))
+            return;
         if (_shortcuts is null)
             Own(notification.Id);
         else if (_shortcuts.TryTakeNotification(notification))
@@ -195,6 +216,17 @@ internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutO
         }
     }
 
+    /// <summary>False: it came in by something else, and so it keeps the kick from being delivered.</summary>
+    private bool TakeKick(in SeccompNotification notification)
+    {
+        if (IsDoorbell(notification, StubSignals.Kick))
+            _isKickDue = false;
+        if (notification.InstructionPointer == StubCode.DoorbellAddress)
+            return true;
+        Violation("did not take the signal that calls it");
+        return false;
+    }
+
     public void Own(ulong notificationId)
     {
         NotificationId = notificationId;
@@ -211,15 +243,15 @@ internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutO
             if (progress == CallProgress.Waits)
                 return ShortcutOutcome.Waits;
             if (progress == CallProgress.Redo)
-                return Leave(false) ? ShortcutOutcome.Redo : ShortcutOutcome.Gone;
+                return LeaveFast(false) ? ShortcutOutcome.Redo : ShortcutOutcome.Gone;
             value = action.Value;
             switch (action.Kind)
             {
                 case GuestActionKind.Return:
                 case GuestActionKind.ReturnThenInterrupt:
-                    return Leave(action.Kind == GuestActionKind.ReturnThenInterrupt) ? ShortcutOutcome.Answered : ShortcutOutcome.Gone;
+                    return LeaveFast(action.Kind == GuestActionKind.ReturnThenInterrupt) ? ShortcutOutcome.Answered : ShortcutOutcome.Gone;
                 case GuestActionKind.Exit:
-                    return EndByKick() ? ShortcutOutcome.Answered : ShortcutOutcome.Gone;
+                    return EndByKick(isNotified: false) ? ShortcutOutcome.Answered : ShortcutOutcome.Gone;
                 default:
                     throw new InvalidOperationException("a fast call ends with a value");
             }
@@ -231,18 +263,18 @@ internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutO
         }
     }
 
-    public ShortcutOutcome EndWait() => EndByKick() ? ShortcutOutcome.Answered : ShortcutOutcome.Gone;
+    public ShortcutOutcome EndWait() => EndByKick(isNotified: false) ? ShortcutOutcome.Answered : ShortcutOutcome.Gone;
 
     /// <summary>What shortens its calls; null: nothing.</summary>
     public IThreadShortcuts? Shortcuts => _shortcuts;
 
     ICallShortcuts? IShortcutOwner.Shortcuts => _shortcuts;
 
-    public Lock CloneLock => Listener.CloneLock;
+    public Lock CloneLock => Space.CloneLock;
 
     public bool IsEnding => (State & (ThreadStates.Gone | ThreadStates.Dying)) != 0;
 
-    public bool Leave() => Leave(false);
+    public bool Leave() => LeaveFast(false);
 
     public bool IsKick(in SeccompNotification notification) => IsDoorbell(notification, StubSignals.Kick);
 
@@ -291,9 +323,10 @@ internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutO
         ulong id = NotificationId;
         if (action.HostFd >= 0)
         {
-            Errno error = LentNumbers.Contains(_syscall.A4) || _shortcuts?.IsOwnDescriptor(_syscall.A4) == true
+            uint number = (uint)_syscall.A4; // The host looks at no more of it.
+            Errno error = LentNumbers.Contains(number) || _shortcuts?.IsOwnDescriptor(number) == true
                 ? Errno.EBUSY
-                : HostSeccompListener.AddFd(Listener.Fd, id, action.HostFd, (int)_syscall.A4);
+                : HostSeccompListener.AddFd(Listener.Fd, id, action.HostFd, (int)number);
             if (error is not (Errno.Ok or Errno.ENOENT))
             {
                 // The guest's number is taken or above the host's limit: make the call as a command, with one of ours.
@@ -312,7 +345,12 @@ internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutO
     /// Gives the thread up, right before the answer that lets it run. A kick that is due is sent now and waits until
     /// the thread returns to user mode. False if the stub is gone: then the exit has been reported.
     /// </summary>
-    public bool Leave(bool interrupt)
+    public bool Leave(bool interrupt) => Leave(interrupt, isNotified: true);
+
+    /// <summary>As <see cref="Leave(bool)"/>, of a thread that looks at its page: it may run on before the kick gets to it.</summary>
+    public bool LeaveFast(bool interrupt) => Leave(interrupt, isNotified: false);
+
+    private bool Leave(bool interrupt, bool isNotified)
     {
         ThreadStates old = ClearBusy();
         if ((old & ThreadStates.Gone) != 0)
@@ -320,8 +358,11 @@ internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutO
             ReportExit(0);
             return false;
         }
-        if (interrupt || (old & (ThreadStates.Interrupted | ThreadStates.Dying)) != 0)
-            Kick();
+        if (!interrupt && (old & (ThreadStates.Interrupted | ThreadStates.Dying)) == 0)
+            return true;
+        if (isNotified)
+            _isKickDue = true;
+        Kick();
         return true;
     }
 

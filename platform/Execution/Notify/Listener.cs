@@ -19,10 +19,7 @@ internal sealed class Listener(NotifyPlatform platform, int fd)
     private int _executing;
     private int _holders;
     private bool _isClosed;
-    private PendingClone? _pendingClone;
-
-    /// <summary>Held while a thread of this listener clones.</summary>
-    public Lock CloneLock { get; } = new();
+    private readonly List<PendingClone> _pendingClones = [];
 
     public NotifyPlatform Platform => platform;
 
@@ -31,10 +28,16 @@ internal sealed class Listener(NotifyPlatform platform, int fd)
     /// <summary>A receiver asks between two notifications: there are more than needed.</summary>
     public bool ShouldRetire => Volatile.Read(ref _receivers) > Volatile.Read(ref _required);
 
-    public void SetPendingClone(PendingClone? clone)
+    public void Add(PendingClone clone)
     {
         lock (_lock)
-            _pendingClone = clone;
+            _pendingClones.Add(clone);
+    }
+
+    public void Remove(PendingClone clone)
+    {
+        lock (_lock)
+            _pendingClones.Remove(clone);
     }
 
     public void AddThread()
@@ -56,25 +59,47 @@ internal sealed class Listener(NotifyPlatform platform, int fd)
         }
     }
 
-    /// <summary>Makes sure that there is a receiver for each thread. <paramref name="first"/>, if given, is resumed by a new one.</summary>
-    public void EnsureReceivers(GuestThread? first = null)
+    /// <summary>
+    /// A thread starts for which a receiver was reserved: there is one for each thread from now on. It resumes
+    /// <paramref name="first"/>, if that is given.
+    /// </summary>
+    public void AddReceiver(GuestThread? first)
     {
-        int missing;
+        bool isNeeded;
         lock (_lock)
         {
-            missing = Math.Max(_required - _receivers, first is null ? 0 : 1);
-            _receivers += missing;
+            isNeeded = first is not null || _receivers < _required;
+            if (isNeeded)
+                _receivers++;
         }
-        for (int i = 0; i < missing; i++)
-            platform.Receivers.Assign(this, i == 0 ? first : null);
+        if (isNeeded)
+            platform.Receivers.AssignReserved(this, first);
+        else
+            platform.Receivers.EndReservation();
+    }
+
+    private bool TryAddReceiver()
+    {
+        lock (_lock)
+        {
+            if (_receivers >= _required)
+                return true;
+            _receivers++;
+        }
+        if (platform.Receivers.TryAssign(this))
+            return true;
+        lock (_lock)
+            _receivers--;
+        return false;
     }
 
     /// <summary>
-    /// A handler begins to run commands. True if nobody else can receive, now or until it ends, and so it must receive
-    /// itself; else others receive and it sleeps.
+    /// A handler begins to run commands. <paramref name="isDirect"/>: nobody else can receive, now or until it ends, and so it must
+    /// receive itself; else others receive and it sleeps. False: EAGAIN, the host has no room for another receiver.
     /// </summary>
-    public bool BeginExecute(bool isReceiver)
+    public bool TryBeginExecute(bool isReceiver, out bool isDirect)
     {
+        isDirect = true;
         lock (_lock)
         {
             if (_threads == 1 && _receivers == (isReceiver ? 1 : 0))
@@ -82,10 +107,13 @@ internal sealed class Listener(NotifyPlatform platform, int fd)
                 _threads++; // Keeps the listener open and receivers away from retiring; nobody else counts now.
                 return true;
             }
+            isDirect = false;
             _executing++;
             UpdateRequired();
         }
-        EnsureReceivers();
+        if (TryAddReceiver())
+            return true;
+        EndExecute(wasDirect: false);
         return false;
     }
 
@@ -171,14 +199,17 @@ internal sealed class Listener(NotifyPlatform platform, int fd)
     /// <summary>True if every user of the filter is gone (seccomp_unotify(2): POLLHUP).</summary>
     private bool IsDead() => (HostPoll.Now(fd, PollEvents.In) & PollEvents.HangUp) != 0;
 
-    /// <summary>A notification from a thread id that is not known: the child of the pending clone, or an intruder.</summary>
+    /// <summary>A notification from a thread id that is not known: the child of a pending clone, or an intruder.</summary>
     public void Arrive(in SeccompNotification notification)
     {
-        PendingClone? pending;
+        PendingClone[] clones;
         lock (_lock)
-            pending = _pendingClone;
-        if (pending is not null && pending.TryArrive(notification))
-            return;
+            clones = [.. _pendingClones];
+        foreach (PendingClone pending in clones)
+        {
+            if (pending.TryArrive(notification))
+                return;
+        }
         platform.Stubs.Log($"unknown host thread {notification.ThreadId} on a guest's listener: killed");
         HostSyscall.Call(Sys.kill, notification.ThreadId, (int)Signal.Kill);
     }

@@ -30,6 +30,7 @@ public sealed class NotifyPlatform : IPlatform
         if (HostSeccompListener.FindMissingFeature() is string missing)
             throw new PlatformNotSupportedException($"the kernel lacks {missing}, which the notify platform needs");
         Stubs = new StubHost(options, new NotifyStubs(this, GuestFilter.Build(options.DirectMemory)));
+        Stubs.RunExit = Receivers.TryRun;
         Shortcuts = options.Shortcuts;
         Stubs.Start();
     }

@@ -21,6 +21,16 @@ internal sealed class NotifyStubs(NotifyPlatform platform, BpfInstruction[] filt
 
     public Result<IGuestThread> Adopt(int pid, HostFd pidFd)
     {
+        if (!platform.Receivers.TryReserve())
+            return Errno.EAGAIN;
+        Result<IGuestThread> result = AdoptReserved(pid, pidFd);
+        if (result.Error is not Errno.Ok)
+            platform.Receivers.EndReservation();
+        return result;
+    }
+
+    private Result<IGuestThread> AdoptReserved(int pid, HostFd pidFd)
+    {
         if (TakeListener(pidFd.Number).Failed(out int fd, out Errno error))
             return error;
         HostSeccompListener.SetSynchronousWakeUp(fd); // Before Linux 6.6 there is only the slower wake-up.

@@ -1,19 +1,26 @@
+using System.Runtime.InteropServices;
 using Sandbox.Linux;
 using Sandbox.Platform.Stubs;
 
 namespace Sandbox.Platform.Notify;
 
 /// <summary>
-/// A clone that a guest thread executes at this moment. There is at most one per listener, and each verified clone makes
-/// exactly one new caller, so the first unknown thread id on the listener is its child, whatever the guest's memory says.
+/// A clone that a guest thread executes at this moment. Its mark, which nobody can guess, is put into the parent's slot before: what
+/// comes in under a thread id that is not known is the child of the clone whose mark is in its memory.
 /// </summary>
-internal sealed class PendingClone(bool isThread) : IDisposable
+/// <param name="isThread">A thread of the same process is made, not a process.</param>
+/// <param name="markAddress">Where the mark is, in the parent's memory and the child's.</param>
+internal sealed class PendingClone(bool isThread, ulong markAddress) : IDisposable
 {
     private readonly object _lock = new();
     private bool _hasArrived;
+    private Guid _mark = NewMark();
 
-    /// <summary>A thread of the same process is made, not a process.</summary>
     public bool IsThread => isThread;
+
+    public ulong MarkAddress => markAddress;
+
+    public ReadOnlySpan<byte> Mark => MemoryMarshal.AsBytes(new ReadOnlySpan<Guid>(in _mark));
 
     public SeccompNotification Arrival { get; private set; }
 
@@ -49,6 +56,12 @@ internal sealed class PendingClone(bool isThread) : IDisposable
         {
             return false;
         }
+        Span<byte> mark = stackalloc byte[StubLayout.SlotMarkBytes];
+        if (HostProcess.ReadMemory(notification.ThreadId, markAddress, mark).Failed(out int count, out _)
+            || count != mark.Length || !mark.SequenceEqual(Mark))
+        {
+            return false;
+        }
         lock (_lock)
         {
             if (_hasArrived)
@@ -65,5 +78,12 @@ internal sealed class PendingClone(bool isThread) : IDisposable
     {
         lock (_lock)
             return _hasArrived || Monitor.Wait(_lock, milliseconds) || _hasArrived;
+    }
+
+    private static Guid NewMark()
+    {
+        Guid mark = default;
+        HostRandom.Fill(MemoryMarshal.AsBytes(new Span<Guid>(ref mark)));
+        return mark;
     }
 }

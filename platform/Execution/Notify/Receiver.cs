@@ -17,18 +17,25 @@ internal sealed class Receiver
     // Written before the state becomes Assigned, by the one who took the receiver out of the pool.
     private Listener? _listener;
     private GuestThread? _first;
+    private Action? _work;
 
-    public Receiver(ReceiverPool pool)
-    {
-        _pool = pool;
-        Thread thread = new(Run, StackBytes) { IsBackground = true, Name = "receiver" };
-        thread.Start();
-    }
+    public Receiver(ReceiverPool pool) => _pool = pool;
 
-    /// <summary>Gives an idle receiver its work; null ends it.</summary>
-    public void Assign(Listener? listener, GuestThread? first)
+    /// <summary>False: EAGAIN, the host has no room for its thread.</summary>
+    public bool TryStart() => HostThread.TryStart("receiver", StackBytes, Run);
+
+    /// <summary>Gives an idle receiver its work.</summary>
+    public void Assign(Listener listener, GuestThread? first) => Assign(listener, first, null);
+
+    /// <summary>Gives an idle receiver other work.</summary>
+    public void Assign(Action work) => Assign(null, null, work);
+
+    /// <summary>Ends an idle receiver.</summary>
+    public void End() => Assign(null, null, null);
+
+    private void Assign(Listener? listener, GuestThread? first, Action? work)
     {
-        (_listener, _first) = (listener, first);
+        (_listener, _first, _work) = (listener, first, work);
         Volatile.Write(ref _state.Word, Assigned);
         _state.Wake();
     }
@@ -39,13 +46,22 @@ internal sealed class Receiver
         {
             while (Volatile.Read(ref _state.Word) == Idle)
                 _state.Wait(Idle, long.MaxValue);
-            (Listener? listener, GuestThread? first) = (_listener, _first);
-            (_listener, _first) = (null, null);
+            (Listener? listener, GuestThread? first, Action? work) = (_listener, _first, _work);
+            (_listener, _first, _work) = (null, null, null);
             Volatile.Write(ref _state.Word, Idle);
-            if (listener is null)
+            if (listener is not null)
+            {
+                first?.ResumeFirst();
+                Serve(listener);
+            }
+            else if (work is not null)
+            {
+                HostThread.Guard("receiver", work);
+            }
+            else
+            {
                 return;
-            first?.ResumeFirst();
-            Serve(listener);
+            }
             _pool.Release(this);
         }
     }

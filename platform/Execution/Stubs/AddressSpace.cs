@@ -6,8 +6,11 @@ namespace Sandbox.Platform.Stubs;
 /// <summary>A stub process and its guest threads.</summary>
 internal sealed class AddressSpace : IAddressSpace
 {
-    /// <summary>However loaded the machine: only a thread stuck in the host takes longer.</summary>
+    /// <summary>However loaded the machine: only a thread stuck in the host takes longer, and then its space is killed.</summary>
     private const int ExchangeMilliseconds = 10_000;
+
+    /// <summary>Honest threads come in within microseconds; for others nobody spins long.</summary>
+    private const int YieldTurns = 200;
 
     private readonly Lock _lock = new();
 
@@ -21,16 +24,15 @@ internal sealed class AddressSpace : IAddressSpace
     private readonly Lock _freezeLock = new();
     private readonly object _thaw = new();
 
-    /// <summary>A thread of the stub that still runs: the leader's memory is out of reach once it has exited.</summary>
-    private int _accessThreadId;
-
     public AddressSpace(StubHost host, int processId, HostFd pidFd, SlotAllocator slots)
     {
         (Host, HostProcessId, PidFd, Slots) = (host, processId, pidFd, slots);
-        _accessThreadId = processId;
     }
 
     public StubHost Host { get; }
+
+    /// <summary>Held while a thread of the space clones, or changes what a fork would copy.</summary>
+    public Lock CloneLock { get; } = new();
 
     public int HostProcessId { get; }
 
@@ -47,6 +49,9 @@ internal sealed class AddressSpace : IAddressSpace
 
     /// <summary>Descriptors were lent for mappings and may still be in the stub's table.</summary>
     public bool HasLentDescriptors { get; set; }
+
+    /// <summary>What it had used when it ended; nothing before.</summary>
+    public ResourceUsage Usage { get; private set; }
 
     public ulong ReservedStart => StubLayout.WindowStart;
 
@@ -71,27 +76,23 @@ internal sealed class AddressSpace : IAddressSpace
     /// <summary>As <see cref="Read"/>, of what really is in memory.</summary>
     public Result<int> ReadNow(UserAddress source, Span<byte> destination)
     {
-        while (!destination.IsEmpty)
-        {
-            int tid = Volatile.Read(ref _accessThreadId);
-            Result<int> result = HostProcess.ReadMemory(tid, source.Value, destination);
-            if (result.Error is not Errno.ESRCH || tid == Volatile.Read(ref _accessThreadId))
-                return result.Error is Errno.ESRCH ? Errno.EFAULT : result;
-        }
-        return 0;
+        if (destination.IsEmpty)
+            return 0;
+        if (Volatile.Read(ref _isDead))
+            return Errno.EFAULT; // Its id may be another's by now.
+        Result<int> result = HostProcess.ReadMemory(HostProcessId, source.Value, destination);
+        return result.Error is Errno.ESRCH ? Errno.EFAULT : result;
     }
 
     /// <summary>As <see cref="Write"/>, at once.</summary>
     public Result<int> WriteNow(UserAddress destination, ReadOnlySpan<byte> source)
     {
-        while (!source.IsEmpty)
-        {
-            int tid = Volatile.Read(ref _accessThreadId);
-            Result<int> result = HostProcess.WriteMemory(tid, destination.Value, source);
-            if (result.Error is not Errno.ESRCH || tid == Volatile.Read(ref _accessThreadId))
-                return result.Error is Errno.ESRCH ? Errno.EFAULT : result;
-        }
-        return 0;
+        if (source.IsEmpty)
+            return 0;
+        if (Volatile.Read(ref _isDead))
+            return Errno.EFAULT;
+        Result<int> result = HostProcess.WriteMemory(HostProcessId, destination.Value, source);
+        return result.Error is Errno.ESRCH ? Errno.EFAULT : result;
     }
 
     /// <summary>True if all bytes were read, now.</summary>
@@ -114,23 +115,43 @@ internal sealed class AddressSpace : IAddressSpace
     /// </summary>
     public Result<uint> CompareExchange(UserAddress address, uint expected, uint value)
     {
+        if (BeginExchange() is not Errno.Ok and Errno error)
+            return error;
+        Result<uint> found = Exchange(address, expected, value);
+        EndExchange();
+        return found;
+    }
+
+    public Errno BeginExchange()
+    {
+        GuestWait.Begin();
+        Hook?.Flush();
+        _freezeLock.Enter();
+        if (TryFreeze(ExchangeMilliseconds))
+            return Errno.Ok;
+        Kill();
+        EndExchange();
+        return Errno.EAGAIN;
+    }
+
+    public Result<uint> Exchange(UserAddress address, uint expected, uint value)
+    {
         if ((address.Value & 3) != 0)
             return Errno.EINVAL;
-        Hook?.Flush();
-        lock (_freezeLock)
+        lock (Host.ExchangeLock)
         {
-            try
-            {
-                if (!TryFreeze(ExchangeMilliseconds))
-                    return Errno.EAGAIN;
-                lock (Host.ExchangeLock)
-                    return Exchange(address.Value, expected, value);
-            }
-            finally
-            {
-                Thaw();
-            }
+            if (!TryRead(address.Value, out uint found))
+                return Errno.EFAULT;
+            if (found != expected)
+                return found;
+            return TryWrite(address.Value, MemoryMarshal.AsBytes(new ReadOnlySpan<uint>(in value))) ? found : Errno.EFAULT;
         }
+    }
+
+    public void EndExchange()
+    {
+        Thaw();
+        _freezeLock.Exit();
     }
 
     /// <summary>
@@ -153,18 +174,18 @@ internal sealed class AddressSpace : IAddressSpace
         }
     }
 
-    /// <summary>Sleeps until the thread may run again.</summary>
+    /// <summary>Sleeps until the thread may run again, or its stub is gone.</summary>
     public void AwaitThaw(StubThread thread)
     {
         lock (_thaw)
         {
-            while ((thread.State & ThreadStates.Frozen) != 0)
+            while ((thread.State & (ThreadStates.Frozen | ThreadStates.Gone)) == ThreadStates.Frozen)
                 Monitor.Wait(_thaw);
         }
     }
 
     public Result<HostMapping> FindMapping(UserAddress address) =>
-        Host.Proc.FindMapping(Volatile.Read(ref _accessThreadId), address.Value);
+        Host.Proc.FindMapping(HostProcessId, address.Value);
 
     public Errno ListMappings(List<HostMapping> mappings)
     {
@@ -175,7 +196,7 @@ internal sealed class AddressSpace : IAddressSpace
     }
 
     public Result<byte[]> ReadProcFile(ReadOnlySpan<byte> name) =>
-        Host.Proc.Read(Volatile.Read(ref _accessThreadId), name);
+        Host.Proc.Read(HostProcessId, name);
 
     public Result<int> ReadProcFileAt(ReadOnlySpan<byte> name, long offset, Span<byte> destination) =>
         Host.Proc.ReadAt(Volatile.Read(ref _accessThreadId), name, offset, destination);
@@ -222,8 +243,6 @@ internal sealed class AddressSpace : IAddressSpace
                 return false;
             _threads.Remove(thread);
             _exiting.Add(thread);
-            if (_accessThreadId == thread.HostThreadId)
-                Volatile.Write(ref _accessThreadId, _threads[0].HostThreadId);
             return true;
         }
     }
@@ -242,14 +261,26 @@ internal sealed class AddressSpace : IAddressSpace
             return _threads.Count == 1 && _threads[0] == thread;
     }
 
-    /// <summary>The stub is gone; comes once, from the exit watcher.</summary>
+    /// <summary>
+    /// The stub has ended and is not reaped yet, so that its id is still its own: from here on nobody uses that any more. Comes once,
+    /// from the exit watcher.
+    /// </summary>
+    public void MarkDead(in ResourceUsage usage)
+    {
+        lock (_lock)
+        {
+            Usage = usage;
+            Volatile.Write(ref _isDead, true);
+        }
+    }
+
+    /// <summary>The stub is gone and reaped: its threads are told.</summary>
     public void OnProcessEnd(int signal)
     {
         StubThread[] threads;
         StubThread[] exiting;
         lock (_lock)
         {
-            _isDead = true;
             threads = [.. _threads];
             exiting = [.. _exiting];
             _threads.Clear();
@@ -259,27 +290,15 @@ internal sealed class AddressSpace : IAddressSpace
             thread.EndExit(signal);
         foreach (StubThread thread in threads)
             thread.OnProcessEnd(signal);
+        lock (_thaw)
+            Monitor.PulseAll(_thaw); // Whoever waits there is no longer in the list that is thawed.
     }
 
     /// <summary>True if all bytes of both were written.</summary>
     public bool TryWriteBoth(ulong firstAddress, ReadOnlySpan<byte> first, ulong secondAddress, ReadOnlySpan<byte> second)
     {
-        while (true)
-        {
-            int tid = Volatile.Read(ref _accessThreadId);
-            Result<int> result = HostProcess.WriteMemory(tid, firstAddress, first, secondAddress, second);
-            if (result.Error is not Errno.ESRCH || tid == Volatile.Read(ref _accessThreadId))
-                return !result.Failed(out int count, out _) && count == first.Length + second.Length;
-        }
-    }
-
-    private Result<uint> Exchange(ulong address, uint expected, uint value)
-    {
-        if (!TryRead(address, out uint found))
-            return Errno.EFAULT;
-        if (found != expected)
-            return found;
-        return TryWrite(address, MemoryMarshal.AsBytes(new ReadOnlySpan<uint>(in value))) ? found : Errno.EFAULT;
+        Result<int> result = HostProcess.WriteMemory(HostProcessId, firstAddress, first, secondAddress, second);
+        return !result.Failed(out int count, out _) && count == first.Length + second.Length;
     }
 
     /// <summary>True when no thread runs. Threads that run are kicked, and come in within microseconds.</summary>
@@ -294,13 +313,17 @@ internal sealed class AddressSpace : IAddressSpace
         foreach (StubThread thread in threads)
             thread.Freeze();
         long deadline = Environment.TickCount64 + limitMilliseconds;
+        int turns = 0;
         foreach (StubThread thread in threads)
         {
             while ((thread.State & (ThreadStates.Busy | ThreadStates.Gone)) == 0)
             {
                 if (Environment.TickCount64 > deadline)
                     return false;
-                HostSyscall.Call(Sys.sched_yield);
+                if (turns++ < YieldTurns)
+                    HostSyscall.Call(Sys.sched_yield);
+                else
+                    Thread.Sleep(1);
             }
         }
         return true;

@@ -30,9 +30,12 @@ internal sealed class ExitWatcher : IDisposable
         _epoll = (int)HostSyscall.Call(Sys.epoll_create1, closeOnExec);
         _stop = (int)HostSyscall.Call(Sys.eventfd2, 0, closeOnExec);
         Watch(_stop, 0);
-        _thread = new Thread(Run, StackBytes) { IsBackground = true, Name = "exit watcher" };
+        _thread = new Thread(Run, StackBytes) { IsBackground = true, Name = "exit watcher" }; // At start: nothing runs yet.
         _thread.Start();
     }
+
+    /// <summary>Runs the end of a stub's tasks on another thread; false if there is none.</summary>
+    public Func<Action, bool> RunElsewhere { get; set; } = static _ => false;
 
     public int Count
     {
@@ -99,8 +102,12 @@ internal sealed class ExitWatcher : IDisposable
             if (!_spaces.Remove(pid, out space))
                 return;
         }
-        int signal = HostProcess.Wait(space.PidFd.Number).Failed(out ProcessEnd end, out _) ? 0 : end.Signal;
-        space.OnProcessEnd(signal);
+        int signal = HostProcess.AwaitEnd(space.PidFd.Number, out ResourceUsage usage).Failed(out ProcessEnd end, out _) ? 0 : end.Signal;
+        space.MarkDead(usage);
+        HostProcess.Wait(space.PidFd.Number);
         space.PidFd.Dispose();
+        // What the kernel does at the end of a task (closing files) may take its time: not here, where all others' ends are waited for.
+        if (!RunElsewhere(() => space.OnProcessEnd(signal)))
+            HostThread.Guard("exit watcher", () => space.OnProcessEnd(signal));
     }
 }

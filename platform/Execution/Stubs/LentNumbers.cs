@@ -14,7 +14,7 @@ internal sealed class LentNumbers
     private ulong _taken;
 
     /// <summary>Whether a guest's number is one of these.</summary>
-    public static bool Contains(ulong number) => number - First < Count;
+    public static bool Contains(uint number) => number - First < Count;
 
     /// <summary>A number that no other batch has, or -1 if all are in use.</summary>
     public int Take()

@@ -36,6 +36,16 @@ internal sealed class ProcFiles(int directoryFd)
         return HostFile.ReadAt(fd, destination, offset);
     }
 
+    /// <summary>The first bytes of <c>PID/name</c>, as many as fit. ENOENT, ESRCH.</summary>
+    public Result<int> ReadStart(int pid, ReadOnlySpan<byte> name, Span<byte> buffer)
+    {
+        if (Open(pid, name).Failed(out int fd, out Errno error))
+            return error;
+        Result<int> result = HostFile.Read(fd, buffer);
+        HostFile.Close(fd);
+        return result;
+    }
+
     private static Result<byte[]> ReadAll(int fd, ref byte[] buffer)
     {
         int length = 0;

@@ -42,6 +42,9 @@ internal sealed class StubHost : IDisposable
 
     public ProcFiles Proc { get; }
 
+    /// <summary>Looks whether threads come that were called.</summary>
+    public Watchdog Watchdog { get; } = new();
+
     public Zygote Zygote { get; }
 
     /// <summary>Held while somebody compares and exchanges a word of guest memory.</summary>
@@ -51,6 +54,12 @@ internal sealed class StubHost : IDisposable
     public int Count => _watcher.Count;
 
     public void Log(string line) => _options.Log?.Invoke(line);
+
+    /// <summary>Runs what comes after a stub's end on another thread than the watcher's; false if there is none.</summary>
+    public Func<Action, bool> RunExit
+    {
+        set => _watcher.RunElsewhere = value;
+    }
 
     /// <summary>The platform can adopt stubs: some are kept ready from now on.</summary>
     public void Start() => Zygote.KeepReady(_options.ReadyStubs);
@@ -94,6 +103,7 @@ internal sealed class StubHost : IDisposable
         while (_watcher.Count > 0)
             Thread.Sleep(1);
         _watcher.Dispose();
+        Watchdog.Dispose();
         _proc.Dispose();
     }
 

@@ -42,6 +42,9 @@ internal static class StubLayout
     /// <summary>Offset of the fs and the gs base, as the host tells them.</summary>
     public const int SlotBases = 32;
 
+    /// <summary>Offset and size of the mark of a clone that is under way.</summary>
+    public const int SlotMark = 48, SlotMarkBytes = 16;
+
     public const int SlotCommands = 64;
 
     /// <summary>Offset and size of a seccomp filter to install, behind the commands.</summary>

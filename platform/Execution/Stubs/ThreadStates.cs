@@ -27,6 +27,9 @@ internal enum ThreadStates
     /// <summary>It may not run on: somebody exchanges a word of its memory.</summary>
     Frozen = 128,
 
+    /// <summary>The watchdog looks at it.</summary>
+    Watched = 256,
+
     /// <summary>It has never run.</summary>
     Unstarted = 32,
 }

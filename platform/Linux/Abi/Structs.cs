@@ -26,6 +26,9 @@ public readonly record struct Timespec(long Seconds, long Nanoseconds)
 [StructLayout(LayoutKind.Sequential)]
 public readonly record struct Timeval(long Seconds, long Microseconds)
 {
+    /// <summary>The whole as nanoseconds; not for what a guest may have written.</summary>
+    public long TotalNanoseconds => (Seconds * 1_000_000_000) + (Microseconds * 1000);
+
     public static Timeval FromNanoseconds(long nanoseconds)
     {
         Timespec time = Timespec.FromNanoseconds(nanoseconds);

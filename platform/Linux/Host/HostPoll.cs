@@ -42,12 +42,15 @@ public static unsafe class HostPoll
     }
 
     /// <summary>Waits until one of the two is readable (or in error); true for each that is.</summary>
-    public static (bool First, bool Second) WaitReadable(int first, int second)
+    public static (bool First, bool Second) WaitReadable(int first, int second) => WaitReadable(first, second, -1);
+
+    /// <summary>As <see cref="WaitReadable(int, int)"/>; neither after the timeout (milliseconds).</summary>
+    public static (bool First, bool Second) WaitReadable(int first, int second, int timeoutMilliseconds)
     {
         PollFd* entries = stackalloc PollFd[2];
         entries[0] = new PollFd(first, PollEvents.In);
         entries[1] = new PollFd(second, PollEvents.In);
-        HostSyscall.CallRetrying(Sys.poll, (long)entries, 2, -1);
+        HostSyscall.CallRetrying(Sys.poll, (long)entries, 2, timeoutMilliseconds);
         return (entries[0].Found != 0, entries[1].Found != 0);
     }
 }

@@ -10,6 +10,8 @@ public readonly record struct ProcessEnd(int Signal, int Status);
 /// <summary>Other processes of this user: pidfds, signals, memory, limits.</summary>
 public static unsafe class HostProcess
 {
+    private const int ByPid = 1, ByPidFd = 3;
+
     [StructLayout(LayoutKind.Sequential)]
     private struct Vector
     {
@@ -33,11 +35,26 @@ public static unsafe class HostProcess
         HostSyscall.ErrorOf(HostSyscall.Call(Sys.tgkill, pid, tid, (int)signal));
 
     /// <summary>Reaps a child. ECHILD if it was reaped already (or SIGCHLD is ignored).</summary>
-    public static Result<ProcessEnd> Wait(int pidFd)
+    public static Result<ProcessEnd> Wait(int pidFd) => Wait(ByPidFd, pidFd, 0, out _);
+
+    /// <summary>As <see cref="Wait(int)"/>, of a child that there is no descriptor of.</summary>
+    public static Result<ProcessEnd> WaitFor(int pid) => Wait(ByPid, pid, 0, out _);
+
+    /// <summary>Waits for a child's end, and for what it has used, without reaping it: its id stays its own. ECHILD.</summary>
+    public static Result<ProcessEnd> AwaitEnd(int pidFd, out ResourceUsage usage)
     {
-        const int byPidFd = 3, exited = 4, anyChild = 0x40000000, killed = 2, dumped = 3;
+        const int leaveWaitable = 0x01000000;
+        return Wait(ByPidFd, pidFd, leaveWaitable, out usage);
+    }
+
+    private static Result<ProcessEnd> Wait(int kind, int id, int options, out ResourceUsage usage)
+    {
+        const int exited = 4, anyChild = 0x40000000, killed = 2, dumped = 3;
         int* information = stackalloc int[32];
-        long result = HostSyscall.CallRetrying(Sys.waitid, byPidFd, pidFd, (long)information, exited | anyChild, 0);
+        ResourceUsage used = default;
+        long result = HostSyscall.CallRetrying(
+            Sys.waitid, kind, id, (long)information, exited | anyChild | options, (long)&used);
+        usage = used;
         if (HostSyscall.ErrorOf(result) is not Errno.Ok and Errno error)
             return error;
         (int code, int status) = (information[2], information[6]);

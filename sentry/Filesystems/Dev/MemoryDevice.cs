@@ -76,7 +76,12 @@ internal sealed class MemoryDevice(
                 return refused;
             }
 
-            return _zeros = fd;
+            // Everybody maps the same file, so nobody may get at it for writing.
+            Result<int> readOnly = HostSelfFds.ReopenReadOnly(fd);
+            HostFile.Close(fd);
+            if (readOnly.Failed(out int zeros, out error))
+                return error == Errno.EMFILE ? Errno.ENFILE : error;
+            return _zeros = zeros;
         }
     }
 

@@ -36,7 +36,8 @@ internal sealed class GoferOpenFile(GoferFile file, DonatedFd fd, VfsPath path, 
     /// <summary>The descriptor's access is this file's: read-only, or read-write for anything that writes.</summary>
     public override Result<int> GetMappingFd(MapFlags flags, MemoryProtection protection)
     {
-        if (fd.IsWritable && (flags & MapFlags.TypeMask) != MapFlags.Private)
+        // A private mapping, too: while the descriptor is in the stub, another thread may map it otherwise.
+        if (fd.IsWritable)
             file.MarkMappedWritable();
         return fd.Number;
     }

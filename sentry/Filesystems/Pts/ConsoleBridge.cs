@@ -11,7 +11,7 @@ namespace Sandbox.Sentry.Filesystems.Pts;
 [SuppressMessage("Design", "CA1001", Justification = "The thread it starts disposes what it owns when it ends.")]
 internal sealed class ConsoleBridge : IWaitTarget, IHostReadiness
 {
-    private const int ChunkBytes = 4096;
+    private const int ChunkBytes = 4096, StackBytes = 256 << 10;
     private readonly HostFd _host;
     private readonly Terminal _terminal;
     private readonly WaitNode _node = new();
@@ -19,16 +19,17 @@ internal sealed class ConsoleBridge : IWaitTarget, IHostReadiness
 
     private ConsoleBridge(HostFd host, Terminal terminal) => (_host, _terminal) = (host, terminal);
 
-    /// <summary>Takes the host's descriptor over and begins to carry.</summary>
-    public static ConsoleBridge Start(int hostFd, Terminal terminal)
+    /// <summary>Takes the host's descriptor over and begins to carry. Null: the host has no room for the thread.</summary>
+    public static ConsoleBridge? Start(int hostFd, Terminal terminal)
     {
         ConsoleBridge bridge = new(new HostFd(hostFd), terminal);
-        terminal.IsLocked = false;
         if (HostTerminal.GetAttributes(hostFd, out Termios termios) == Errno.Ok)
             _ = HostTerminal.SetAttributes(hostFd, HostTerminal.MakeRaw(termios));
         bridge.WindowSizeChanged();
-        new Thread(bridge.Run, 256 * 1024) { IsBackground = true, Name = "console" }.Start();
-        return bridge;
+        if (HostThread.TryStart("console", StackBytes, bridge.Run))
+            return bridge;
+        bridge._host.Dispose();
+        return null;
     }
 
     /// <summary>The host's terminal has another size (SIGWINCH): so has the guest's.</summary>

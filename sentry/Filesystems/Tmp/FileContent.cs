@@ -132,15 +132,16 @@ internal sealed class FileContent(MemoryFileSystem fileSystem) : IDisposable
     }
 
     /// <summary>
-    /// The host descriptor of the bytes, for mapping. For a private mapping any will do: what is stored there is the process's
-    /// own. For a shared one it is read-only unless <paramref name="isWritable"/>. ENFILE, ENOMEM, EACCES.
+    /// The host descriptor of the bytes, for mapping: read-only unless <paramref name="isWritable"/>. ENFILE, ENOMEM, EACCES.
     /// </summary>
-    public Result<int> GetFd(bool isShared, bool isWritable)
+    /// <remarks>
+    /// It is lent under a number the guest chose, which another thread may use at the same moment for a mapping of another file: so it
+    /// may never allow more than the guest may do with this one.
+    /// </remarks>
+    public Result<int> GetFd(bool isWritable)
     {
         if (_memory is null && MoveToMemory() is not Errno.Ok and Errno error)
             return error;
-        if (!isShared)
-            return _memory!.Number;
         if (isWritable)
         {
             _isSparse = true; // What is stored through the mapping, only the host sees.

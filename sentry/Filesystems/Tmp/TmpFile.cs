@@ -108,7 +108,7 @@ internal class TmpFile : TmpInode
                 _isMappedWritable = true;
                 NotifyChange();
             }
-            return (_content ??= new FileContent(Memory)).GetFd(isShared, isWritable);
+            return (_content ??= new FileContent(Memory)).GetFd(isShared && isWritable);
         }
     }
 
@@ -134,7 +134,7 @@ internal class TmpFile : TmpInode
                 return Errno.EPERM;
 
             // The host's seals see the guests' mappings, which nothing here does.
-            if ((_content ??= new FileContent(Memory)).GetFd(isShared: true, isWritable: true).Failed(out int fd, out Errno error))
+            if ((_content ??= new FileContent(Memory)).GetFd(isWritable: true).Failed(out int fd, out Errno error))
                 return error;
             if (HostMemoryFile.AddSeals(fd, seals & ~sealSeal) is not Errno.Ok and Errno refused)
                 return refused;

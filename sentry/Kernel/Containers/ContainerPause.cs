@@ -42,6 +42,17 @@ internal static class ContainerPause
         return true;
     }
 
+    /// <summary>The deadline is over: who still runs guest code loses its memory.</summary>
+    public static void KillThoseThatRun(Kernel kernel, Container container)
+    {
+        using RankedLock.Scope _ = kernel.Tree.Enter();
+        foreach (KeyValuePair<int, Pid> entry in kernel.RootPids.Pids)
+        {
+            if (TaskOf(entry.Value, container) is { } task && !task.Thread.IsStandingStill)
+                task.GuestMemory.Space.Kill();
+        }
+    }
+
     /// <summary>Lets the tasks go on. False if it is not paused.</summary>
     public static bool End(Kernel kernel, Container container)
     {

@@ -56,7 +56,10 @@ internal sealed class MemoryLimiter
             _isStarted = true;
         }
 
-        new Thread(Run, StackBytes) { IsBackground = true, Name = "memory" }.Start();
+        if (HostThread.TryStart("memory", StackBytes, Run))
+            return;
+        lock (_lock)
+            _isStarted = false; // The next change tries again.
     }
 
     private void Run()

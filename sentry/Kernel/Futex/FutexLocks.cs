@@ -57,6 +57,9 @@ internal sealed partial class FutexTable
             return error;
         FutexBucket bucket = BucketOf(key);
         uint self = (uint)task.Id.In(task.PidNamespace);
+        using WordExchange exchange = new(task.GuestMemory.Space);
+        if (exchange.Error != Errno.Ok)
+            return exchange.Error;
         using (bucket.Lock.Enter())
         {
             if (task.Memory.Read(new UserPtr<uint>(address), out uint word) is not Errno.Ok and Errno fault)
@@ -72,14 +75,15 @@ internal sealed partial class FutexTable
             return;
         foreach (FutexBucket bucket in _buckets)
         {
-            if (bucket.IsEmpty)
-                continue;
-            using (bucket.Lock.Enter())
-            {
-                while (FindWaiterFor(bucket, task) is { } waiter)
-                    Bequeath(task, bucket, waiter);
-            }
+            while (!bucket.IsEmpty && TryFindHeir(bucket, task) is { } heir)
+                Bequeath(task, bucket, heir);
         }
+    }
+
+    private static Task? TryFindHeir(FutexBucket bucket, Task owner)
+    {
+        using (bucket.Lock.Enter())
+            return FindWaiterFor(bucket, owner)?.LockWaiter;
     }
 
     private static Task? FindTask(Task viewer, int threadId)
@@ -91,6 +95,9 @@ internal sealed partial class FutexTable
     private Errno TakeFree(Task task, in FutexKey key, UserAddress address, uint word)
     {
         FutexBucket bucket = BucketOf(key);
+        using WordExchange exchange = new(task.GuestMemory.Space);
+        if (exchange.Error != Errno.Ok)
+            return exchange.Error;
         using (bucket.Lock.Enter())
         {
             uint taken = (word & OwnerDiedBit) | (uint)task.Id.In(task.PidNamespace);
@@ -103,6 +110,9 @@ internal sealed partial class FutexTable
     private Errno QueueForLock(Task task, FutexWaiter waiter, Task owner, in FutexKey key, UserAddress address, uint word)
     {
         FutexBucket bucket = BucketOf(key);
+        using WordExchange exchange = new(task.GuestMemory.Space);
+        if (exchange.Error != Errno.Ok)
+            return exchange.Error;
         using (bucket.Lock.Enter())
         {
             if (Exchange(task, address, word, word | WaitersBit) is not Errno.Ok and Errno error)
@@ -152,10 +162,21 @@ internal sealed partial class FutexTable
         return Errno.Ok;
     }
 
-    private static void Bequeath(Task task, FutexBucket bucket, FutexWaiter waiter)
+    // The heir's memory is made ready before the bucket is locked; by then the waiter may be another, or nobody.
+    private static void Bequeath(Task task, FutexBucket bucket, Task heir)
     {
-        Task heir = waiter.LockWaiter!;
-        Errno error = heir.Memory.Read(new UserPtr<uint>(waiter.LockAddress), out uint word);
+        using WordExchange exchange = new(heir.GuestMemory.Space);
+        using RankedLock.Scope _ = bucket.Lock.Enter();
+        if (FindWaiterFor(bucket, task) is not { } waiter || waiter.LockWaiter != heir)
+            return;
+        Errno error = exchange.Error;
+        if (error != Errno.Ok)
+        {
+            bucket.Wake(waiter); // Its space is being killed.
+            return;
+        }
+
+        error = heir.Memory.Read(new UserPtr<uint>(waiter.LockAddress), out uint word);
         if (error == Errno.Ok && (word & ThreadIdMask) == (uint)task.Id.In(heir.PidNamespace))
             error = HandOver(heir, bucket, waiter.Key, waiter.LockAddress, word, OwnerDiedBit);
         if (error != Errno.Ok || waiter.Bucket == bucket)
@@ -178,10 +199,10 @@ internal sealed partial class FutexTable
         return waiter;
     }
 
-    /// <summary>EAGAIN if the word is another by now.</summary>
+    /// <summary>EAGAIN if the word is another by now. Within a <see cref="WordExchange"/>.</summary>
     private static Errno Exchange(Task task, UserAddress address, uint expected, uint value)
     {
-        if (task.GuestMemory.Space.CompareExchange(address, expected, value).Failed(out uint found, out Errno error))
+        if (task.GuestMemory.Space.Exchange(address, expected, value).Failed(out uint found, out Errno error))
             return error;
         return found == expected ? Errno.Ok : Errno.EAGAIN;
     }

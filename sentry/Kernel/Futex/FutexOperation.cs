@@ -17,7 +17,10 @@ internal readonly record struct FutexOperation(uint Code)
 
     private int ComparisonArgument => (int)(Code << 20) >> 20;
 
-    /// <summary>Changes the word; true if its old value passes the comparison. EFAULT, ENOSYS for an unknown operation.</summary>
+    /// <summary>
+    /// Changes the word; true if its old value passes the comparison. EFAULT, ENOSYS for an unknown operation, EAGAIN if other processes
+    /// never leave it alone. Within <see cref="IAddressSpace.BeginExchange"/>.
+    /// </summary>
     public Result<bool> Apply(IAddressSpace space, UserAddress address)
     {
         uint argument = (uint)OperationArgument;
@@ -33,13 +36,8 @@ internal readonly record struct FutexOperation(uint Code)
         {
             if (Next(word, argument).Failed(out uint changed, out error))
                 return error;
-            if (space.CompareExchange(address, word, changed).Failed(out uint found, out error))
-            {
-                if (error == Errno.EAGAIN)
-                    continue;
+            if (space.Exchange(address, word, changed).Failed(out uint found, out error))
                 return error;
-            }
-
             if (found == word)
                 return Passes((int)word);
             word = found;

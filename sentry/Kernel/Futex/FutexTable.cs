@@ -1,4 +1,5 @@
 using Sandbox.Linux;
+using Sandbox.Platform;
 using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Sync;
 
@@ -104,7 +105,11 @@ internal sealed partial class FutexTable
             return error;
         }
 
+        // The guest stands still before the buckets are locked: nobody waits for it under them.
         using HeldWakes.Scope wakes = HeldWakes.Begin();
+        using WordExchange exchange = new(task.GuestMemory.Space);
+        if (exchange.Error != Errno.Ok)
+            return exchange.Error;
         using BucketPair pair = new(BucketOf(firstKey), BucketOf(secondKey));
         if (operation.Apply(task.GuestMemory.Space, second).Failed(out bool passes, out error))
             return error;
@@ -112,6 +117,18 @@ internal sealed partial class FutexTable
         if (passes)
             woken += WakeLocked(BucketOf(secondKey), secondKey, secondCount, AnyBit);
         return woken;
+    }
+
+    /// <summary>While it lives, words of the space may be exchanged. Taken before any bucket's lock.</summary>
+    private readonly ref struct WordExchange(IAddressSpace space)
+    {
+        public Errno Error { get; } = space.BeginExchange();
+
+        public void Dispose()
+        {
+            if (Error == Errno.Ok)
+                space.EndExchange();
+        }
     }
 
     /// <summary>The key of a word for waiting on it; a shared one is counted until <see cref="Finish"/>.</summary>

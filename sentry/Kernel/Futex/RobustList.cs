@@ -79,12 +79,12 @@ internal static class RobustList
             if ((word & ThreadIdMask) != self)
                 return true;
             if (task.GuestMemory.Space.CompareExchange(address, word, (word & WaitersBit) | OwnerDiedBit)
-                .Failed(out uint found, out Errno error) && error != Errno.EAGAIN)
+                .Failed(out uint found, out _))
             {
                 return false;
             }
 
-            if (error != Errno.Ok || found != word)
+            if (found != word)
                 continue;
             if (!isLock && (word & WaitersBit) != 0)
                 task.Kernel.Futexes.WakeAddress(task, address, 1);

@@ -12,7 +12,7 @@ internal sealed class IoSignals : IDisposable
     private readonly HostFutex _alarm = new(); // Its word changes with every file that queues.
     private readonly Lock _startLock = new();
     private IoSignal? _first; // A stack, pushed to and emptied atomically.
-    private Thread? _thread;
+    private bool _isStarted; // Guarded by _startLock.
     private volatile bool _isDisposed;
 
     /// <summary>From now on somebody listens to <see cref="Queue"/>. Not under a wait queue's lock.</summary>
@@ -20,10 +20,11 @@ internal sealed class IoSignals : IDisposable
     {
         lock (_startLock)
         {
-            if (_thread is not null || _isDisposed)
+            if (_isStarted || _isDisposed)
                 return;
-            _thread = new Thread(Run, StackBytes) { IsBackground = true, Name = "io signals" };
-            _thread.Start();
+            _isStarted = HostThread.TryStart("io signals", StackBytes, Run);
+            if (!_isStarted)
+                throw new InvalidOperationException("the host has no room for the thread that sends SIGIO");
         }
     }
 
@@ -59,7 +60,15 @@ internal sealed class IoSignals : IDisposable
             while (signal is not null)
             {
                 IoSignal? next = signal.NextQueued; // Sending lets it queue again.
-                signal.Send();
+                try
+                {
+                    signal.Send();
+                }
+                catch (Exception exception)
+                {
+                    HostThread.Report("io signals", exception); // It is one file's; all others go on.
+                }
+
                 signal = next;
             }
         }

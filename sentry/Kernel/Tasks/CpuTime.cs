@@ -37,6 +37,8 @@ internal readonly record struct CpuTime(long User, long System)
     /// <summary>What all threads of the host process of a task's memory have used, ended ones included.</summary>
     private static CpuTime OfSpace(Task task)
     {
+        if (task.GuestMemory.Space.Usage is { MaxResident: > 0 } ended)
+            return new CpuTime(ended.UserTime.TotalNanoseconds, ended.SystemTime.TotalNanoseconds);
         long total = HostClock.CpuTimeOf(task.GuestMemory.Space.HostProcessId);
         if (total is > 0 and < TickNanoseconds)
             return new CpuTime(total, 0);

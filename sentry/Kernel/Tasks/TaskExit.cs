@@ -42,7 +42,30 @@ internal static class TaskExit
             return;
         group.IsExiting = true;
         group.ExitStatus = waitStatus;
+        if (MayKillAtOnce(group))
+            group.Tasks[0].GuestMemory.Space.Kill();
         KillThreads(group, except: null);
+    }
+
+    /// <summary>
+    /// True if guest code of the process runs and nobody needs anything of its memory any more: other processes have no part in it, so
+    /// no futex of a dying owner is left behind. The end then depends on nothing that the guest does; otherwise its threads are
+    /// called in, and the platform kills the memory of those that do not come. With Tree held.
+    /// </summary>
+    private static bool MayKillAtOnce(ThreadGroup group)
+    {
+        if (group.Tasks.Count == 0)
+            return false;
+        GuestMemory memory = group.Tasks[0].GuestMemory;
+        bool runs = false;
+        foreach (Task task in group.Tasks)
+        {
+            if (task.GuestMemory != memory || task.Trace is not null)
+                return false;
+            runs |= !task.Thread.IsStandingStill;
+        }
+
+        return runs && !memory.HasSharedMappings && memory.Users <= group.Tasks.Count;
     }
 
     /// <summary>Sends every thread but one to its end. With Tree held.</summary>
@@ -78,7 +101,8 @@ internal static class TaskExit
             CpuTime.SettleOwner(task);
         if (!memory.RemoveUser())
             return;
-        task.Group.PeakResident = Math.Max(task.Group.PeakResident, HostStatus.PeakResidentKibibytes(memory.Space));
+        long peak = HostStatus.PeakResidentKibibytes(memory.Space);
+        task.Group.PeakResident = Math.Max(task.Group.PeakResident, peak == 0 ? memory.Space.Usage.MaxResident : peak);
         memory.Space.Kill();
     }
 

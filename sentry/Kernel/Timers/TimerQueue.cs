@@ -28,7 +28,7 @@ internal sealed class TimerQueue : IDisposable
     private readonly HostFutex _alarm = new(); // Its word changes whenever the earliest deadline may have become earlier.
     private TimerEntry[] _heap = new TimerEntry[16]; // Guarded by _lock: a binary heap, the earliest first.
     private int _count;
-    private Thread? _thread;
+    private bool _isStarted; // Guarded by _lock.
     private volatile bool _isDisposed;
 
     /// <summary>Armed timers. A hint.</summary>
@@ -46,8 +46,8 @@ internal sealed class TimerQueue : IDisposable
             if (!due.IsNever)
                 Insert(entry);
             isFirst = entry.Position == 0;
-            if (_thread is null && !_isDisposed)
-                StartThread();
+            if (!_isStarted && !_isDisposed)
+                StartLocked();
         }
 
         if (isFirst)
@@ -72,10 +72,21 @@ internal sealed class TimerQueue : IDisposable
         WakeThread();
     }
 
-    private void StartThread()
+    /// <summary>Starts the thread now, while there is room for it; the first timer does so, too.</summary>
+    public void Start()
     {
-        _thread = new Thread(Run, StackBytes) { IsBackground = true, Name = "timers" };
-        _thread.Start();
+        using (_lock.Enter())
+        {
+            if (!_isStarted && !_isDisposed)
+                StartLocked();
+        }
+    }
+
+    private void StartLocked()
+    {
+        _isStarted = HostThread.TryStart("timers", StackBytes, Run);
+        if (!_isStarted)
+            throw new InvalidOperationException("the host has no room for the thread of the timers");
     }
 
     private void WakeThread()
@@ -91,9 +102,21 @@ internal sealed class TimerQueue : IDisposable
             int alarm = Volatile.Read(ref _alarm.Word);
             TimerEntry? due = TakeDue(out Deadline next);
             if (due is not null)
-                due.OnDue();
+                Expire(due);
             else
                 _alarm.Wait(alarm, next.Nanoseconds);
+        }
+    }
+
+    private static void Expire(TimerEntry due)
+    {
+        try
+        {
+            due.OnDue();
+        }
+        catch (Exception exception)
+        {
+            HostThread.Report("timers", exception); // It is one timer's; all others go on.
         }
     }
 

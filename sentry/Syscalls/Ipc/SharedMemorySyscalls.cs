@@ -159,7 +159,9 @@ internal static class SharedMemorySyscalls
             | ((flags & Executable) != 0 ? MemoryProtection.Execute : 0);
         MapFlags mapFlags = MapFlags.Shared
             | (address == 0 ? 0 : (flags & Remap) != 0 ? MapFlags.Fixed : MapFlags.FixedNoReplace);
-        if (segment.File.GetMappingFd(mapFlags, protection).Failed(out int hostFd, out Errno error))
+        // What is attached read-only, mprotect(2) cannot make writable: its descriptor is that of a private mapping, read-only.
+        MapFlags access = isReadOnly ? MapFlags.Private : mapFlags;
+        if (segment.File.GetMappingFd(access, protection).Failed(out int hostFd, out Errno error))
             return error;
         task.GuestMemory.HasSharedMappings = true;
         HostCommand map = new(

@@ -57,8 +57,10 @@ internal static class MemorySyscalls
 
     public static SyscallResult Advise(Task task, ulong address, ulong length, int advice)
     {
-        // madvise(2): the advices that only concern the caller's own memory. MADV_HWPOISON and its like are the machine's.
-        if (advice is not (>= 0 and <= 4 or >= 8 and <= 25))
+        // madvise(2): the advices that only concern the caller's own memory. MADV_HWPOISON and its like are the machine's; merging
+        // pages tells processes what is in the memory of others, so there is none here, as in kernels without KSM.
+        const int mergeable = 12, unmergeable = 13;
+        if (advice is not (>= 0 and <= 4 or >= 8 and <= 25) or mergeable or unmergeable)
             return Errno.EINVAL;
         return CheckThenExecute(task, address, length);
     }

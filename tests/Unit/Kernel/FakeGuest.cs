@@ -63,6 +63,16 @@ internal sealed class FakeAddressSpace : IAddressSpace
         }
     }
 
+    public Errno BeginExchange() => Errno.Ok;
+
+    public Result<uint> Exchange(UserAddress address, uint expected, uint value) => CompareExchange(address, expected, value);
+
+    public void EndExchange()
+    {
+    }
+
+    public ResourceUsage Usage => default;
+
     public Result<HostMapping> FindMapping(UserAddress address) => TryRange(address, 1, out _)
         ? new HostMapping(Base, Base + (ulong)_bytes.Length, MemoryProtection.Read | MemoryProtection.Write, false, 0, 0, 0, "")
         : Errno.EFAULT;

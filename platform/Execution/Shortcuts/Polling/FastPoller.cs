@@ -60,12 +60,10 @@ internal sealed class FastPoller
     /// </summary>
     private int _guestProcessor = -1;
 
-    public FastPoller(FastPollers pollers)
-    {
-        _pollers = pollers;
-        Thread thread = new(Run, StackBytes) { IsBackground = true, Name = "poller" };
-        thread.Start();
-    }
+    public FastPoller(FastPollers pollers) => _pollers = pollers;
+
+    /// <summary>False: EAGAIN, the host has no room for its thread.</summary>
+    public bool TryStart() => HostThread.TryStart("poller", StackBytes, Run);
 
     /// <summary>
     /// True if this poller sleeps in a handler, or has been in one for long: other guests cannot wait for it.

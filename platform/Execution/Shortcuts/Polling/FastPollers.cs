@@ -43,7 +43,7 @@ internal sealed class FastPollers
                 if (!poller.IsStuck && poller.TryOffer(channel))
                     return true;
             }
-            return _pollers.Count < MaxPollers && Add().TryOffer(channel);
+            return _pollers.Count < MaxPollers && TryAdd() is { } added && added.TryOffer(channel);
         }
     }
 
@@ -60,13 +60,18 @@ internal sealed class FastPollers
                 if (!poller.IsStuck && poller.TryContinue(channel))
                     return;
             }
-            Add().TryContinue(channel);
+            if (TryAdd() is { } added)
+                added.TryContinue(channel);
+            else
+                _pollers[0].TryContinue(channel); // At the host's limit of threads it has to wait.
         }
     }
 
-    private FastPoller Add()
+    private FastPoller? TryAdd()
     {
         FastPoller poller = new(this);
+        if (!poller.TryStart())
+            return null;
         _pollers.Add(poller);
         return poller;
     }
