@@ -52,6 +52,7 @@ internal static class SentryMain
         if (HostFile.OpenAt(-1, "/proc"u8, OpenFlags.Path | OpenFlags.Directory | OpenFlags.CloseOnExec)
             .Failed(out int proc, out Errno unseen))
             return $"/proc of the sandbox: {ErrnoText.Of(unseen)}";
+        HostThread.Failed = (name, failure) => log.Warning($"internal error in the thread \"{name}\": {failure}");
         HostSelfFds.Use(proc);
         HostProgramPages program = HostProgramPages.Find();
         HostCgroup? cgroup = boot.CgroupFds.Length > 0 ? new HostCgroup(boot.Container.CgroupFiles, boot.CgroupFds) : null;
@@ -116,6 +117,7 @@ internal static class SentryMain
         DevTree.RegisterDevices();
         PtsFileSystem.RegisterDevices();
         Kernel kernel = new(platform, table, facts, log);
+        kernel.Timers.Start(); // No guest is to learn that there is no room for its thread.
         DescriptorParts.Install(kernel);
         kernel.MakeFileSystem = (task, type, source, data) =>
             FileSystemTypes.Create(

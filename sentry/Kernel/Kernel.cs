@@ -27,6 +27,7 @@ internal sealed class Kernel
         (Platform, Syscalls, Host, Log) = (platform, syscalls, host, log);
         RootPids = new PidNamespace(null, Security.UserNamespace.Root);
         BootTime = HostClock.Now(HostClock.Boottime);
+        GuestWait.HoldsLocks = static () => RankedLock.IsAnyHeld;
     }
 
     public IPlatform Platform { get; }

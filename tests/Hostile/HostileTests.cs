@@ -32,6 +32,13 @@ public sealed class HostileTests
     [Theory, MemberData(nameof(Variants))]
     public void Arguments_may_change_under_a_call(string variant) => Endures(variant, "races");
 
+    /// <summary>Threads that do not come when they are called end, and nobody waits for them.</summary>
+    [Theory, MemberData(nameof(Variants))]
+    public void Who_does_not_come_when_called_is_killed(string variant) => Endures(variant, "deaf");
+
+    [Theory, MemberData(nameof(Variants))]
+    public void What_is_lent_for_a_mapping_allows_no_more_than_the_open_file(string variant) => Endures(variant, "lent");
+
     /// <summary>Random calls with fixed seeds: what fails once fails again.</summary>
     [Theory, MemberData(nameof(Seeds))]
     public void Random_calls_with_hurtful_arguments_do_no_harm(string variant, string seeds) =>

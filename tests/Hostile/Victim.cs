@@ -43,6 +43,11 @@ internal sealed class Victim : IDisposable
     /// <summary>Where the sources of the attacks are.</summary>
     public static string Programs { get; } = Path.Combine(Checkout.Root, "tests", "Hostile", "Programs");
 
+    public string Id => _id;
+
+    /// <summary>The process that stands for the container towards callers.</summary>
+    public int Monitor => ReadProcess("monitor");
+
     /// <summary>The root file system on the host.</summary>
     public string Root => Path.Combine(Runsc.Scratch, "rootfs");
 
@@ -91,10 +96,44 @@ internal sealed class Victim : IDisposable
         return text.Length <= 8000 ? text : text[^8000..];
     }
 
-    private int ReadSentry()
+    /// <summary>All host processes of its guests.</summary>
+    public List<int> Processes() => Descendants(_sentry);
+
+    /// <summary>The Sentry's open descriptors.</summary>
+    public int CountDescriptors() => Directory.GetFileSystemEntries($"/proc/{_sentry}/fd").Length;
+
+    /// <summary>True if the processes end within some seconds, or with <paramref name="atMostRunning"/> use no processor any more.</summary>
+    public static bool AwaitEnd(List<int> processes, bool atMostRunning = false)
+    {
+        const int attempts = 200, pauseMilliseconds = 100;
+        for (int attempt = 0; attempt < attempts; attempt++)
+        {
+            long before = TicksOf(processes);
+            Thread.Sleep(pauseMilliseconds);
+            if (!processes.Exists(IsAlive) || (atMostRunning && attempt > 20 && TicksOf(processes) == before))
+                return true;
+        }
+        return false;
+    }
+
+    private static long TicksOf(List<int> processes)
+    {
+        const int userTime = 11, systemTime = 12;
+        long sum = 0;
+        foreach (int process in processes)
+        {
+            if (StatusOf(process) is { } fields)
+                sum += long.Parse(fields[userTime], CultureInfo.InvariantCulture) + long.Parse(fields[systemTime], CultureInfo.InvariantCulture);
+        }
+        return sum;
+    }
+
+    private int ReadSentry() => ReadProcess("sentry");
+
+    private int ReadProcess(string name)
     {
         using JsonDocument state = JsonDocument.Parse(File.ReadAllText(Path.Combine(Runsc.Root, _id, "state.json")));
-        return state.RootElement.GetProperty("sentry").GetProperty("id").GetInt32();
+        return state.RootElement.GetProperty(name).GetProperty("id").GetInt32();
     }
 
     private static bool IsAlive(int process) => StatusOf(process) is { } fields && fields[0] is not ("Z" or "X");
