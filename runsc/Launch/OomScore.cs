@@ -6,7 +6,8 @@ namespace Sandbox.Runsc.Launch;
 
 /// <summary>
 /// process.oomScoreAdj of the configuration: how willingly the host's OOM killer takes the container's processes
-/// (proc_pid_oom_score_adj(5)). Given to each of them before it executes; while it shares our memory the host gives it to us, too, and so we take it back.
+/// (proc_pid_oom_score_adj(5)). Given to each of them before it executes; while it shares our memory the host
+/// gives it to us, too, and so we take it back.
 /// </summary>
 internal sealed class OomScore(int? value) : IDisposable
 {

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace Sandbox.HostileTests;
 
-/// <summary>What the operator asks for happens whatever the guest does: kill, pause, delete, and what a refused exec leaves behind.</summary>
+/// <summary>What the operator asks for happens whatever the guest does: kill, pause, delete; and a refused exec leaves nothing.</summary>
 public sealed class KillTests
 {
     private static readonly TimeSpan _limit = TimeSpan.FromMinutes(2);

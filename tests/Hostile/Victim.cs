@@ -122,8 +122,10 @@ internal sealed class Victim : IDisposable
         long sum = 0;
         foreach (int process in processes)
         {
-            if (StatusOf(process) is { } fields)
-                sum += long.Parse(fields[userTime], CultureInfo.InvariantCulture) + long.Parse(fields[systemTime], CultureInfo.InvariantCulture);
+            if (StatusOf(process) is not { } fields)
+                continue;
+            sum += long.Parse(fields[userTime], CultureInfo.InvariantCulture);
+            sum += long.Parse(fields[systemTime], CultureInfo.InvariantCulture);
         }
         return sum;
     }
