@@ -199,7 +199,7 @@ internal sealed class AddressSpace : IAddressSpace
         Host.Proc.Read(HostProcessId, name);
 
     public Result<int> ReadProcFileAt(ReadOnlySpan<byte> name, long offset, Span<byte> destination) =>
-        Host.Proc.ReadAt(Volatile.Read(ref _accessThreadId), name, offset, destination);
+        Host.Proc.ReadAt(HostProcessId, name, offset, destination);
 
     public Errno SetLimit(int resource, ulong soft, ulong hard)
     {

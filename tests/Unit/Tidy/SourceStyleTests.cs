@@ -19,10 +19,12 @@ public sealed partial class SourceStyleTests
     /// </summary>
     private static readonly string[] _long =
     [
+        "platform/Execution/Notify/GuestThread.cs",
         "platform/Linux/Abi/Errno.cs",
         "sentry/Control/SandboxControl.cs",
         "sentry/Filesystems/Gofer/GoferClient.cs",
         "sentry/Filesystems/Pts/LineDiscipline.cs",
+        "sentry/Filesystems/Pts/Terminal.cs",
     ];
 
     /// <summary>
