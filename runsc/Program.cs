@@ -3,7 +3,9 @@ using Sandbox.Runsc.Commands;
 
 namespace Sandbox.Runsc;
 
-/// <summary>The entry point: finds the command and turns its failure into the one line and the exit code callers expect.</summary>
+/// <summary>
+/// The entry point: finds the command and turns its failure into the one line and the exit code callers expect.
+/// </summary>
 internal static class Program
 {
     private static int Main(string[] args)
@@ -49,7 +51,8 @@ internal static class Program
     {
         Command command = CommandTable.Find(words[0])
             ?? throw new Failure($"unknown command \"{words[0]}\"; \"runsc help\" lists them");
-        Arguments arguments = Arguments.Parse(command.Name, command.Flags, words.AsSpan(1), command.PositionalBeforeRest);
+        Arguments arguments = Arguments.Parse(
+            command.Name, command.Flags, words.AsSpan(1), command.PositionalBeforeRest);
         return arguments.WantsHelp ? HelpCommand.PrintCommand(command) : command.Run(options, arguments);
     }
 }

@@ -7,7 +7,9 @@ namespace Sandbox.SyscallTables;
 /// <summary>The syscall table as people and programs read it (<c>runsc syscalls</c>, COVERAGE.md).</summary>
 internal static class Coverage
 {
-    /// <summary>One row of text: number, name, level, family, and the note with the errno in front for an unsupported call.</summary>
+    /// <summary>
+    /// One row of text: number, name, level, family, and the note with the errno in front for an unsupported call.
+    /// </summary>
     internal readonly record struct Line(int Number, string Name, string Level, string Family, string Note);
 
     /// <summary>All rows in the order of their numbers.</summary>
@@ -40,7 +42,8 @@ internal static class Coverage
         foreach (Line line in lines)
         {
             text.Append(
-                CultureInfo.InvariantCulture, $"{line.Number},{line.Name},{line.Level},{Quote(line.Family)},{Quote(line.Note)}\n");
+                CultureInfo.InvariantCulture,
+                $"{line.Number},{line.Name},{line.Level},{Quote(line.Family)},{Quote(line.Note)}\n");
         }
 
         return text.ToString();
@@ -59,12 +62,15 @@ internal static class Coverage
         text.Append("can see. *Partial* says what is missing. *Unsupported* says what the call answers, and why.\n\n");
         text.Append("| | calls | full | partial | unsupported |\n| --- | --- | --- | --- | --- |\n");
         text.Append(
-            CultureInfo.InvariantCulture, $"| this table | {full + partial + unsupported} | {full} | {partial} | {unsupported} |\n");
+            CultureInfo.InvariantCulture,
+            $"| this table | {full + partial + unsupported} | {full} | {partial} | {unsupported} |\n");
         text.Append("| gVisor (2025, its own table) | 351 | 224 | 64 | 63 |\n\n");
-        text.Append("gVisor's table ends before the calls of Linux 5.14 and later; what it does not list is ENOSYS there. ");
+        text.Append(
+            "gVisor's table ends before the calls of Linux 5.14 and later; what it does not list is ENOSYS there. ");
         int obsolete = Lines(table).FindAll(static line => line.Family == UnsupportedRows.Obsolete).Count;
         text.Append(
-            CultureInfo.InvariantCulture, $"{obsolete} of the unsupported calls here are obsolete: Linux 6.12 itself answers ENOSYS.\n");
+            CultureInfo.InvariantCulture,
+            $"{obsolete} of the unsupported calls here are obsolete: Linux 6.12 itself answers ENOSYS.\n");
         foreach (string family in Families(table))
             AppendFamily(text, table, family);
         return text.ToString();

@@ -8,8 +8,8 @@ using Sandbox.SyscallTables.Families;
 namespace Sandbox.SyscallTables;
 
 /// <summary>
-/// The x86-64 system call table. Each family adds its own rows; every call of Linux 6.12 has one, and a number without a row
-/// is ENOSYS.
+/// The x86-64 system call table. Each family adds its own rows; every call of Linux 6.12 has one, and a number without
+/// a row is ENOSYS.
 /// </summary>
 internal sealed class LinuxX64 : ISyscallTable
 {

@@ -1,8 +1,9 @@
 namespace Sandbox.SyscallTables;
 
 /// <summary>
-/// Whether a call may come by the page that a guest thread shares with the Sentry, and which range of the caller's memory the
-/// machine code copies there with it. The code reads its own table (FastCalls); a test compares that with the rows.
+/// Whether a call may come by the page that a guest thread shares with the Sentry, and which range of the caller's
+/// memory the machine code copies there with it. The code reads its own table (FastCalls);
+/// a test compares that with the rows.
 /// </summary>
 internal enum PageCall
 {

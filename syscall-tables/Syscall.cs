@@ -16,9 +16,9 @@ internal enum SupportLevel
 }
 
 /// <summary>
-/// One row of a syscall table, with all that is to be known of the call: a name, a handler whose parameter types say how the
-/// registers are read, how well it is supported, how a trace shows it, where it waits, and which ways it may come.
-/// A register is truncated to its parameter's size, which is what the C ABI does with an int.
+/// One row of a syscall table, with all that is to be known of the call: a name, a handler whose parameter types say
+/// how the registers are read, how well it is supported, how a trace shows it, where it waits, and which ways it may
+/// come. A register is truncated to its parameter's size, which is what the C ABI does with an int.
 /// </summary>
 internal sealed unsafe class Syscall
 {
@@ -26,7 +26,8 @@ internal sealed unsafe class Syscall
     private readonly void* _handler;
 
     private Syscall(
-        string name, delegate*<void*, Task, in SyscallArguments, SyscallResult> invoke, void* handler, params Type[] parameters)
+        string name, delegate*<void*, Task, in SyscallArguments, SyscallResult> invoke, void* handler,
+        params Type[] parameters)
     {
         Name = name;
         _invoke = invoke;
@@ -60,8 +61,8 @@ internal sealed unsafe class Syscall
     public string WaitChannel { get; private set; } = "0";
 
     /// <summary>
-    /// A call that has done nothing when it has to wait: it may be forgotten and made again when there is something for it, so
-    /// that no thread of the Sentry sleeps meanwhile. Not open(2) of a FIFO, which waits for somebody to see it.
+    /// A call that has done nothing when it has to wait: it may be forgotten and made again when there is something for
+    /// it, so that no thread of the Sentry sleeps meanwhile. Not open(2) of a FIFO, which waits for somebody to see it.
     /// </summary>
     public bool MayWaitWithoutThread { get; private set; }
 
@@ -69,11 +70,14 @@ internal sealed unsafe class Syscall
     public PageCall Page { get; private set; }
 
     /// <summary>
-    /// The handler always needs all registers or runs commands in the guest: the filter of guests traps the call (GuestFilter).
+    /// The handler always needs all registers or runs commands in the guest:
+    /// the filter of guests traps the call (GuestFilter).
     /// </summary>
     public bool IsTrapped { get; private set; }
 
-    /// <summary>The host makes the call where its arguments are harmless (GuestFilter): then no handler sees it.</summary>
+    /// <summary>
+    /// The host makes the call where its arguments are harmless (GuestFilter): then no handler sees it.
+    /// </summary>
     public bool IsNative { get; private set; }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -203,7 +207,8 @@ internal sealed unsafe class Syscall
                 task, As<T0>(arguments.A0), As<T1>(arguments.A1), As<T2>(arguments.A2), As<T3>(arguments.A3));
     }
 
-    public static Syscall Of<T0, T1, T2, T3, T4>(string name, delegate*<Task, T0, T1, T2, T3, T4, SyscallResult> handler)
+    public static Syscall Of<T0, T1, T2, T3, T4>(
+        string name, delegate*<Task, T0, T1, T2, T3, T4, SyscallResult> handler)
         where T0 : unmanaged
         where T1 : unmanaged
         where T2 : unmanaged
@@ -214,7 +219,8 @@ internal sealed unsafe class Syscall
 
         static SyscallResult Call(void* handler, Task task, in SyscallArguments arguments) =>
             ((delegate*<Task, T0, T1, T2, T3, T4, SyscallResult>)handler)(
-                task, As<T0>(arguments.A0), As<T1>(arguments.A1), As<T2>(arguments.A2), As<T3>(arguments.A3), As<T4>(arguments.A4));
+                task, As<T0>(arguments.A0), As<T1>(arguments.A1), As<T2>(arguments.A2), As<T3>(arguments.A3),
+                As<T4>(arguments.A4));
     }
 
     public static Syscall Of<T0, T1, T2, T3, T4, T5>(

@@ -32,7 +32,9 @@ public struct AttachReply
     public uint Handle;
     public RootFlags Flags;
 
-    /// <summary>How many handles the server keeps at once, over all roots; beyond it requests fail with ENFILE.</summary>
+    /// <summary>
+    /// How many handles the server keeps at once, over all roots; beyond it requests fail with ENFILE.
+    /// </summary>
     public uint HandlesMax;
 
     /// <summary>Zero.</summary>

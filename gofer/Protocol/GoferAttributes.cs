@@ -57,5 +57,6 @@ public struct GoferAttributes
 
     /// <summary>The kernel's new_encode_dev: what st_dev holds.</summary>
     private static ulong EncodeDevice(uint major, uint minor) =>
-        (minor & 0xFF) | ((ulong)(major & 0xFFF) << 8) | ((ulong)(minor & ~0xFFu) << 12) | ((ulong)(major & ~0xFFFu) << 32);
+        (minor & 0xFF) | ((ulong)(major & 0xFFF) << 8) | ((ulong)(minor & ~0xFFu) << 12)
+            | ((ulong)(major & ~0xFFFu) << 32);
 }

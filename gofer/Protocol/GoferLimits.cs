@@ -3,7 +3,9 @@ namespace Sandbox.Gofer.Protocol;
 /// <summary>The sizes both sides agree on; the server enforces every one of them.</summary>
 public static class GoferLimits
 {
-    /// <summary>Longest message, either way: an xattr value of 64 KiB (XATTR_SIZE_MAX) and its request around it.</summary>
+    /// <summary>
+    /// Longest message, either way: an xattr value of 64 KiB (XATTR_SIZE_MAX) and its request around it.
+    /// </summary>
     public const int MessageBytesMax = 72 * 1024;
 
     /// <summary>Longest name of one component, without NUL (NAME_MAX).</summary>
@@ -12,7 +14,9 @@ public static class GoferLimits
     /// <summary>Longest symbolic link target, without NUL (PATH_MAX - 1).</summary>
     public const int LinkTargetBytesMax = 4095;
 
-    /// <summary>Longest symbolic link target that comes with a listing, without NUL: longer ones are asked for.</summary>
+    /// <summary>
+    /// Longest symbolic link target that comes with a listing, without NUL: longer ones are asked for.
+    /// </summary>
     public const int ListedTargetBytesMax = 255;
 
     /// <summary>Longest extended attribute name, without NUL (XATTR_NAME_MAX).</summary>

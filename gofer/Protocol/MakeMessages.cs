@@ -40,8 +40,8 @@ public struct SymbolicLinkRequest
 }
 
 /// <summary>
-/// Makes a hard link. The source's name in <see cref="SourceHandle"/> (or an empty one for that handle itself), then the new
-/// name in <see cref="Handle"/> follow.
+/// Makes a hard link. The source's name in <see cref="SourceHandle"/> (or an empty one for that handle itself), then
+/// the new name in <see cref="Handle"/> follow.
 /// </summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct LinkRequest

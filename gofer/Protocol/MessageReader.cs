@@ -6,8 +6,8 @@ using Sandbox.Linux;
 namespace Sandbox.Gofer.Protocol;
 
 /// <summary>
-/// Takes a received packet apart, front to back. Every step checks what is left and answers EPROTO when the sender lied;
-/// text is copied nowhere, spans point into the packet.
+/// Takes a received packet apart, front to back. Every step checks what is left and answers EPROTO when the sender
+/// lied; text is copied nowhere, spans point into the packet.
 /// </summary>
 public ref struct MessageReader(ReadOnlySpan<byte> message)
 {
@@ -24,6 +24,7 @@ public ref struct MessageReader(ReadOnlySpan<byte> message)
             value = default;
             return Errno.EPROTO;
         }
+
         value = MemoryMarshal.Read<T>(_rest);
         _rest = _rest[Unsafe.SizeOf<T>()..];
         return Errno.Ok;
@@ -41,8 +42,9 @@ public ref struct MessageReader(ReadOnlySpan<byte> message)
     }
 
     /// <summary>
-    /// A text as <see cref="MessageWriter.WriteText"/> wrote it: length, bytes, NUL. The span includes the NUL, so that it can
-    /// go to the host as it is; an empty text is an empty span. What is inside is the caller's to check. Errors: EPROTO.
+    /// A text as <see cref="MessageWriter.WriteText"/> wrote it: length, bytes, NUL. The span includes the NUL, so that
+    /// it can go to the host as it is; an empty text is an empty span. What is inside is the caller's to check. Errors:
+    /// EPROTO.
     /// </summary>
     public Errno ReadText(out ReadOnlySpan<byte> textWithNul)
     {
@@ -58,7 +60,9 @@ public ref struct MessageReader(ReadOnlySpan<byte> message)
         return Errno.Ok;
     }
 
-    /// <summary>One path component, with its NUL. Errors: EPROTO, and those of <see cref="NameRules.CheckComponent"/>.</summary>
+    /// <summary>
+    /// One path component, with its NUL. Errors: EPROTO, and those of <see cref="NameRules.CheckComponent"/>.
+    /// </summary>
     public Errno ReadName(out ReadOnlySpan<byte> nameWithNul)
     {
         if (ReadText(out nameWithNul) is not Errno.Ok and Errno error)
@@ -67,8 +71,8 @@ public ref struct MessageReader(ReadOnlySpan<byte> message)
     }
 
     /// <summary>
-    /// Components with single slashes between, each as <see cref="ReadName"/> has it, with the NUL. Errors: EPROTO, ENAMETOOLONG, and those
-    /// of <see cref="NameRules.CheckComponent"/>.
+    /// Components with single slashes between, each as <see cref="ReadName"/> has it, with the NUL. Errors: EPROTO,
+    /// ENAMETOOLONG, and those of <see cref="NameRules.CheckComponent"/>.
     /// </summary>
     public Errno ReadPath(out ReadOnlySpan<byte> pathWithNul)
     {
@@ -84,6 +88,7 @@ public ref struct MessageReader(ReadOnlySpan<byte> message)
             if (NameRules.CheckComponent(path[component]) is not Errno.Ok and Errno bad)
                 return bad;
         }
+
         return Errno.Ok;
     }
 

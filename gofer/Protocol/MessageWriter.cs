@@ -59,6 +59,7 @@ public ref struct MessageWriter(Span<byte> buffer)
             HasOverflowed = true;
             return;
         }
+
         BinaryPrimitives.WriteUInt16LittleEndian(Free, (ushort)text.Length);
         text.CopyTo(Free[sizeof(ushort)..]);
         Free[sizeof(ushort) + text.Length] = 0;

@@ -20,7 +20,9 @@ public static class NameRules
         return Errno.Ok;
     }
 
-    /// <summary>Ok for text without NUL of 1 to <paramref name="lengthMax"/> bytes. Errors: ENOENT, ENAMETOOLONG, EINVAL.</summary>
+    /// <summary>
+    /// Ok for text without NUL of 1 to <paramref name="lengthMax"/> bytes. Errors: ENOENT, ENAMETOOLONG, EINVAL.
+    /// </summary>
     public static Errno CheckText(ReadOnlySpan<byte> text, int lengthMax)
     {
         if (text.IsEmpty)

@@ -3,15 +3,17 @@ using System.Runtime.InteropServices;
 namespace Sandbox.Gofer.Protocol;
 
 /// <summary>
-/// Opens a regular file: a name in a directory handle follows, or an empty one for the handle itself. The reply carries a host
-/// descriptor; reads, writes and mappings then never come here again.
+/// Opens a regular file: a name in a directory handle follows, or an empty one for the handle itself. The reply carries
+/// a host descriptor; reads, writes and mappings then never come here again.
 /// </summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct OpenRequest
 {
     public uint Handle;
 
-    /// <summary>Access mode, O_TRUNC, O_APPEND, O_SYNC, O_DSYNC, O_DIRECT; nothing else. See <c>OpenFlags</c>.</summary>
+    /// <summary>
+    /// Access mode, O_TRUNC, O_APPEND, O_SYNC, O_DSYNC, O_DIRECT; nothing else. See <c>OpenFlags</c>.
+    /// </summary>
     public uint Flags;
 }
 

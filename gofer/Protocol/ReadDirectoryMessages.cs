@@ -23,7 +23,9 @@ public struct ReadDirectoryRequest
     public long Cookie;
 }
 
-/// <summary><see cref="Count"/> entries: <see cref="DirectoryEntryHeader"/>, name as text, and what the header says follows.</summary>
+/// <summary>
+/// <see cref="Count"/> entries: <see cref="DirectoryEntryHeader"/>, name as text, and what the header says follows.
+/// </summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct ReadDirectoryReply
 {
@@ -37,9 +39,9 @@ public struct ReadDirectoryReply
 }
 
 /// <summary>
-/// Lists directories with attributes: <see cref="Count"/> paths from a directory handle follow, names with single slashes between.
-/// Each is listed, then what is below it, in the order of the names, and then the next, until the message is full or
-/// <see cref="DirectoriesMax"/> were listed.
+/// Lists directories with attributes: <see cref="Count"/> paths from a directory handle follow, names with single
+/// slashes between. Each is listed, then what is below it, in the order of the names, and then the next, until the
+/// message is full or <see cref="DirectoriesMax"/> were listed.
 /// </summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct ReadTreeRequest
@@ -54,8 +56,8 @@ public struct ReadTreeRequest
 }
 
 /// <summary>
-/// <see cref="Count"/> times <see cref="TreeDirectoryHeader"/>, the directory's name as text, and its entries, as for ReadDirectory.
-/// Directories that cannot be listed are left out.
+/// <see cref="Count"/> times <see cref="TreeDirectoryHeader"/>, the directory's name as text, and its entries, as for
+/// ReadDirectory. Directories that cannot be listed are left out.
 /// </summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct ReadTreeReply
@@ -66,7 +68,9 @@ public struct ReadTreeReply
     public uint HasMore;
 }
 
-/// <summary>A directory with all its entries: which one it is, and how many <see cref="DirectoryEntryHeader"/> follow.</summary>
+/// <summary>
+/// A directory with all its entries: which one it is, and how many <see cref="DirectoryEntryHeader"/> follow.
+/// </summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct TreeDirectoryHeader
 {
@@ -104,8 +108,8 @@ public enum DirectoryEntryContents : uint
     Attributes = 1,
 
     /// <summary>
-    /// A symbolic link's target as text, of 1 to <see cref="GoferLimits.ListedTargetBytesMax"/> bytes; only with attributes. A link may come
-    /// without it.
+    /// A symbolic link's target as text, of 1 to <see cref="GoferLimits.ListedTargetBytesMax"/> bytes; only with
+    /// attributes. A link may come without it.
     /// </summary>
     LinkTarget = 2,
 }

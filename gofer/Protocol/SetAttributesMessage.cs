@@ -22,8 +22,8 @@ public enum AttributeMask : uint
 }
 
 /// <summary>
-/// Changes attributes: a name follows, or an empty one for the handle itself. Order: size, owner, mode, times; the first
-/// failure ends it, and what was done before stays. The reply is <see cref="AttributesReply"/>.
+/// Changes attributes: a name follows, or an empty one for the handle itself. Order: size, owner, mode, times; the
+/// first failure ends it, and what was done before stays. The reply is <see cref="AttributesReply"/>.
 /// </summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct SetAttributesRequest

@@ -10,13 +10,15 @@ public enum WalkFlags : ushort
     /// <summary>Open a handle on the last component, if it was reached.</summary>
     WantHandle = 1,
 
-    /// <summary>The same, but only if it is a directory: what a lookup wants, which will be asked for names below it.</summary>
+    /// <summary>
+    /// The same, but only if it is a directory: what a lookup wants, which will be asked for names below it.
+    /// </summary>
     WantDirectoryHandle = 2,
 }
 
 /// <summary>
-/// Walks from a directory handle down <see cref="Count"/> components, which follow as names. It stops after the first one that
-/// is not a directory, and before the first that is missing.
+/// Walks from a directory handle down <see cref="Count"/> components, which follow as names. It stops after the first
+/// one that is not a directory, and before the first that is missing.
 /// </summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct WalkRequest
@@ -27,8 +29,8 @@ public struct WalkRequest
 }
 
 /// <summary>
-/// <see cref="Count"/> times <see cref="GoferAttributes"/> follow, then as text the target of the last one reached, if it is a
-/// symbolic link (empty if not).
+/// <see cref="Count"/> times <see cref="GoferAttributes"/> follow, then as text the target of the last one reached, if
+/// it is a symbolic link (empty if not).
 /// </summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct WalkReply

@@ -26,7 +26,9 @@ internal static class AttributeOperations
         return error;
     }
 
-    /// <summary>Errors: EROFS, EINVAL, EISDIR (size of a directory), EPERM, EOPNOTSUPP (mode of a link), EBADF, ENOENT.</summary>
+    /// <summary>
+    /// Errors: EROFS, EINVAL, EISDIR (size of a directory), EPERM, EOPNOTSUPP (mode of a link), EBADF, ENOENT.
+    /// </summary>
     public static Errno Set(ref Exchange exchange)
     {
         if (exchange.Request.Read(out SetAttributesRequest request) is not Errno.Ok and Errno error)
@@ -60,15 +62,18 @@ internal static class AttributeOperations
     private static Errno Apply(ProcSelfFd procSelfFd, Handle file, in SetAttributesRequest request)
     {
         AttributeMask mask = request.Mask;
-        if (!Lacks(mask, AttributeMask.Size) && Truncate(procSelfFd, file, request.SizeBytes) is not Errno.Ok and Errno size)
+        if (!Lacks(mask, AttributeMask.Size)
+            && Truncate(procSelfFd, file, request.SizeBytes) is not Errno.Ok and Errno size)
             return size;
         if (!Lacks(mask, AttributeMask.UserId | AttributeMask.GroupId))
         {
             uint userId = Lacks(mask, AttributeMask.UserId) ? NoId : request.UserId;
             uint groupId = Lacks(mask, AttributeMask.GroupId) ? NoId : request.GroupId;
-            if (HostDirectory.ChangeOwner(file.Fd, "\0"u8, userId, groupId, AtFlags.EmptyPath) is not Errno.Ok and Errno owner)
+            if (HostDirectory.ChangeOwner(file.Fd, "\0"u8, userId, groupId, AtFlags.EmptyPath)
+                is not Errno.Ok and Errno owner)
                 return owner;
         }
+
         if (!Lacks(mask, AttributeMask.Mode))
         {
             if (file.Type == FileType.SymbolicLink)
@@ -76,6 +81,7 @@ internal static class AttributeOperations
             if (procSelfFd.ChangeMode(file.Fd, request.Mode) is not Errno.Ok and Errno mode)
                 return mode;
         }
+
         const AttributeMask times = AttributeMask.AccessTime | AttributeMask.AccessTimeNow
             | AttributeMask.ModifyTime | AttributeMask.ModifyTimeNow;
         if (Lacks(mask, times))

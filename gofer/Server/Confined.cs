@@ -4,25 +4,28 @@ using Sandbox.Linux;
 namespace Sandbox.Gofer;
 
 /// <summary>
-/// The only way names reach the host: one component at a time below a directory descriptor, checked for slashes and dots
-/// before, and by the kernel (no symbolic link followed, nothing above) as well.
+/// The only way names reach the host: one component at a time below a directory descriptor, checked for slashes and
+/// dots before, and by the kernel (no symbolic link followed, nothing above) as well.
 /// </summary>
 internal static class Confined
 {
     private const ResolveFlags Resolve = ResolveFlags.Beneath | ResolveFlags.NoMagicLinks | ResolveFlags.NoSymlinks;
 
-    /// <summary>An O_PATH descriptor of a name or a path of checked names in a directory; of the link itself if the last is one.</summary>
+    /// <summary>
+    /// An O_PATH descriptor of a name or a path of checked names in a directory; of the link itself if the last is one.
+    /// </summary>
     public static Result<int> OpenPath(int directory, ReadOnlySpan<byte> pathWithNul) =>
         HostDirectory.Open(
             directory, pathWithNul, OpenFlags.Path | OpenFlags.NoFollow | OpenFlags.CloseOnExec, 0, Resolve);
 
     /// <summary>
-    /// A descriptor to list a directory with, at a path of checked components, none of which may be a link. Errors: ENOTDIR, and
-    /// whatever the host says; nothing else is ever opened.
+    /// A descriptor to list a directory with, at a path of checked components, none of which may be a link. Errors:
+    /// ENOTDIR, and whatever the host says; nothing else is ever opened.
     /// </summary>
     public static Result<int> OpenDirectory(int directory, ReadOnlySpan<byte> pathWithNul) =>
         HostDirectory.Open(
-            directory, pathWithNul, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow | OpenFlags.CloseOnExec, 0, Resolve);
+            directory, pathWithNul,
+            OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow | OpenFlags.CloseOnExec, 0, Resolve);
 
     /// <summary>A new regular file. Errors: EEXIST, and whatever the host says.</summary>
     public static Result<int> Create(int directory, ReadOnlySpan<byte> nameWithNul, OpenFlags flags, uint mode) =>
@@ -51,8 +54,8 @@ internal static class Confined
     }
 
     /// <summary>
-    /// The file a request names: the handle itself if <paramref name="nameWithNul"/> is empty, else the name in it, as a handle
-    /// without number. The caller disposes it either way. Errors: EBADF, ENOTDIR, ENOENT.
+    /// The file a request names: the handle itself if <paramref name="nameWithNul"/> is empty, else the name in it, as
+    /// a handle without number. The caller disposes it either way. Errors: EBADF, ENOTDIR, ENOENT.
     /// </summary>
     public static Result<Handle> Locate(HandleTable handles, uint number, ReadOnlySpan<byte> nameWithNul) =>
         Locate(handles, number, nameWithNul, out _);
@@ -76,6 +79,7 @@ internal static class Confined
                 owner.Dispose();
                 return failed;
             }
+
             return new Handle(owner, handle.Root, attributes.Type);
         }
     }

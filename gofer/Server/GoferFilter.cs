@@ -60,6 +60,7 @@ internal static class GoferFilter
             if ((roots & RootFlags.DeviceNodes) != 0)
                 filter.Allow(Sys.mknodat);
         }
+
         return filter;
     }
 }

@@ -10,15 +10,21 @@ public static class GoferMain
 {
     private const int WorkerStackBytes = 256 * 1024;
 
-    /// <summary>Descriptors that are not handles: directory streams, donated files on their way, sockets, the runtime's.</summary>
+    /// <summary>
+    /// Descriptors that are not handles: directory streams, donated files on their way, sockets, the runtime's.
+    /// </summary>
     private const int SpareDescriptors = 512;
 
-    /// <summary>CHOWN, DAC_OVERRIDE, FOWNER, FSETID (capabilities(7)); MKNOD only where a root permits devices.</summary>
+    /// <summary>
+    /// CHOWN, DAC_OVERRIDE, FOWNER, FSETID (capabilities(7)); MKNOD only where a root permits devices.
+    /// </summary>
     private const ulong KeptCapabilities = 1ul << 0 | 1ul << 1 | 1ul << 3 | 1ul << 4;
 
     private const ulong MakeNodeCapability = 1ul << 27;
 
-    /// <summary>Runs the server with a command line; see <see cref="GoferOptions.Parse"/>. The process's exit status.</summary>
+    /// <summary>
+    /// Runs the server with a command line; see <see cref="GoferOptions.Parse"/>. The process's exit status.
+    /// </summary>
     public static int Run(ReadOnlySpan<string> arguments)
     {
         if (GoferOptions.Parse(arguments, out string problem) is { } options)
@@ -32,7 +38,8 @@ public static class GoferMain
     {
         if (HostPrivileges.RaiseOpenFilesLimit().Failed(out long descriptors, out Errno error))
             return Fail("prlimit", error);
-        if (ProcSelfFd.Open(options.ProcFd, becomesWorkingDirectory: true).Failed(out ProcSelfFd? procSelfFd, out error))
+        if (ProcSelfFd.Open(options.ProcFd, becomesWorkingDirectory: true).Failed(
+            out ProcSelfFd? procSelfFd, out error))
             return Fail("/proc/self/fd", error);
         if (options.ProcFd >= 0)
             HostFile.Close(options.ProcFd);
@@ -44,6 +51,7 @@ public static class GoferMain
             roots[i] = new ServedRoot(new HostFd(options.Roots[i].Fd), options.Roots[i].Flags);
             permitted |= options.Roots[i].Flags;
         }
+
         long handlesMax = Math.Clamp(descriptors - SpareDescriptors - roots.Length, 64, HandleTable.Ceiling - 1);
         HostProgramPages program = HostProgramPages.Find();
         GoferServer server = new(roots, procSelfFd, (int)handlesMax);
@@ -82,6 +90,7 @@ public static class GoferMain
                 WorkerStackBytes);
             workers[i].Start();
         }
+
         return workers;
     }
 
@@ -92,6 +101,7 @@ public static class GoferMain
             Complain("running under a JIT, which needs executable mappings: no seccomp filter");
             return Errno.Ok;
         }
+
         BpfInstruction[] filter = GoferFilter.Create(permitted, procSelfFd).Build();
         return HostSeccomp.Install(filter, SeccompFlags.ThreadSync).Error;
     }

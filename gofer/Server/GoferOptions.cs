@@ -12,7 +12,9 @@ public readonly record struct GoferRootOption(int Fd, RootFlags Flags);
 /// </summary>
 public sealed class GoferOptions
 {
-    /// <summary>Our ends of the socket pairs; each gets a thread, so their number is how many requests run at once.</summary>
+    /// <summary>
+    /// Our ends of the socket pairs; each gets a thread, so their number is how many requests run at once.
+    /// </summary>
     public List<int> Sockets { get; } = [];
 
     /// <summary>The roots; a client names them by their place here.</summary>
@@ -36,6 +38,7 @@ public sealed class GoferOptions
                 return null;
             }
         }
+
         problem = options.Sockets.Count == 0 ? "no --socket"
             : options.Roots.Count is 0 or > GoferLimits.RootsMax ? "no --root, or too many" : "";
         return problem.Length == 0 ? options : null;
@@ -92,6 +95,7 @@ public sealed class GoferOptions
                     return false;
             }
         }
+
         Roots.Add(new GoferRootOption(fd, flags));
         return true;
     }

@@ -5,8 +5,8 @@ using Sandbox.Linux;
 namespace Sandbox.Gofer;
 
 /// <summary>
-/// Serves directories of the host over sockets, one thread per socket: a client with several requests in flight uses several
-/// sockets, so one slow host call stops nobody else. The state they share is the handle table.
+/// Serves directories of the host over sockets, one thread per socket: a client with several requests in flight uses
+/// several sockets, so one slow host call stops nobody else. The state they share is the handle table.
 /// </summary>
 public sealed class GoferServer : IDisposable
 {
@@ -29,7 +29,9 @@ public sealed class GoferServer : IDisposable
     /// <summary>The root with an index. Errors: ENOENT.</summary>
     internal Result<ServedRoot> Root(uint index) => index < (uint)_roots.Length ? _roots[index] : Errno.ENOENT;
 
-    /// <summary>Answers requests until the other end closes. Runs on the caller's thread; the socket stays the caller's.</summary>
+    /// <summary>
+    /// Answers requests until the other end closes. Runs on the caller's thread; the socket stays the caller's.
+    /// </summary>
     public void Serve(int socket)
     {
         byte[] request = GC.AllocateUninitializedArray<byte>(GoferLimits.MessageBytesMax, pinned: true);
@@ -65,6 +67,7 @@ public sealed class GoferServer : IDisposable
                 && header.LengthBytes == (uint)packet.Length && header.Reserved == 0;
             error = isWhole ? RunGuarded(header.Operation, ref exchange) : Errno.EPROTO;
         }
+
         if (error == Errno.Ok && exchange.Reply.HasOverflowed)
             error = Errno.EMSGSIZE;
         if (error != Errno.Ok)
@@ -72,7 +75,10 @@ public sealed class GoferServer : IDisposable
             exchange.Reply.Rewind(headerBytes);
             CloseDonated(ref exchange);
         }
-        ReadOnlySpan<int> fds = exchange.DonatedFd >= 0 ? [exchange.DonatedFd] : exchange.Donated[..exchange.DonatedCount];
+
+        ReadOnlySpan<int> fds = exchange.DonatedFd >= 0
+            ? [exchange.DonatedFd]
+            : exchange.Donated[..exchange.DonatedCount];
         exchange.Reply.WriteAt(0, new ReplyHeader
         {
             Operation = header.Operation,

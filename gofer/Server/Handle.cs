@@ -4,9 +4,9 @@ using Sandbox.Linux;
 namespace Sandbox.Gofer;
 
 /// <summary>
-/// A file a client refers to: an O_PATH descriptor, the root it came from (whose rights it has for ever), and its type, which
-/// cannot change. Counted, because one worker may be using it when another closes it: a descriptor number that is reused in
-/// between could belong to a root with other rights. <see cref="Dispose"/> drops one reference.
+/// A file a client refers to: an O_PATH descriptor, the root it came from (whose rights it has for ever), and its type,
+/// which cannot change. Counted, because one worker may be using it when another closes it: a descriptor number that is
+/// reused in between could belong to a root with other rights. <see cref="Dispose"/> drops one reference.
 /// </summary>
 internal sealed class Handle(HostFd fd, ServedRoot root, FileType type) : IDisposable
 {
@@ -24,7 +24,9 @@ internal sealed class Handle(HostFd fd, ServedRoot root, FileType type) : IDispo
     /// <summary>Serializes <see cref="Stream"/>.</summary>
     public Lock StreamLock { get; } = new();
 
-    /// <summary>The listing in progress. Guarded by <see cref="StreamLock"/>, but closed with the last reference.</summary>
+    /// <summary>
+    /// The listing in progress. Guarded by <see cref="StreamLock"/>, but closed with the last reference.
+    /// </summary>
     public DirectoryStream? Stream { get; set; }
 
     /// <summary>Another reference. The caller holds one, or the lock of the table that does.</summary>

@@ -3,10 +3,10 @@ using Sandbox.Linux;
 namespace Sandbox.Gofer;
 
 /// <summary>
-/// The handles given out, by number. At most <paramref name="handlesMax"/> live at once: the client keeps its working set within
-/// that and gives back what it used least (the server could not know which that is). A number is a slot and how often the slot
-/// was used before, so that one thread of a client which uses a number another thread has just given back gets EBADF, not
-/// somebody else's file. Number 0 is never used.
+/// The handles given out, by number. At most <paramref name="handlesMax"/> live at once: the client keeps its working
+/// set within that and gives back what it used least (the server could not know which that is). A number is a slot and
+/// how often the slot was used before, so that one thread of a client which uses a number another thread has just given
+/// back gets EBADF, not somebody else's file. Number 0 is never used.
 /// </summary>
 internal sealed class HandleTable(int handlesMax) : IDisposable
 {
@@ -31,7 +31,9 @@ internal sealed class HandleTable(int handlesMax) : IDisposable
 
     public int HandlesMax => handlesMax;
 
-    /// <summary>Gives a handle a number, and takes over the caller's reference. Errors: ENFILE (the reference stays).</summary>
+    /// <summary>
+    /// Gives a handle a number, and takes over the caller's reference. Errors: ENFILE (the reference stays).
+    /// </summary>
     public Result<uint> Add(Handle handle)
     {
         lock (_lock)
@@ -45,6 +47,7 @@ internal sealed class HandleTable(int handlesMax) : IDisposable
                     Array.Resize(ref _slots, _slots.Length * 2);
                 _slots[slot].Number = slot;
             }
+
             _slots[slot].Handle = handle;
             return _slots[slot].Number;
         }
@@ -71,6 +74,7 @@ internal sealed class HandleTable(int handlesMax) : IDisposable
             slot.Number = number + Ceiling; // The next generation; wraps within the upper bits.
             _free.Push(number & SlotMask);
         }
+
         handle.Dispose();
     }
 

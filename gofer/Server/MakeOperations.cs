@@ -25,7 +25,9 @@ internal static class MakeOperations
             ref exchange, directory, name, FileType.Directory, request.UserId, request.GroupId, request.Mode);
     }
 
-    /// <summary>Errors: EPERM (a device the root does not permit), EINVAL (other types), EEXIST, EROFS, ENOTDIR, EBADF.</summary>
+    /// <summary>
+    /// Errors: EPERM (a device the root does not permit), EINVAL (other types), EEXIST, EROFS, ENOTDIR, EBADF.
+    /// </summary>
     public static Errno MakeNode(ref Exchange exchange)
     {
         if (exchange.Request.Read(out MakeNodeRequest request) is not Errno.Ok and Errno error)
@@ -69,7 +71,8 @@ internal static class MakeOperations
         if (HostDirectory.SymbolicLink(target, directory.Fd, name) is not Errno.Ok and Errno failed)
             return failed;
         return Finish(
-            ref exchange, directory, name, FileType.SymbolicLink, request.UserId, request.GroupId, ModeBits.Permissions);
+            ref exchange, directory, name, FileType.SymbolicLink, request.UserId, request.GroupId,
+            ModeBits.Permissions);
     }
 
     /// <summary>Owner, mode and reply of a name that was just made; takes the name away again if that fails.</summary>
@@ -83,12 +86,15 @@ internal static class MakeOperations
         uint mode)
     {
         Errno error = Ownership.SettleName(
-            exchange.Server.ProcSelfFd, directory.Fd, name, type, userId, groupId, mode, out GoferAttributes attributes);
+            exchange.Server.ProcSelfFd, directory.Fd, name, type, userId, groupId, mode,
+            out GoferAttributes attributes);
         if (error != Errno.Ok)
         {
-            HostDirectory.Unlink(directory.Fd, name, type == FileType.Directory ? AtFlags.RemoveDirectory : AtFlags.None);
+            HostDirectory.Unlink(
+                directory.Fd, name, type == FileType.Directory ? AtFlags.RemoveDirectory : AtFlags.None);
             return error;
         }
+
         exchange.Reply.Write(attributes);
         return Errno.Ok;
     }

@@ -8,7 +8,9 @@ internal static class NameOperations
 {
     private const uint RenameNoReplace = 1, RenameExchange = 2;
 
-    /// <summary>Answers the file's attributes. Errors: EXDEV (two roots), EEXIST, EROFS, EPERM (a directory), ENOTDIR, EBADF.</summary>
+    /// <summary>
+    /// Answers the file's attributes. Errors: EXDEV (two roots), EEXIST, EROFS, EPERM (a directory), ENOTDIR, EBADF.
+    /// </summary>
     public static Errno Link(ref Exchange exchange)
     {
         if (exchange.Request.Read(out LinkRequest request) is not Errno.Ok and Errno error)
@@ -50,7 +52,9 @@ internal static class NameOperations
         return HostDirectory.Unlink(directory.Fd, name, flags);
     }
 
-    /// <summary>Errors: EXDEV (two roots), EINVAL (flags), EEXIST, ENOENT, ENOTEMPTY, EISDIR, ENOTDIR, EROFS, EBADF.</summary>
+    /// <summary>
+    /// Errors: EXDEV (two roots), EINVAL (flags), EEXIST, ENOENT, ENOTEMPTY, EISDIR, ENOTDIR, EROFS, EBADF.
+    /// </summary>
     public static Errno Rename(ref Exchange exchange)
     {
         if (exchange.Request.Read(out RenameRequest request) is not Errno.Ok and Errno error)

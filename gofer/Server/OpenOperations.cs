@@ -10,8 +10,8 @@ internal static class OpenOperations
         | OpenFlags.Sync | OpenFlags.DataSync | OpenFlags.Direct;
 
     /// <summary>
-    /// Errors: EINVAL (flags), EISDIR, ELOOP (a symbolic link), ENXIO (any other type: the client emulates those), EROFS,
-    /// EBADF, ENOENT.
+    /// Errors: EINVAL (flags), EISDIR, ELOOP (a symbolic link), ENXIO (any other type: the client emulates those),
+    /// EROFS, EBADF, ENOENT.
     /// </summary>
     public static Errno Open(ref Exchange exchange)
     {
@@ -22,7 +22,8 @@ internal static class OpenOperations
         OpenFlags flags = (OpenFlags)request.Flags;
         if (CheckFlags(flags) is not Errno.Ok and Errno badFlags)
             return badFlags;
-        Result<Handle> found = Confined.Locate(exchange.Server.Handles, request.Handle, name, out GoferAttributes attributes);
+        Result<Handle> found = Confined.Locate(
+            exchange.Server.Handles, request.Handle, name, out GoferAttributes attributes);
         if (found.Failed(out Handle? located, out error))
             return error;
         using Handle file = located;
@@ -35,13 +36,16 @@ internal static class OpenOperations
             exchange.DonatedFd = -1;
             return error;
         }
+
         if (name.IsEmpty || (flags & OpenFlags.Truncate) != 0)
             return exchange.ReplyAttributes(exchange.DonatedFd);
         exchange.Reply.Write(attributes);
         return Errno.Ok;
     }
 
-    /// <summary>Errors: EINVAL (count), EBADF, the errors of names; those of the files are in the results, as for one.</summary>
+    /// <summary>
+    /// Errors: EINVAL (count), EBADF, the errors of names; those of the files are in the results, as for one.
+    /// </summary>
     public static Errno OpenMany(ref Exchange exchange)
     {
         if (exchange.Request.Read(out OpenManyRequest request) is not Errno.Ok and Errno error)
@@ -63,10 +67,13 @@ internal static class OpenOperations
                 exchange.Donated[exchange.DonatedCount++] = fd;
             exchange.Reply.Write(result);
         }
+
         return exchange.Request.End();
     }
 
-    /// <summary>Errors: EEXIST, EROFS, EINVAL, ENOTDIR, EBADF; EPERM or EINVAL if the owner cannot be set (and no file stays).</summary>
+    /// <summary>
+    /// Errors: EEXIST, EROFS, EINVAL, ENOTDIR, EBADF; EPERM or EINVAL if the owner cannot be set (and no file stays).
+    /// </summary>
     public static Errno Create(ref Exchange exchange)
     {
         if (exchange.Request.Read(out CreateRequest request) is not Errno.Ok and Errno error)
@@ -82,16 +89,19 @@ internal static class OpenOperations
         if (Confined.BorrowWritableDirectory(handles, request.Handle).Failed(out Handle? borrowed, out error))
             return error;
         using Handle directory = borrowed;
-        if (Confined.Create(directory.Fd, name, flags & ~OpenFlags.Truncate, request.Mode).Failed(out int fd, out error))
+        if (Confined.Create(directory.Fd, name, flags & ~OpenFlags.Truncate, request.Mode).Failed(
+            out int fd, out error))
             return error;
         exchange.DonatedFd = fd;
         error = Ownership.Settle(
-            exchange.Server.ProcSelfFd, fd, request.UserId, request.GroupId, request.Mode, out GoferAttributes attributes);
+            exchange.Server.ProcSelfFd, fd, request.UserId, request.GroupId, request.Mode,
+            out GoferAttributes attributes);
         if (error != Errno.Ok)
         {
             HostDirectory.Unlink(directory.Fd, name, AtFlags.None);
             return error;
         }
+
         exchange.Reply.Write(attributes);
         return Errno.Ok;
     }
@@ -110,7 +120,9 @@ internal static class OpenOperations
         return opened;
     }
 
-    /// <summary>The type was read from an O_PATH descriptor: opening anything but a regular file could block or act on a device.</summary>
+    /// <summary>
+    /// The type was read from an O_PATH descriptor: opening anything but a regular file could block or act on a device.
+    /// </summary>
     private static Errno CheckType(FileType type) => type switch
     {
         FileType.Regular => Errno.Ok,
@@ -123,5 +135,7 @@ internal static class OpenOperations
         (flags & OpenFlags.AccessMode) != OpenFlags.ReadOnly || (flags & OpenFlags.Truncate) != 0;
 
     private static Errno CheckFlags(OpenFlags flags) =>
-        (flags & ~AllowedFlags) != 0 || (flags & OpenFlags.AccessMode) == OpenFlags.AccessMode ? Errno.EINVAL : Errno.Ok;
+        (flags & ~AllowedFlags) != 0 || (flags & OpenFlags.AccessMode) == OpenFlags.AccessMode
+            ? Errno.EINVAL
+            : Errno.Ok;
 }

@@ -4,14 +4,14 @@ using Sandbox.Linux;
 namespace Sandbox.Gofer;
 
 /// <summary>
-/// Gives a new file the owner and mode the client asked for: the client does the guest's permission checks and knows the
-/// guest's ids, the host only knows the server's.
+/// Gives a new file the owner and mode the client asked for: the client does the guest's permission checks and knows
+/// the guest's ids, the host only knows the server's.
 /// </summary>
 internal static class Ownership
 {
     /// <summary>
-    /// Makes owner and mode of a descriptor (O_PATH or not) exactly these, whatever the umask, default ACLs or a set-group-ID
-    /// directory made of them. Errors: EPERM, EINVAL (ids that do not exist in this user namespace).
+    /// Makes owner and mode of a descriptor (O_PATH or not) exactly these, whatever the umask, default ACLs or a
+    /// set-group-ID directory made of them. Errors: EPERM, EINVAL (ids that do not exist in this user namespace).
     /// </summary>
     public static Errno Settle(
         ProcSelfFd procSelfFd, int fd, uint userId, uint groupId, uint mode, out GoferAttributes attributes)

@@ -4,8 +4,8 @@ using Sandbox.Linux;
 namespace Sandbox.Gofer;
 
 /// <summary>
-/// The one way from an O_PATH descriptor to calls that want a path or a real descriptor: the links of /proc/self/fd, opened once
-/// before the server confines itself. Only numbers of descriptors we hold are ever looked up in it.
+/// The one way from an O_PATH descriptor to calls that want a path or a real descriptor: the links of /proc/self/fd,
+/// opened once before the server confines itself. Only numbers of descriptors we hold are ever looked up in it.
 /// </summary>
 public sealed class ProcSelfFd : IDisposable
 {
@@ -22,8 +22,8 @@ public sealed class ProcSelfFd : IDisposable
 
     /// <summary>
     /// Opens self/fd below <paramref name="proc"/>, a descriptor of a mounted proc, or below /proc if it is -1.
-    /// With <paramref name="becomesWorkingDirectory"/> the process moves there, so that calls without a directory argument
-    /// (xattrs, connect) still reach it when the root directory is empty.
+    /// With <paramref name="becomesWorkingDirectory"/> the process moves there, so that calls without a directory
+    /// argument (xattrs, connect) still reach it when the root directory is empty.
     /// </summary>
     public static Result<ProcSelfFd> Open(int proc, bool becomesWorkingDirectory)
     {
@@ -38,6 +38,7 @@ public sealed class ProcSelfFd : IDisposable
             owner.Dispose();
             return failed;
         }
+
         return new ProcSelfFd(owner, becomesWorkingDirectory);
     }
 
@@ -60,7 +61,8 @@ public sealed class ProcSelfFd : IDisposable
     public Errno Link(int fd, int directory, ReadOnlySpan<byte> nameWithNul)
     {
         Span<byte> name = stackalloc byte[PathBytesMax];
-        return HostDirectory.Link(_directory.Number, WriteNumber(fd, name), directory, nameWithNul, AtFlags.SymlinkFollow);
+        return HostDirectory.Link(
+            _directory.Number, WriteNumber(fd, name), directory, nameWithNul, AtFlags.SymlinkFollow);
     }
 
     /// <summary>A path that leads to a descriptor, NUL included, in <paramref name="buffer"/> (32 bytes).</summary>

@@ -6,13 +6,15 @@ using Sandbox.Linux;
 
 namespace Sandbox.Gofer;
 
-/// <summary>Reading links, directories and file system figures; and fsync, for what has no donated descriptor.</summary>
+/// <summary>
+/// Reading links, directories and file system figures; and fsync, for what has no donated descriptor.
+/// </summary>
 internal static class ReadOperations
 {
     /// <summary>
-    /// One getdents64 at a time with this buffer. A record is at least 24 bytes and becomes at most 147 + name bytes in the
-    /// reply, so 8 KiB of records always fit into <see cref="BatchReplyBytesMax"/>. Targets of links take only what the records after them
-    /// leave.
+    /// One getdents64 at a time with this buffer. A record is at least 24 bytes and becomes at most 147 + name bytes in
+    /// the reply, so 8 KiB of records always fit into <see cref="BatchReplyBytesMax"/>. Targets of links take only what
+    /// the records after them leave.
     /// </summary>
     private const int BatchBytes = 8192;
 
@@ -21,7 +23,9 @@ internal static class ReadOperations
     /// <summary>struct linux_dirent64: d_ino, d_off, d_reclen, d_type, d_name.</summary>
     private const int RecordHeaderBytes = 19;
 
-    /// <summary>By how much an entry with attributes is longer than its record at most: with its length, without padding.</summary>
+    /// <summary>
+    /// By how much an entry with attributes is longer than its record at most: with its length, without padding.
+    /// </summary>
     private static int EntryGrowthBytes =>
         Unsafe.SizeOf<DirectoryEntryHeader>() + sizeof(ushort) + Unsafe.SizeOf<GoferAttributes>() - RecordHeaderBytes;
 
@@ -64,7 +68,9 @@ internal static class ReadOperations
         return Errno.Ok;
     }
 
-    /// <summary>fsync(2) of a directory or a regular file, or syncfs(2). Errors: EINVAL (other types), EBADF, EIO.</summary>
+    /// <summary>
+    /// fsync(2) of a directory or a regular file, or syncfs(2). Errors: EINVAL (other types), EBADF, EIO.
+    /// </summary>
     public static Errno Sync(ref Exchange exchange, bool wholeFileSystem)
     {
         if (exchange.Request.Read(out FileRequest request) is not Errno.Ok and Errno error)
@@ -78,7 +84,9 @@ internal static class ReadOperations
             return Errno.EINVAL;
         if (exchange.Server.ProcSelfFd.Reopen(file.Fd, OpenFlags.ReadOnly).Failed(out int fd, out error))
             return error;
-        error = wholeFileSystem ? HostFileWrite.SynchronizeFileSystem(fd) : HostFileWrite.Synchronize(fd, dataOnly: false);
+        error = wholeFileSystem
+            ? HostFileWrite.SynchronizeFileSystem(fd)
+            : HostFileWrite.Synchronize(fd, dataOnly: false);
         HostFile.Close(fd);
         return error;
     }
@@ -106,6 +114,7 @@ internal static class ReadOperations
                     return error;
                 directory.Stream = new DirectoryStream(new HostFd(fd));
             }
+
             error = List(ref exchange, directory.Stream, request, out bool isEnd);
             // A finished listing keeps no descriptor; the next one starts from a fresh one anyway.
             if (isEnd || error != Errno.Ok)
@@ -114,6 +123,7 @@ internal static class ReadOperations
                 directory.Stream = null;
             }
         }
+
         return error;
     }
 
@@ -133,15 +143,19 @@ internal static class ReadOperations
             if (HostDirectory.ReadEntries(stream.Fd, records).Failed(out int length, out error))
                 return error;
             isEnd = length == 0;
-            reply.Count += WriteEntries(ref exchange.Reply, stream.Fd, records[..length], withAttributes, ref reply.NextCookie);
+            reply.Count += WriteEntries(
+                ref exchange.Reply, stream.Fd, records[..length], withAttributes, ref reply.NextCookie);
             stream.MovedTo(reply.NextCookie);
         }
+
         reply.IsEnd = isEnd ? 1u : 0u;
         exchange.Reply.WriteAt(replyOffset, reply);
         return Errno.Ok;
     }
 
-    /// <summary>Writes the entries of what getdents64 gave for a directory; how many. The cookie moves past the last of them.</summary>
+    /// <summary>
+    /// Writes the entries of what getdents64 gave for a directory; how many. The cookie moves past the last of them.
+    /// </summary>
     public static uint WriteEntries(
         ref MessageWriter reply, int directory, scoped ReadOnlySpan<byte> records, bool withAttributes, ref long cookie)
     {
@@ -157,11 +171,13 @@ internal static class ReadOperations
                 count++;
             cookie = BinaryPrimitives.ReadInt64LittleEndian(record[8..]);
         }
+
         return count;
     }
 
     /// <summary>
-    /// What the entries of what getdents64 gave take in a reply, with attributes, without targets of links: at least, or at most.
+    /// What the entries of what getdents64 gave take in a reply, with attributes, without targets of links: at least,
+    /// or at most.
     /// </summary>
     public static int EntriesBytes(ReadOnlySpan<byte> records, bool isMost)
     {
@@ -174,14 +190,17 @@ internal static class ReadOperations
             bytes += recordBytes + perEntry;
             records = records[recordBytes..];
         }
+
         return isMost ? bytes : bytes - (2 * (24 + perEntry)); // The dots may be among them.
     }
 
     /// <summary>
-    /// False for an entry that is not reported: the dots, and what vanished meanwhile. A target leaves <paramref name="reservedBytes"/> free.
+    /// False for an entry that is not reported: the dots, and what vanished meanwhile. A target leaves
+    /// <paramref name="reservedBytes"/> free.
     /// </summary>
     private static bool WriteEntry(
-        ref MessageWriter reply, int directory, scoped ReadOnlySpan<byte> record, bool withAttributes, int reservedBytes)
+        ref MessageWriter reply, int directory, scoped ReadOnlySpan<byte> record, bool withAttributes,
+        int reservedBytes)
     {
         ReadOnlySpan<byte> name = record[RecordHeaderBytes..];
         int length = name.IndexOf((byte)0);
@@ -201,6 +220,7 @@ internal static class ReadOperations
                 return false;
             header.Contents = error == Errno.Ok ? DirectoryEntryContents.Attributes : DirectoryEntryContents.None;
         }
+
         int start = reply.LengthBytes;
         reply.Write(header);
         reply.WriteText(name[..length]);
@@ -208,17 +228,19 @@ internal static class ReadOperations
             return true;
         GoferAttributes attributes = GoferAttributes.From(statx);
         reply.Write(attributes);
-        if (attributes.Type == FileType.SymbolicLink && WriteListedTarget(ref reply, directory, name[..(length + 1)], reservedBytes))
+        if (attributes.Type == FileType.SymbolicLink
+            && WriteListedTarget(ref reply, directory, name[..(length + 1)], reservedBytes))
         {
             header.Contents |= DirectoryEntryContents.LinkTarget;
             reply.WriteAt(start, header);
         }
+
         return true;
     }
 
     /// <summary>
-    /// Writes a link's target as text; false if it is too long, or there is none any more. The attributes were read before: if another
-    /// link took the name since, theirs show it.
+    /// Writes a link's target as text; false if it is too long, or there is none any more. The attributes were read
+    /// before: if another link took the name since, theirs show it.
     /// </summary>
     private static bool WriteListedTarget(
         ref MessageWriter reply, int directory, scoped ReadOnlySpan<byte> nameWithNul, int reservedBytes)
@@ -227,7 +249,8 @@ internal static class ReadOperations
         if (reply.FreeBytes < sizeof(ushort) + targetBytesMax + 1 + reservedBytes)
             return false;
         Span<byte> target = stackalloc byte[targetBytesMax + 1];
-        if (HostDirectory.ReadLink(directory, nameWithNul, target).Failed(out int bytes, out _) || bytes is 0 or > targetBytesMax)
+        if (HostDirectory.ReadLink(directory, nameWithNul, target).Failed(out int bytes, out _)
+            || bytes is 0 or > targetBytesMax)
             return false;
         reply.WriteText(target[..bytes]);
         return true;

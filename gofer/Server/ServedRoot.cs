@@ -4,7 +4,8 @@ using Sandbox.Linux;
 namespace Sandbox.Gofer;
 
 /// <summary>
-/// One tree (or one file) the server may serve. <paramref name="fd"/> should be an O_PATH descriptor; this object owns it.
+/// One tree (or one file) the server may serve. <paramref name="fd"/> should be an O_PATH descriptor;
+/// this object owns it.
 /// </summary>
 public sealed class ServedRoot(HostFd fd, RootFlags flags) : IDisposable
 {

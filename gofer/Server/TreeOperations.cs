@@ -14,7 +14,9 @@ internal static class TreeOperations
     /// <summary>Of one directory: more do not fit into a message.</summary>
     private const int SubdirectoriesMax = 512;
 
-    /// <summary>Errors: EINVAL (counts), EBADF, ENOTDIR, the errors of names, and those of opening and listing the first.</summary>
+    /// <summary>
+    /// Errors: EINVAL (counts), EBADF, ENOTDIR, the errors of names, and those of opening and listing the first.
+    /// </summary>
     public static Errno ReadTree(ref Exchange exchange)
     {
         if (exchange.Request.Read(out ReadTreeRequest request) is not Errno.Ok and Errno error)
@@ -38,6 +40,7 @@ internal static class TreeOperations
             if (error != Errno.Ok && i == 0)
                 return error;
         }
+
         exchange.Reply.WriteAt(replyOffset, new ReadTreeReply { Count = visit.Count, HasMore = visit.IsOver ? 1u : 0 });
         return exchange.Request.End();
     }
@@ -57,8 +60,11 @@ internal static class TreeOperations
         public readonly bool IsOver => IsFull || Count == Most;
     }
 
-    /// <summary>One directory and what is below it. Recursion is bounded by <see cref="GoferLimits.ReadTreeDepthMax"/>.</summary>
-    private static Errno List(ref MessageWriter reply, ref Visit visit, int parent, scoped ReadOnlySpan<byte> pathWithNul, ushort depth)
+    /// <summary>
+    /// One directory and what is below it. Recursion is bounded by <see cref="GoferLimits.ReadTreeDepthMax"/>.
+    /// </summary>
+    private static Errno List(
+        ref MessageWriter reply, ref Visit visit, int parent, scoped ReadOnlySpan<byte> pathWithNul, ushort depth)
     {
         if (Confined.OpenDirectory(parent, pathWithNul).Failed(out int directory, out Errno error))
             return error;
@@ -76,6 +82,7 @@ internal static class TreeOperations
             if (depth < GoferLimits.ReadTreeDepthMax)
                 ListBelow(ref reply, ref visit, directory, start, (ushort)(depth + 1));
         }
+
         HostFile.Close(directory);
         return error;
     }
@@ -101,17 +108,24 @@ internal static class TreeOperations
                 reply.WriteAt(offset, header);
                 break;
             }
+
             if (ReadOperations.EntriesBytes(records[..length], isMost: false) > reply.FreeBytes)
             {
                 reply.Overflow(); // Before all these attributes are asked for in vain.
                 break;
             }
-            header.Count += ReadOperations.WriteEntries(ref reply, directory, records[..length], withAttributes: true, ref cookie);
+
+            header.Count += ReadOperations.WriteEntries(
+                ref reply, directory, records[..length], withAttributes: true, ref cookie);
         }
+
         return Errno.Ok;
     }
 
-    /// <summary>The subdirectories of the directory whose record stands at <paramref name="start"/>, which is the last one written.</summary>
+    /// <summary>
+    /// The subdirectories of the directory whose record stands at <paramref name="start"/>,
+    /// which is the last one written.
+    /// </summary>
     private static void ListBelow(ref MessageWriter reply, ref Visit visit, int directory, int start, ushort depth)
     {
         Span<int> offsets = stackalloc int[SubdirectoriesMax];
@@ -121,7 +135,9 @@ internal static class TreeOperations
             List(ref reply, ref visit, directory, NameAt(record, offsets[i]), depth); // What fails is left out.
     }
 
-    /// <summary>Offsets of the names of subdirectories in a directory's record, in the order of the names; how many.</summary>
+    /// <summary>
+    /// Offsets of the names of subdirectories in a directory's record, in the order of the names; how many.
+    /// </summary>
     private static int FindSubdirectories(ReadOnlySpan<byte> record, Span<int> offsets)
     {
         int count = 0;
@@ -140,6 +156,7 @@ internal static class TreeOperations
             if ((header.Contents & DirectoryEntryContents.LinkTarget) != 0)
                 offset += sizeof(ushort) + NameAt(record, offset).Length;
         }
+
         return count;
     }
 

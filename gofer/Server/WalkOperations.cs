@@ -25,6 +25,7 @@ internal static class WalkOperations
             owner.Dispose();
             return error;
         }
+
         HandleTable handles = exchange.Server.Handles;
         if (AddHandle(handles, new Handle(owner, root, attributes.Type)).Failed(out uint number, out error))
             return error;
@@ -61,9 +62,11 @@ internal static class WalkOperations
                 current?.Dispose();
                 return badName;
             }
+
             bool isLast = reply.Count + 1 == request.Count;
             WalkFlags wanted = isLast ? request.Flags : WalkFlags.WantHandle;
-            Errno step = Step(current?.Number ?? held.Fd, name, wanted, out HostFd? next, out GoferAttributes attributes);
+            Errno step = Step(
+                current?.Number ?? held.Fd, name, wanted, out HostFd? next, out GoferAttributes attributes);
             reply.StepError = (int)step;
             if (step != Errno.Ok)
                 break;
@@ -74,6 +77,7 @@ internal static class WalkOperations
             if (attributes.Type != FileType.Directory)
                 break;
         }
+
         error = WriteTarget(ref exchange, last.Type == FileType.SymbolicLink ? current : null);
         bool keep = error == Errno.Ok && reply.Count == request.Count && WantsHandle(request.Flags, last.Type);
         if (keep && current is not null)
@@ -86,6 +90,7 @@ internal static class WalkOperations
         {
             current?.Dispose();
         }
+
         exchange.Reply.WriteAt(replyOffset, reply);
         return error;
     }
@@ -103,14 +108,17 @@ internal static class WalkOperations
                 return truncated;
             exchange.Server.Handles.Remove(number);
         }
+
         return exchange.Request.End();
     }
 
     private static bool WantsHandle(WalkFlags flags, FileType type) =>
-        (flags & WalkFlags.WantHandle) != 0 || (type == FileType.Directory && (flags & WalkFlags.WantDirectoryHandle) != 0);
+        (flags & WalkFlags.WantHandle) != 0
+            || (type == FileType.Directory && (flags & WalkFlags.WantDirectoryHandle) != 0);
 
     /// <summary>
-    /// One component. What is neither wanted as a handle nor a link to be read is not opened: <paramref name="next"/> is null.
+    /// One component. What is neither wanted as a handle nor a link to be read is not opened:
+    /// <paramref name="next"/> is null.
     /// </summary>
     private static Errno Step(
         int directory, ReadOnlySpan<byte> name, WalkFlags wanted, out HostFd? next, out GoferAttributes attributes)
@@ -123,6 +131,7 @@ internal static class WalkOperations
             if (attributes.Type != FileType.SymbolicLink && !WantsHandle(wanted, attributes.Type))
                 return Errno.Ok;
         }
+
         if (Confined.OpenPath(directory, name).Failed(out int fd, out Errno error))
             return error;
         next = new HostFd(fd);
@@ -139,6 +148,7 @@ internal static class WalkOperations
             exchange.Reply.WriteText([]);
             return Errno.Ok;
         }
+
         return ReadOperations.WriteLinkTarget(ref exchange, link.Number);
     }
 

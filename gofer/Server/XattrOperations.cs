@@ -4,8 +4,8 @@ using Sandbox.Linux;
 namespace Sandbox.Gofer;
 
 /// <summary>
-/// Extended attributes. The client may read user.* and security.capability and change user.*: the rest of security.*, trusted.*
-/// and system.* speaks to the host's kernel, not to the guest's.
+/// Extended attributes. The client may read user.* and security.capability and change user.*: the rest of security.*,
+/// trusted.* and system.* speaks to the host's kernel, not to the guest's.
 /// </summary>
 internal static class XattrOperations
 {
@@ -14,7 +14,8 @@ internal static class XattrOperations
     {
         if (exchange.Request.Read(out GetXattrRequest request) is not Errno.Ok and Errno error)
             return error;
-        if (ReadNames(ref exchange, out ReadOnlySpan<byte> file, out ReadOnlySpan<byte> name) is not Errno.Ok and Errno bad)
+        if (ReadNames(ref exchange, out ReadOnlySpan<byte> file, out ReadOnlySpan<byte> name)
+            is not Errno.Ok and Errno bad)
             return bad;
         if (!MayRead(name))
             return Errno.EOPNOTSUPP;
@@ -39,17 +40,20 @@ internal static class XattrOperations
     {
         if (exchange.Request.Read(out SetXattrRequest request) is not Errno.Ok and Errno error)
             return error;
-        if (ReadNames(ref exchange, out ReadOnlySpan<byte> file, out ReadOnlySpan<byte> name) is not Errno.Ok and Errno bad)
+        if (ReadNames(ref exchange, out ReadOnlySpan<byte> file, out ReadOnlySpan<byte> name)
+            is not Errno.Ok and Errno bad)
             return bad;
         if (request.ValueBytes > GoferLimits.XattrValueBytesMax)
             return Errno.E2BIG;
-        if (exchange.Request.ReadBytes((int)request.ValueBytes, out ReadOnlySpan<byte> value) is not Errno.Ok and Errno cut)
+        if (exchange.Request.ReadBytes((int)request.ValueBytes, out ReadOnlySpan<byte> value)
+            is not Errno.Ok and Errno cut)
             return cut;
         if (request.Flags > 2)
             return Errno.EINVAL;
         if (!name.StartsWith("user."u8))
             return Errno.EOPNOTSUPP;
-        if (Confined.LocateWritable(exchange.Server.Handles, request.Handle, file).Failed(out Handle? located, out error))
+        if (Confined.LocateWritable(exchange.Server.Handles, request.Handle, file).Failed(
+            out Handle? located, out error))
             return error;
         using Handle held = located;
         Span<byte> path = stackalloc byte[32];
@@ -83,8 +87,10 @@ internal static class XattrOperations
                 all.Slice(at, length).CopyTo(all[kept..]);
                 kept += length;
             }
+
             at += length;
         }
+
         if (request.BytesMax == 0)
             exchange.Reply.Write((uint)kept);
         else if (kept > request.BytesMax)
@@ -99,11 +105,13 @@ internal static class XattrOperations
     {
         if (exchange.Request.Read(out FileRequest request) is not Errno.Ok and Errno error)
             return error;
-        if (ReadNames(ref exchange, out ReadOnlySpan<byte> file, out ReadOnlySpan<byte> name) is not Errno.Ok and Errno bad)
+        if (ReadNames(ref exchange, out ReadOnlySpan<byte> file, out ReadOnlySpan<byte> name)
+            is not Errno.Ok and Errno bad)
             return bad;
         if (!name.StartsWith("user."u8))
             return Errno.EOPNOTSUPP;
-        if (Confined.LocateWritable(exchange.Server.Handles, request.Handle, file).Failed(out Handle? located, out error))
+        if (Confined.LocateWritable(exchange.Server.Handles, request.Handle, file).Failed(
+            out Handle? located, out error))
             return error;
         using Handle held = located;
         Span<byte> path = stackalloc byte[32];

@@ -37,7 +37,8 @@ public class PipeBenchmarks
     private sealed class Caller : ICaller
     {
         public Credentials Credentials { get; } =
-            new() { UserNamespace = UserNamespace.Root, Effective = CapabilitySet.Full, Permitted = CapabilitySet.Full };
+            new() { UserNamespace = UserNamespace.Root, Effective = CapabilitySet.Full, Permitted =
+                CapabilitySet.Full };
 
         public UserMemory Memory => default;
 

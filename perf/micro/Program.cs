@@ -31,6 +31,7 @@ internal static class Program
                 Console.WriteLine($"{report.BenchmarkCase.DisplayInfo} allocates {bytes} bytes per operation");
             }
         }
+
         Console.WriteLine($"{measured} benchmarks, {allocating} of them allocate");
         return measured > 0 && allocating == 0 ? 0 : 1;
     }

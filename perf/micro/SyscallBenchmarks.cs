@@ -11,13 +11,14 @@ using Task = Sandbox.Sentry.Kernel.Tasks.Task;
 namespace Sandbox.Perf;
 
 /// <summary>
-/// Whole system calls, from the table's dispatch to the result, of a task whose memory is an array: what the Sentry itself
-/// costs, without the platform.
+/// Whole system calls, from the table's dispatch to the result, of a task whose memory is an array: what the Sentry
+/// itself costs, without the platform.
 /// </summary>
 [MemoryDiagnoser]
 public class SyscallBenchmarks : IDisposable
 {
-    private const ulong Path = FakeAddressSpace.Base, Buffer = Path + 0x1000, Result = Path + 0x10000, Word = Path + 0x20000;
+    private const ulong Path = FakeAddressSpace.Base, Buffer = Path + 0x1000, Result = Path + 0x10000,
+        Word = Path + 0x20000;
     private const int CurrentDirectory = HostFile.CurrentDirectory, PageBytes = PageSize.Bytes;
     private readonly LinuxX64 _table = new();
     private readonly FakeKernel _kernel = new();
@@ -44,7 +45,8 @@ public class SyscallBenchmarks : IDisposable
         WritePath("/a/b");
         Call(Sys.mkdir, Path, Modes.O755);
         WritePath("/a/b/f");
-        _file = Call(Sys.openat, unchecked((ulong)CurrentDirectory), Path, (ulong)(OpenFlags.ReadWrite | OpenFlags.Create), Modes.O644);
+        _file = Call(Sys.openat, unchecked((ulong)CurrentDirectory), Path,
+            (ulong)(OpenFlags.ReadWrite | OpenFlags.Create), Modes.O644);
         Call(Sys.pwrite64, _file, Buffer, PageBytes, 0);
         Call(Sys.pipe2, Result, 0);
         FakeAddressSpace space = FakeKernel.SpaceOf(_task);
@@ -80,7 +82,8 @@ public class SyscallBenchmarks : IDisposable
     public ulong Copy_in_a_page() => Call(Sys.pwrite64, _file, Buffer, PageBytes, 0);
 
     [Benchmark]
-    public ulong Pipe_write_and_read() => Call(Sys.write, _pipeWrite, Buffer, PageBytes) + Call(Sys.read, _pipeRead, Buffer, PageBytes);
+    public ulong Pipe_write_and_read() =>
+        Call(Sys.write, _pipeWrite, Buffer, PageBytes) + Call(Sys.read, _pipeRead, Buffer, PageBytes);
 
     [Benchmark]
     public ulong Futex_wake_of_nobody() => Call(Sys.futex, Word, 1, 1);

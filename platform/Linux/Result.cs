@@ -2,7 +2,9 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Sandbox.Linux;
 
-/// <summary>A value or an <see cref="Errno"/>; a struct, so the failure path costs no exception and no allocation.</summary>
+/// <summary>
+/// A value or an <see cref="Errno"/>; a struct, so the failure path costs no exception and no allocation.
+/// </summary>
 public readonly struct Result<T>
 {
     private readonly T _value;
@@ -13,7 +15,9 @@ public readonly struct Result<T>
     /// <summary>The error, or <see cref="Errno.Ok"/>.</summary>
     public Errno Error => _error;
 
-    /// <summary>A successful result, for <typeparamref name="T"/> an interface (which cannot convert implicitly).</summary>
+    /// <summary>
+    /// A successful result, for <typeparamref name="T"/> an interface (which cannot convert implicitly).
+    /// </summary>
     public static Result<T> Of(T value) => new(value, Errno.Ok);
 
     public static implicit operator Result<T>(T value) => new(value, Errno.Ok);
@@ -33,7 +37,9 @@ public readonly struct Result<T>
 /// <summary>What a system call leaves in RAX: a value, or a negated <see cref="Errno"/>.</summary>
 public readonly record struct SyscallResult(long Register)
 {
-    /// <summary>The error number, or <see cref="Errno.Ok"/> if the register holds a value (MAX_ERRNO is 4095).</summary>
+    /// <summary>
+    /// The error number, or <see cref="Errno.Ok"/> if the register holds a value (MAX_ERRNO is 4095).
+    /// </summary>
     public Errno Error => Register is < 0 and >= -4095 ? (Errno)(int)-Register : Errno.Ok;
 
     public static implicit operator SyscallResult(Errno error) => new(-(long)error);

@@ -4,8 +4,8 @@ using Sandbox.Sentry.Control;
 namespace Sandbox.Runsc.Boot;
 
 /// <summary>
-/// All that the Sentry is started with; it comes as JSON in descriptor <see cref="DescriptionFd"/>. Numbers ending in Fd are
-/// its own.
+/// All that the Sentry is started with; it comes as JSON in descriptor <see cref="DescriptionFd"/>. Numbers ending in
+/// Fd are its own.
 /// </summary>
 internal sealed class BootDescription
 {

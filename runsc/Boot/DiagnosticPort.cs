@@ -8,11 +8,14 @@ using Sandbox.Sentry.Kernel;
 namespace Sandbox.Runsc.Boot;
 
 /// <summary>
-/// Wakes the runtime's tracing in the Sentry (<c>--diagnostics</c>). Before the Sentry's own filter: the server makes a socket.
+/// Wakes the runtime's tracing in the Sentry (<c>--diagnostics</c>). Before the Sentry's own filter:
+/// the server makes a socket.
 /// </summary>
 internal static class DiagnosticPort
 {
-    /// <summary>Where the socket is made, in the Sentry's own root: nothing of it is on the host or reachable for a guest.</summary>
+    /// <summary>
+    /// Where the socket is made, in the Sentry's own root: nothing of it is on the host or reachable for a guest.
+    /// </summary>
     public const string Directory = "/run";
 
     /// <summary>Null, or why not.</summary>

@@ -36,7 +36,8 @@ internal static class HostFactsReader
     {
         const int wordBytes = 8, entryBytes = 16;
         Dictionary<ulong, ulong> entries = [];
-        if (HostFile.OpenAt(HostFile.CurrentDirectory, "/proc/self/auxv"u8, OpenFlags.CloseOnExec).Failed(out int file, out _))
+        if (HostFile.OpenAt(HostFile.CurrentDirectory, "/proc/self/auxv"u8, OpenFlags.CloseOnExec).Failed(
+            out int file, out _))
             return entries;
         byte[] vector = ReadAll(file);
         HostFile.Close(file);

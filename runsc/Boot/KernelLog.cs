@@ -36,7 +36,8 @@ internal sealed class KernelLog(int fd, LogLevel level) : IKernelLog
 
     public void Warning(string message) => Write(LogLevel.Warning, 'W', message);
 
-    public void InternalError(string message, Exception? exception) => Write(LogLevel.Error, 'E', $"{message} {exception}");
+    public void InternalError(string message, Exception? exception) =>
+        Write(LogLevel.Error, 'E', $"{message} {exception}");
 
     /// <summary>A line of --strace.</summary>
     public void Trace(string message) => Write(LogLevel.Error, 'T', message);

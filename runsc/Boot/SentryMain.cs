@@ -18,8 +18,8 @@ using Sandbox.SyscallTables.Tracing;
 namespace Sandbox.Runsc.Boot;
 
 /// <summary>
-/// The Sentry process: opens and loads all it will ever need, makes the first container, locks itself in, and lives until that
-/// container's process is over.
+/// The Sentry process: opens and loads all it will ever need, makes the first container, locks itself in, and lives
+/// until that container's process is over.
 /// </summary>
 internal static class SentryMain
 {
@@ -55,7 +55,9 @@ internal static class SentryMain
         HostThread.Failed = (name, failure) => log.Warning($"internal error in the thread \"{name}\": {failure}");
         HostSelfFds.Use(proc);
         HostProgramPages program = HostProgramPages.Find();
-        HostCgroup? cgroup = boot.CgroupFds.Length > 0 ? new HostCgroup(boot.Container.CgroupFiles, boot.CgroupFds) : null;
+        HostCgroup? cgroup = boot.CgroupFds.Length > 0
+            ? new HostCgroup(boot.Container.CgroupFiles, boot.CgroupFds)
+            : null;
         Kernel kernel = MakeKernel(boot, log, proc, cgroup);
         SandboxControl control = new(kernel)
         {
@@ -80,7 +82,8 @@ internal static class SentryMain
             return closed;
         // From here on nobody reads the pipe that errors go to.
         HostSyscall.Call(Sys.dup3, boot.LogFd >= 0 ? boot.LogFd : 0, standardError, 0);
-        if (SentryFilter.Install(new SentryFilterOptions(proc, boot.Network != "none")) is not Errno.Ok and Errno unconfined)
+        if (SentryFilter.Install(new SentryFilterOptions(proc, boot.Network != "none"))
+            is not Errno.Ok and Errno unconfined)
             return $"the sandbox's seccomp filter: {ErrnoText.Of(unconfined)}";
         if (boot.StartsAtOnce && control.Start(boot.Container.Id) is { } notStarted)
             return notStarted;

@@ -10,7 +10,8 @@ internal static class CgroupFile
 {
     public static Errno TryWrite(string path, string value)
     {
-        if (HostFile.OpenAt(HostFile.CurrentDirectory, Encoding.UTF8.GetBytes(path), OpenFlags.WriteOnly | OpenFlags.CloseOnExec)
+        if (HostFile.OpenAt(
+            HostFile.CurrentDirectory, Encoding.UTF8.GetBytes(path), OpenFlags.WriteOnly | OpenFlags.CloseOnExec)
             .Failed(out int file, out Errno error))
         {
             return error;
@@ -22,8 +23,8 @@ internal static class CgroupFile
     }
 
     /// <summary>
-    /// Writes a limit that was asked for. A refused value is an error; a file that this host does not have, or does not let us
-    /// write, is named in a warning.
+    /// Writes a limit that was asked for. A refused value is an error; a file that this host does not have, or does not
+    /// let us write, is named in a warning.
     /// </summary>
     public static void Write(string path, string value)
     {

@@ -26,13 +26,15 @@ internal sealed record CgroupHierarchy(string MountPoint, bool IsUnified, string
             bool unified = source[0] == "cgroup2";
             string[] controllers = unified ? [] : source[^1].Split(',');
             // A hybrid host's second hierarchy, with every controller that counts in version 1.
-            if (unified && !CgroupFile.Read($"{mount[4]}/cgroup.controllers").Contains("memory", StringComparison.Ordinal)
+            if (unified && !CgroupFile.Read($"{mount[4]}/cgroup.controllers").Contains(
+                "memory", StringComparison.Ordinal)
                 && mount[4] != "/sys/fs/cgroup")
             {
                 continue;
             }
 
-            if (!found.Exists(other => other.IsUnified == unified && other.Controllers.AsSpan().SequenceEqual(controllers)))
+            if (!found.Exists(
+                other => other.IsUnified == unified && other.Controllers.AsSpan().SequenceEqual(controllers)))
                 found.Add(new CgroupHierarchy(mount[4], unified, controllers));
         }
 
@@ -41,7 +43,9 @@ internal sealed record CgroupHierarchy(string MountPoint, bool IsUnified, string
 
     public bool Has(string controller) => Array.IndexOf(Controllers, controller) >= 0;
 
-    /// <summary>Makes a directory and those above it, each ready to hold processes; false if this host does not let us.</summary>
+    /// <summary>
+    /// Makes a directory and those above it, each ready to hold processes; false if this host does not let us.
+    /// </summary>
     public bool MakeDirectory(string directory)
     {
         string path = MountPoint;
@@ -50,7 +54,8 @@ internal sealed record CgroupHierarchy(string MountPoint, bool IsUnified, string
             if (IsUnified)
                 EnableControllers(path);
             path += "/" + name;
-            Errno error = HostDirectory.MakeDirectory(HostFile.CurrentDirectory, Encoding.UTF8.GetBytes(path + '\0'), DirectoryMode);
+            Errno error = HostDirectory.MakeDirectory(
+                HostFile.CurrentDirectory, Encoding.UTF8.GetBytes(path + '\0'), DirectoryMode);
             if (error is not (Errno.Ok or Errno.EEXIST))
                 return false;
             if (Has("cpuset"))

@@ -9,14 +9,16 @@ using Sandbox.Runsc.State;
 namespace Sandbox.Runsc.Cgroups;
 
 /// <summary>
-/// The cgroups of one container: a directory in each hierarchy of the host, v1, v2 or both (cgroups(7)). What guests use is charged
-/// there. The Sentry and the Gofer are charged to a group beside it wherever a limit would hit them instead of a guest: memory, pids
-/// and the whole of version 2.
+/// The cgroups of one container: a directory in each hierarchy of the host, v1, v2 or both (cgroups(7)). What guests
+/// use is charged there. The Sentry and the Gofer are charged to a group beside it wherever a limit would hit them
+/// instead of a guest: memory, pids and the whole of version 2.
 /// </summary>
 internal sealed class CgroupSet
 {
     private const string AsideSuffix = ".runsc";
-    /// <summary>Room for the sandbox's own: the Sentry's heap at its limit (512 MiB), its code and threads, the Gofer.</summary>
+    /// <summary>
+    /// Room for the sandbox's own: the Sentry's heap at its limit (512 MiB), its code and threads, the Gofer.
+    /// </summary>
     private const long SandboxBytes = 768L << 20;
 
     private readonly List<Member> _members = [];
@@ -27,7 +29,10 @@ internal sealed class CgroupSet
     {
     }
 
-    /// <summary>The directories, for <see cref="Remove(ContainerState)"/> and <see cref="Join(string[], int)"/> by a later command.</summary>
+    /// <summary>
+    /// The directories, for <see cref="Remove(ContainerState)"/> and
+    /// <see cref="Join(string[], int)"/> by a later command.
+    /// </summary>
     public string[] Directories => [.. _members.ConvertAll(static member => member.Directory)];
 
     /// <summary>Those of the sandbox's own processes, where they are not the container's.</summary>
@@ -46,7 +51,9 @@ internal sealed class CgroupSet
         }
     }
 
-    /// <summary>The cgroups a configuration asks for; none without linux.cgroupsPath or a limit that needs one.</summary>
+    /// <summary>
+    /// The cgroups a configuration asks for; none without linux.cgroupsPath or a limit that needs one.
+    /// </summary>
     /// <param name="id">The container's.</param>
     /// <param name="specification">Its configuration.</param>
     /// <param name="options">Whether cgroups are wanted.</param>
@@ -66,7 +73,8 @@ internal sealed class CgroupSet
         path = path.Trim('/');
         if (path.Length == 0)
             return set;
-        // A pod's sandbox has next to nothing to run, and the least of CPU shares: its Sentry works for the other containers.
+        // A pod's sandbox has next to nothing to run, and the least of CPU shares:
+        // its Sentry works for the other containers.
         bool isShared = specification.Annotations?.GetValueOrDefault("io.kubernetes.cri.container-type") == "sandbox"
             || specification.Annotations?.GetValueOrDefault("io.kubernetes.cri-o.ContainerType") == "sandbox";
         set._isShared = isShared;
@@ -107,7 +115,8 @@ internal sealed class CgroupSet
                 if (!directory.StartsWith(hierarchy.MountPoint + "/", StringComparison.Ordinal))
                     continue;
                 string aside = directory + AsideSuffix;
-                set._members.Add(new Member(hierarchy, directory, Array.IndexOf(state.AsideCgroups, aside) >= 0 ? aside : null));
+                set._members.Add(
+                    new Member(hierarchy, directory, Array.IndexOf(state.AsideCgroups, aside) >= 0 ? aside : null));
             }
         }
 
@@ -129,7 +138,8 @@ internal sealed class CgroupSet
     }
 
     /// <summary>
-    /// What the Sentry needs of them (<see cref="HostCgroupFile"/>): to put stubs in, and to see what they use. The caller's to dispose.
+    /// What the Sentry needs of them (<see cref="HostCgroupFile"/>): to put stubs in, and to see what they use.
+    /// The caller's to dispose.
     /// </summary>
     /// <param name="isMember">The container joins a Sentry that is elsewhere: in none of its cgroups.</param>
     public List<(string Name, HostFd File)> OpenFiles(bool isMember)
@@ -142,10 +152,16 @@ internal sealed class CgroupSet
             bool isUnified = member.Hierarchy.IsUnified;
             if (isUnified || member.Hierarchy.Has("memory"))
             {
-                Add(HostCgroupFile.MemoryUsage, isUnified ? "memory.current" : "memory.usage_in_bytes", OpenFlags.ReadOnly);
-                Add(HostCgroupFile.MemoryLimit, isUnified ? "memory.max" : "memory.limit_in_bytes", OpenFlags.ReadWrite);
+                Add(HostCgroupFile.MemoryUsage, isUnified
+                    ? "memory.current"
+                    : "memory.usage_in_bytes", OpenFlags.ReadOnly);
+                Add(HostCgroupFile.MemoryLimit, isUnified
+                    ? "memory.max"
+                    : "memory.limit_in_bytes", OpenFlags.ReadWrite);
                 Add(HostCgroupFile.MemoryStat, "memory.stat", OpenFlags.ReadOnly);
-                Add(HostCgroupFile.MemoryEvents, isUnified ? "memory.events" : "memory.oom_control", OpenFlags.ReadOnly);
+                Add(HostCgroupFile.MemoryEvents, isUnified
+                    ? "memory.events"
+                    : "memory.oom_control", OpenFlags.ReadOnly);
             }
 
             if (isUnified || member.Hierarchy.Has("cpu"))
@@ -153,7 +169,8 @@ internal sealed class CgroupSet
 
             void Add(string name, string file, OpenFlags access)
             {
-                if (!HostFile.OpenAt(HostFile.CurrentDirectory, Encoding.UTF8.GetBytes($"{member.Directory}/{file}"), access | OpenFlags.CloseOnExec)
+                if (!HostFile.OpenAt(HostFile.CurrentDirectory, Encoding.UTF8.GetBytes($"{member.Directory}/{file}"),
+                    access | OpenFlags.CloseOnExec)
                     .Failed(out int fd, out _))
                 {
                     files.Add((name, new HostFd(fd)));
@@ -211,9 +228,9 @@ internal sealed class CgroupSet
     }
 
     /// <summary>
-    /// What a container's files in memory hold is in the group beside it, also while nobody has a name for it any more: bounded by the
-    /// container's limit as well, with room for what the Sentry and the Gofer are themselves. A pod's sandbox holds the files of all its
-    /// containers, whose limits it does not know.
+    /// What a container's files in memory hold is in the group beside it, also while nobody has a name for it any more:
+    /// bounded by the container's limit as well, with room for what the Sentry and the Gofer are themselves. A pod's
+    /// sandbox holds the files of all its containers, whose limits it does not know.
     /// </summary>
     private void ApplyAside(Member member, MemorySpec? memory)
     {
@@ -238,14 +255,17 @@ internal sealed class CgroupSet
             && value < unlimited;
     }
 
-    /// <summary>Names what nobody enforces: the Sentry keeps memory and tasks by itself, the host is needed for the rest.</summary>
+    /// <summary>
+    /// Names what nobody enforces: the Sentry keeps memory and tasks by itself, the host is needed for the rest.
+    /// </summary>
     private void WarnOfUnapplied(ResourcesSpec? resources)
     {
         if (resources is null)
             return;
         ReadOnlySpan<(string Name, bool IsSet, string Controller)> limits =
         [
-            ("cpu.quota", resources.Cpu?.Quota is > 0, "cpu"), ("cpu.cpus", !string.IsNullOrEmpty(resources.Cpu?.Cpus), "cpuset"),
+            ("cpu.quota", resources.Cpu?.Quota is > 0, "cpu"),
+            ("cpu.cpus", !string.IsNullOrEmpty(resources.Cpu?.Cpus), "cpuset"),
             ("cpu.mems", !string.IsNullOrEmpty(resources.Cpu?.Mems), "cpuset"),
             ("blockIO", resources.BlockIO is { Weight: > 0 } or { ThrottleReadBpsDevice.Length: > 0 }
                 or { ThrottleWriteBpsDevice.Length: > 0 }, "blkio"),
@@ -254,7 +274,8 @@ internal sealed class CgroupSet
         foreach ((string name, bool isSet, string controller) in limits)
         {
             if (isSet && !_members.Exists(member => member.Hierarchy.IsUnified || member.Hierarchy.Has(controller)))
-                ErrorReport.Warn($"config.json: linux.resources.{name} is not enforced: the container has no {controller} cgroup");
+                ErrorReport.Warn(
+                    $"config.json: linux.resources.{name} is not enforced: the container has no {controller} cgroup");
         }
 
         if (resources.Memory?.Kernel is > 0)

@@ -3,8 +3,8 @@ using Sandbox.Runsc.Spec;
 namespace Sandbox.Runsc.Cgroups;
 
 /// <summary>
-/// Limits in version 1 hierarchies. Tasks are not limited here: the sandbox's own threads would count; the Sentry limits
-/// its guests.
+/// Limits in version 1 hierarchies. Tasks are not limited here: the sandbox's own threads would count; the Sentry
+/// limits its guests.
 /// </summary>
 internal static class LegacyLimits
 {
@@ -43,7 +43,8 @@ internal static class LegacyLimits
         foreach (HugepageSpec huge in hierarchy.Has("hugetlb") ? resources.HugepageLimits ?? [] : [])
         {
             if (huge.PageSize is { } size && !size.Contains('/', StringComparison.Ordinal))
-                CgroupFile.Write($"{directory}/hugetlb.{size}.limit_in_bytes", (long)Math.Min(huge.Limit, long.MaxValue));
+                CgroupFile.Write(
+                    $"{directory}/hugetlb.{size}.limit_in_bytes", (long)Math.Min(huge.Limit, long.MaxValue));
         }
     }
 
@@ -67,7 +68,8 @@ internal static class LegacyLimits
         foreach ((string file, ThrottleDeviceSpec[]? devices) in throttles)
         {
             foreach (ThrottleDeviceSpec device in devices ?? [])
-                CgroupFile.Write($"{directory}/blkio.throttle.{file}_device", $"{device.Major}:{device.Minor} {device.Rate}");
+                CgroupFile.Write(
+                    $"{directory}/blkio.throttle.{file}_device", $"{device.Major}:{device.Minor} {device.Rate}");
         }
     }
 

@@ -3,7 +3,9 @@ using Sandbox.Runsc.Spec;
 
 namespace Sandbox.Runsc.Cgroups;
 
-/// <summary>Limits in the version 2 hierarchy, converted from version 1's units as the runtime specification says.</summary>
+/// <summary>
+/// Limits in the version 2 hierarchy, converted from version 1's units as the runtime specification says.
+/// </summary>
 internal static class UnifiedLimits
 {
     private const ulong DefaultPeriod = 100_000;
@@ -17,7 +19,8 @@ internal static class UnifiedLimits
             if (memory.Reservation is not (null or 0))
                 CgroupFile.Write($"{directory}/memory.low", OrMax(memory.Reservation.Value));
             if (memory.Swap is not (null or 0) && memory.Limit is > 0 || memory.Swap == -1)
-                CgroupFile.Write($"{directory}/memory.swap.max", OrMax(memory.Swap == -1 ? -1 : memory.Swap!.Value - memory.Limit!.Value));
+                CgroupFile.Write($"{directory}/memory.swap.max", OrMax(
+                    memory.Swap == -1 ? -1 : memory.Swap!.Value - memory.Limit!.Value));
         }
 
         if (resources.Cpu is { } cpu)

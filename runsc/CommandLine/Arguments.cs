@@ -53,7 +53,8 @@ internal sealed class Arguments
     public string? Get(string name) => _values.TryGetValue(name, out List<string>? values) ? values[^1] : null;
 
     /// <summary>All values of the flag.</summary>
-    public IReadOnlyList<string> GetAll(string name) => _values.TryGetValue(name, out List<string>? values) ? values : [];
+    public IReadOnlyList<string> GetAll(string name) =>
+        _values.TryGetValue(name, out List<string>? values) ? values : [];
 
     /// <summary>True if the switch is on.</summary>
     public bool Has(string name) => Get(name) is not (null or "false" or "0" or "f" or "F" or "FALSE" or "False");

@@ -20,11 +20,14 @@ internal static class ErrorReport
     public static void Write(string message) => Write("error", message, alsoToStandardError: true);
 
     /// <summary>
-    /// Tells what is not done as asked though the command goes on: in the log if there is one, for standard error may be the container's.
+    /// Tells what is not done as asked though the command goes on: in the log if there is one,
+    /// for standard error may be the container's.
     /// </summary>
     public static void Warn(string message) => Write("warning", message, alsoToStandardError: _logFile is null);
 
-    /// <summary>--log and --log-format of a command line that may be wrong otherwise; the command ends the search.</summary>
+    /// <summary>
+    /// --log and --log-format of a command line that may be wrong otherwise; the command ends the search.
+    /// </summary>
     public static (string? File, bool IsJson) FindLog(ReadOnlySpan<string> arguments)
     {
         string? file = null, format = null;
@@ -65,7 +68,8 @@ internal static class ErrorReport
             ? $"{{\"level\":\"{level}\",\"msg\":\"{JsonEscape(message)}\",\"time\":\"{time}\"}}\n"
             : $"time=\"{time}\" level={level} msg=\"{JsonEscape(message)}\"\n";
         const OpenFlags append = OpenFlags.WriteOnly | OpenFlags.Append | OpenFlags.Create | OpenFlags.CloseOnExec;
-        if (HostFile.OpenAt(HostFile.CurrentDirectory, Encoding.UTF8.GetBytes(_logFile), append, Modes.O644).Failed(out int file, out _))
+        if (HostFile.OpenAt(HostFile.CurrentDirectory, Encoding.UTF8.GetBytes(_logFile), append, Modes.O644).Failed(
+            out int file, out _))
             return; // What is worse than a warning is already on standard error.
         WriteTo(file, record);
         HostFile.Close(file);

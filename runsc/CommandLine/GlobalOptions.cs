@@ -16,17 +16,23 @@ internal sealed class GlobalOptions
         new("debug-log-level", FlagKind.Value, "what goes into it: error, warning, info or debug", Default: "info"),
         new("strace", FlagKind.Switch, "write every system call of the container to the debug log"),
         new("strace-syscalls", FlagKind.Value, "only these, separated by commas (implies --strace)"),
-        new("strace-summary", FlagKind.Switch, "at the end, write calls, errors and time of each system call to the debug log"),
+        new("strace-summary", FlagKind.Switch,
+            "at the end, write calls, errors and time of each system call to the debug log"),
         new("diagnostics", FlagKind.Switch, "open the sandbox to \"runsc debug\": live counters, latencies, traces"),
-        new("platform", FlagKind.Value, "how guest code runs: notify (systrap, other sandboxes' default, is taken for it)", Default: "notify"),
+        new("platform", FlagKind.Value,
+            "how guest code runs: notify (systrap, other sandboxes' default, is taken for it)", Default: "notify"),
         new(
-            "overlay2", FlagKind.Value, "where the container's writes go: none, to the root file system; root:memory, to memory",
+            "overlay2", FlagKind.Value,
+            "where the container's writes go: none, to the root file system; root:memory, to memory",
             Default: "none for create, else root:memory"),
-        new("network", FlagKind.Value, "auto (what is configured in its namespace), host, or none: loopback only", Default: "auto"),
+        new("network", FlagKind.Value, "auto (what is configured in its namespace), host, or none: loopback only",
+            Default: "auto"),
         new("direct-memory", FlagKind.Value, "let the host execute verified anonymous memory calls", Default: "true"),
-        new("fast-path", FlagKind.Value, "rewrite frequent system calls to go by shared memory: true or false", Default: "true"),
+        new("fast-path", FlagKind.Value, "rewrite frequent system calls to go by shared memory: true or false",
+            Default: "true"),
         new(
-            "fsgsbase", FlagKind.Value, "use the processor's FSGSBASE where it has it; false is for tests: as if it had not",
+            "fsgsbase", FlagKind.Value,
+            "use the processor's FSGSBASE where it has it; false is for tests: as if it had not",
             Default: "true"),
         new("ignore-cgroups", FlagKind.Switch, "make no cgroups"),
         new("systemd-cgroup", FlagKind.Switch, "read cgroupsPath as slice:prefix:name"),
@@ -55,7 +61,9 @@ internal sealed class GlobalOptions
     public bool Diagnostics { get; init; }
     public string Platform { get; init; } = "notify";
 
-    /// <summary>True when writes to the root file system are to stay in the sandbox's memory; null if nothing was said.</summary>
+    /// <summary>
+    /// True when writes to the root file system are to stay in the sandbox's memory; null if nothing was said.
+    /// </summary>
     public bool? OverlaysRoot { get; init; }
     public string Network { get; init; } = "auto";
     public bool DirectMemory { get; init; } = true;
@@ -85,7 +93,8 @@ internal sealed class GlobalOptions
             Diagnostics = arguments.Has("diagnostics"),
             // What other sandboxes call their default is our default too: callers' settings then work unchanged.
             Platform = Supported("platform", platform == "systrap" ? "notify" : platform, "notify"),
-            OverlaysRoot = OneOf(arguments, "overlay2", "", ["", "none", "root:memory", "all:memory", "root:self"]) is { Length: > 0 } overlay
+            OverlaysRoot = OneOf(arguments, "overlay2", "",
+                ["", "none", "root:memory", "all:memory", "root:self"]) is { Length: > 0 } overlay
                 ? overlay != "none"
                 : null,
             Network = OneOf(arguments, "network", "auto", ["auto", "none", "host", "sandbox"]) is "sandbox" or "auto"
@@ -96,7 +105,9 @@ internal sealed class GlobalOptions
             FsGsBase = arguments.Get("fsgsbase") is null || arguments.Has("fsgsbase"),
             IgnoreCgroups = arguments.Has("ignore-cgroups"),
             SystemdCgroup = arguments.Has("systemd-cgroup"),
-            FileAccess = OneOf(arguments, "file-access", "", ["", "exclusive", "shared"]) is { Length: > 0 } access ? access : null,
+            FileAccess = OneOf(arguments, "file-access", "", ["", "exclusive", "shared"]) is { Length: > 0 } access
+                ? access
+                : null,
         };
     }
 
@@ -105,7 +116,9 @@ internal sealed class GlobalOptions
     {
         if (!arguments.Has(flag))
             return false;
-        return arguments.Get("debug-log") is { Length: > 0 } ? true : throw new Failure($"--{flag} needs --debug-log=FILE");
+        return arguments.Get("debug-log") is { Length: > 0 }
+            ? true
+            : throw new Failure($"--{flag} needs --debug-log=FILE");
     }
 
     private static string[] TracedCalls(Arguments arguments)
@@ -123,7 +136,8 @@ internal sealed class GlobalOptions
         return names;
     }
 
-    // A value that is known but cannot be had yet is refused by name: nobody is to believe in a network that is not there.
+    // A value that is known but cannot be had yet is refused by name:
+    // nobody is to believe in a network that is not there.
     private static string Supported(string flag, string value, string only) =>
         value == only ? value : throw new Failure($"--{flag}={value}: not supported yet, only {only} is");
 

@@ -2,7 +2,9 @@ using Sandbox.Runsc.CommandLine;
 
 namespace Sandbox.Runsc.Commands;
 
-/// <summary><c>checkpoint</c> and <c>restore</c>: known, so that callers' probes get a plain answer, and refused.</summary>
+/// <summary>
+/// <c>checkpoint</c> and <c>restore</c>: known, so that callers' probes get a plain answer, and refused.
+/// </summary>
 internal static class CheckpointCommand
 {
     public static Command Checkpoint { get; } = Define("checkpoint", "save a running container (not supported)");

@@ -5,7 +5,9 @@ namespace Sandbox.Runsc.Commands;
 /// <summary>All commands, in the order help lists them.</summary>
 internal static class CommandTable
 {
-    /// <summary>The command of that name, or null. A switch, so that starting one does not build all the others.</summary>
+    /// <summary>
+    /// The command of that name, or null. A switch, so that starting one does not build all the others.
+    /// </summary>
     public static Command? Find(string name) => name switch
     {
         "run" => RunCommand.Definition,

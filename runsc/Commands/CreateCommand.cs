@@ -21,9 +21,11 @@ internal static class CreateCommand
     {
         (string id, string bundle, byte[] config, Specification specification) = CreateFlags.Read(arguments);
         int preserved = CreateFlags.PreserveFds(arguments);
-        using ConsolePair? console = ConsolePair.For(specification.Process!, arguments.Get("console-socket"), isDetached: true);
+        using ConsolePair? console = ConsolePair.For(
+            specification.Process!, arguments.Get("console-socket"), isDetached: true);
         using ContainerDirectory directory = new StateDirectory(options.Root).Create(id);
-        Make(options, directory, config, specification, new LaunchRequest(bundle, console?.Slave ?? -1, preserved), launch =>
+        Make(options, directory, config, specification, new LaunchRequest(bundle, console?.Slave ?? -1, preserved),
+            launch =>
             CreateFlags.WritePidFile(arguments.Get("pid-file"), launch.State.Monitor.Id));
         return 0;
     }

@@ -59,6 +59,7 @@ internal static class CreateFlags
         if (path is null)
             return;
         State.ContainerDirectory.Replace(
-            path, System.Text.Encoding.ASCII.GetBytes(processId.ToString(System.Globalization.CultureInfo.InvariantCulture)));
+            path, System.Text.Encoding.ASCII.GetBytes(
+                processId.ToString(System.Globalization.CultureInfo.InvariantCulture)));
     }
 }

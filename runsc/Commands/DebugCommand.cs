@@ -20,10 +20,12 @@ internal static class DebugCommand
         Summary = "show live counters of a sandbox started with --diagnostics, record a trace, or list its threads",
         Flags =
         [
-            new("tasks", FlagKind.Switch, "list the guest's threads and what each is blocked in (needs no --diagnostics)"),
+            new("tasks", FlagKind.Switch,
+                "list the guest's threads and what each is blocked in (needs no --diagnostics)"),
             new("stacks", FlagKind.Switch, "with their registers and return addresses"),
             new("trace", FlagKind.Value, "record every system call and collection to this .nettrace file"),
-            new("duration", FlagKind.Value, "seconds after which recording ends by itself; 0: when the container does", Default: "0"),
+            new("duration", FlagKind.Value, "seconds after which recording ends by itself; 0: when the container does",
+                Default: "0"),
             new("interval", FlagKind.Value, "seconds between two tables", Default: "1"),
             new("count", FlagKind.Value, "tables after which to end; 0: when the container does", Default: "0"),
         ],
@@ -51,7 +53,8 @@ internal static class DebugCommand
         const string clear = "\u001b[H\u001b[J";
         bool isTerminal = HostTerminal.GetAttributes(1, out _) == Errno.Ok;
         using TraceSession session = TraceSession.Begin(state, interval, everyCall: false);
-        using PosixSignalRegistration stop = StopAt(PosixSignal.SIGINT, session), end = StopAt(PosixSignal.SIGTERM, session);
+        using PosixSignalRegistration stop = StopAt(PosixSignal.SIGINT, session), end = StopAt(
+            PosixSignal.SIGTERM, session);
         int shown = 0;
         LiveView view = new(state.Id, table =>
         {
@@ -70,7 +73,8 @@ internal static class DebugCommand
     {
         using FileStream file = File.Create(path);
         using TraceSession session = TraceSession.Begin(state, interval, everyCall: true);
-        using PosixSignalRegistration stop = StopAt(PosixSignal.SIGINT, session), end = StopAt(PosixSignal.SIGTERM, session);
+        using PosixSignalRegistration stop = StopAt(PosixSignal.SIGINT, session), end = StopAt(
+            PosixSignal.SIGTERM, session);
         using Timer? limit = duration > 0
             ? new Timer(_ => session.Stop(), null, TimeSpan.FromSeconds(duration), Timeout.InfiniteTimeSpan)
             : null;
@@ -84,7 +88,8 @@ internal static class DebugCommand
         }
 
         ErrorReport.WriteTo(
-            1, string.Create(CultureInfo.InvariantCulture, $"{path}: {file.Length} bytes; PerfView, Visual Studio and dotnet-trace open it\n"));
+            1, string.Create(CultureInfo.InvariantCulture,
+                $"{path}: {file.Length} bytes; PerfView, Visual Studio and dotnet-trace open it\n"));
         return 0;
     }
 

@@ -11,7 +11,8 @@ internal static class DeleteCommand
         Name = "delete",
         Usage = "CONTAINER…",
         Summary = "remove stopped containers",
-        Flags = [new("force", FlagKind.Switch, "kill it first if it still runs; no error if there is none", Short: "f")],
+        Flags = [new(
+            "force", FlagKind.Switch, "kill it first if it still runs; no error if there is none", Short: "f")],
         Run = Run,
     };
 
@@ -31,7 +32,8 @@ internal static class DeleteCommand
         if (directory is null)
             return;
         if (!force && directory.TryLoad() is { } state && ContainerLife.Status(state) is "running" or "paused")
-            throw new Failure($"cannot delete container {id} that is not stopped: {ContainerLife.Status(directory.Load())}");
+            throw new Failure(
+                $"cannot delete container {id} that is not stopped: {ContainerLife.Status(directory.Load())}");
         ContainerLife.Destroy(directory);
     }
 }

@@ -8,8 +8,8 @@ using Sandbox.Sentry.Control;
 namespace Sandbox.Runsc.Commands;
 
 /// <summary>
-/// <c>events</c>: statistics of a container, once or again and again until it ends; then also a line whenever a process of it was killed
-/// for want of memory.
+/// <c>events</c>: statistics of a container, once or again and again until it ends; then also a line whenever a process
+/// of it was killed for want of memory.
 /// </summary>
 internal static class EventsCommand
 {
@@ -21,7 +21,8 @@ internal static class EventsCommand
         Flags =
         [
             new("stats", FlagKind.Switch, "once"),
-            new("interval", FlagKind.Value, "time between two lines of statistics: 500ms, 5s, 1m; a number is seconds", Default: "5s"),
+            new("interval", FlagKind.Value, "time between two lines of statistics: 500ms, 5s, 1m; a number is seconds",
+                Default: "5s"),
         ],
         Run = Run,
     };
@@ -54,7 +55,8 @@ internal static class EventsCommand
         using (monitor)
         {
             if (arguments.Has("stats"))
-                ErrorReport.WriteTo(1, StatisticsOutput.Statistics(state.Id, Ask(client, state), HostStatistics.Read(state)));
+                ErrorReport.WriteTo(
+                    1, StatisticsOutput.Statistics(state.Id, Ask(client, state), HostStatistics.Read(state)));
             else
                 Stream(client, state, monitor, interval);
         }
@@ -62,7 +64,9 @@ internal static class EventsCommand
         return 0;
     }
 
-    /// <summary>Statistics in every interval, and a line for want of memory as soon as it is noticed, until the container ends.</summary>
+    /// <summary>
+    /// Statistics in every interval, and a line for want of memory as soon as it is noticed, until the container ends.
+    /// </summary>
     private static void Stream(ControlClient client, ContainerState state, HostFd monitor, int interval)
     {
         const int noticeMilliseconds = 250;
@@ -79,7 +83,8 @@ internal static class EventsCommand
                 if (waited >= interval)
                 {
                     waited = 0;
-                    ErrorReport.WriteTo(1, StatisticsOutput.Statistics(state.Id, statistics, HostStatistics.Read(state)));
+                    ErrorReport.WriteTo(
+                        1, StatisticsOutput.Statistics(state.Id, statistics, HostStatistics.Read(state)));
                 }
 
                 isOver = HostChild.WaitForEnd(monitor, noticeMilliseconds);

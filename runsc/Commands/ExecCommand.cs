@@ -29,7 +29,8 @@ internal static class ExecCommand
             new("cap", FlagKind.Values, "a further capability it has", Short: "c"),
             new("no-new-privs", FlagKind.Switch, "it cannot gain privileges"),
             new("apparmor", FlagKind.Value, "a profile of the host's; warns that there is none in a sandbox"),
-            new("process-label", FlagKind.Value, "a label of the host's SELinux; warns that there is none in a sandbox"),
+            new("process-label", FlagKind.Value,
+                "a label of the host's SELinux; warns that there is none in a sandbox"),
             new("no-subreaper", FlagKind.Switch, "accepted for runc's sake"),
             new("ignore-paused", FlagKind.Switch, "also in a paused container"),
         ],
@@ -109,7 +110,8 @@ internal static class ExecCommand
         }
 
         if (arguments.GetAll("additional-gids") is { Count: > 0 } groups)
-            process.User.AdditionalGids = Array.ConvertAll<string, uint>([.. groups], static text => Number(text, "additional-gids"));
+            process.User.AdditionalGids = Array.ConvertAll<string, uint>(
+                [.. groups], static text => Number(text, "additional-gids"));
         if (arguments.GetAll("cap") is { Count: > 0 } added)
         {
             CapabilitiesSpec sets = process.Capabilities ??= new CapabilitiesSpec();

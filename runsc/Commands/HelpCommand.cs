@@ -38,7 +38,8 @@ internal static class HelpCommand
 
     public static int PrintCommand(Command command)
     {
-        StringBuilder text = new($"Usage: runsc {command.Name}{(command.Flags.Length > 0 ? " [FLAGS]" : string.Empty)}");
+        StringBuilder text = new(
+            $"Usage: runsc {command.Name}{(command.Flags.Length > 0 ? " [FLAGS]" : string.Empty)}");
         text.Append(command.Usage.Length > 0 ? " " + command.Usage : string.Empty).Append("\n\n");
         text.Append(char.ToUpperInvariant(command.Summary[0])).Append(command.Summary.AsSpan(1)).Append(".\n");
         if (command.Flags.Length > 0)

@@ -15,7 +15,8 @@ internal static class MetricsCommand
         Name = "metrics",
         Usage = "[CONTAINER…]",
         Summary = "print the metrics of containers, or of all that run, as OpenMetrics text",
-        Flags = [new("listen", FlagKind.Value, "serve them by HTTP on this unix socket until interrupted, as /metrics")],
+        Flags = [new(
+            "listen", FlagKind.Value, "serve them by HTTP on this unix socket until interrupted, as /metrics")],
         Run = Run,
     };
 
@@ -71,6 +72,7 @@ internal static class MetricsCommand
         ControlReply use = client.Ask(new ControlRequest { Method = ControlMethod.Statistics, Container = id });
         ControlReply counters = client.Ask(new ControlRequest { Method = ControlMethod.Counters, Container = id });
         return new ContainerMetrics(
-            id, state.SandboxId == id, use.Statistics ?? new ContainerStatistics(), counters.Counters ?? new CounterReport());
+            id, state.SandboxId == id, use.Statistics ?? new ContainerStatistics(), counters.Counters
+                ?? new CounterReport());
     }
 }

@@ -5,13 +5,16 @@ using Sandbox.Sentry.Control;
 
 namespace Sandbox.Runsc.Commands;
 
-/// <summary><c>pause</c> and <c>resume</c>: done inside the sandbox, so that nothing on the host is left frozen.</summary>
+/// <summary>
+/// <c>pause</c> and <c>resume</c>: done inside the sandbox, so that nothing on the host is left frozen.
+/// </summary>
 internal static class PauseCommand
 {
     public static Command Pause { get; } = Define(
         "pause", "stop all processes of a container where they are", "running", ContainerPhase.Paused);
 
-    public static Command Resume { get; } = Define("resume", "let a paused container go on", "paused", ContainerPhase.Running);
+    public static Command Resume { get; } = Define(
+        "resume", "let a paused container go on", "paused", ContainerPhase.Running);
 
     private static Command Define(string name, string summary, string from, ContainerPhase to) => new()
     {
@@ -28,7 +31,8 @@ internal static class PauseCommand
         ContainerState state = directory.Load();
         string status = ContainerLife.Status(state);
         if (status != from)
-            throw new Failure(status == "stopped" ? "container not running" : $"cannot {name} a container that is {status}");
+            throw new Failure(
+                status == "stopped" ? "container not running" : $"cannot {name} a container that is {status}");
         using ControlClient client = ContainerLife.Connect(states, state);
         string method = to == ContainerPhase.Paused ? ControlMethod.Pause : ControlMethod.Resume;
         client.Ask(new ControlRequest { Method = method, Container = state.Id });

@@ -63,7 +63,8 @@ internal static class PsCommand
             rows.Add(
             [
                 entry.UserId.ToString(CultureInfo.InvariantCulture), entry.Id.ToString(CultureInfo.InvariantCulture),
-                entry.ParentId.ToString(CultureInfo.InvariantCulture), start.ToString("HH:mm", CultureInfo.InvariantCulture),
+                entry.ParentId.ToString(CultureInfo.InvariantCulture),
+                start.ToString("HH:mm", CultureInfo.InvariantCulture),
                 entry.Terminal, time.ToString("c", CultureInfo.InvariantCulture), entry.Command,
             ]);
         }

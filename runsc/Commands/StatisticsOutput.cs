@@ -8,7 +8,8 @@ namespace Sandbox.Runsc.Commands;
 internal static class StatisticsOutput
 {
     /// <summary>{"type":"stats",…}.</summary>
-    public static string Statistics(string id, ContainerStatistics statistics, HostStatistics host) => Line("stats", id, writer =>
+    public static string Statistics(string id, ContainerStatistics statistics, HostStatistics host) =>
+        Line("stats", id, writer =>
     {
         writer.WriteStartObject("data");
         WriteCpu(writer, statistics, host);

@@ -43,7 +43,8 @@ internal static class SyscallsCommand
     {
         List<string[]> rows = [["NUMBER", "NAME", "SUPPORT", "FAMILY", "NOTE"]];
         foreach (Coverage.Line line in Coverage.Lines(table, unsupportedOnly))
-            rows.Add([line.Number.ToString(CultureInfo.InvariantCulture), line.Name, line.Level, line.Family, line.Note]);
+            rows.Add([line.Number.ToString(CultureInfo.InvariantCulture), line.Name, line.Level, line.Family,
+                line.Note]);
         string totals = string.Create(
             CultureInfo.InvariantCulture,
             $"{Coverage.Count(table, SupportLevel.Full)} full, {Coverage.Count(table, SupportLevel.Partial)} partial, {

@@ -102,7 +102,9 @@ internal static class UpdateCommand
             : throw new Failure($"update: --{flag}: \"{text}\" is not a number");
     }
 
-    /// <summary>A number with a unit of 1024, 1024² or 1024³ behind it, in either case, and a "b" behind that if one likes.</summary>
+    /// <summary>
+    /// A number with a unit of 1024, 1024² or 1024³ behind it, in either case, and a "b" behind that if one likes.
+    /// </summary>
     private static long? Bytes(Arguments arguments, string flag)
     {
         if (arguments.Get(flag) is not { } text)

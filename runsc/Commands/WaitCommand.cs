@@ -24,7 +24,8 @@ internal static class WaitCommand
         using ControlClient client = ContainerLife.Connect(states, state);
         ControlReply reply = client.Ask(new ControlRequest { Method = ControlMethod.Wait, Container = state.Id });
         int exitCode = MonitorLink.ExitCode(reply.Status);
-        ErrorReport.WriteTo(1, string.Create(CultureInfo.InvariantCulture, $"{{\"id\":\"{state.Id}\",\"exitStatus\":{exitCode}}}\n"));
+        ErrorReport.WriteTo(
+            1, string.Create(CultureInfo.InvariantCulture, $"{{\"id\":\"{state.Id}\",\"exitStatus\":{exitCode}}}\n"));
         return 0;
     }
 }

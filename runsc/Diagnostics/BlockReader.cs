@@ -3,7 +3,9 @@ using System.Text;
 
 namespace Sandbox.Runsc.Diagnostics;
 
-/// <summary>Reads the values of a trace block one after the other; past the end everything is zero and <see cref="IsBroken"/>.</summary>
+/// <summary>
+/// Reads the values of a trace block one after the other; past the end everything is zero and <see cref="IsBroken"/>.
+/// </summary>
 internal ref struct BlockReader(ReadOnlySpan<byte> bytes)
 {
     private ReadOnlySpan<byte> _rest = bytes;
@@ -29,11 +31,14 @@ internal ref struct BlockReader(ReadOnlySpan<byte> bytes)
 
     public byte U8() => Bytes(sizeof(byte)) is [byte value] ? value : default;
 
-    public short I16() => Bytes(sizeof(short)) is { IsEmpty: false } value ? BinaryPrimitives.ReadInt16LittleEndian(value) : default;
+    public short I16() =>
+        Bytes(sizeof(short)) is { IsEmpty: false } value ? BinaryPrimitives.ReadInt16LittleEndian(value) : default;
 
-    public int I32() => Bytes(sizeof(int)) is { IsEmpty: false } value ? BinaryPrimitives.ReadInt32LittleEndian(value) : default;
+    public int I32() =>
+        Bytes(sizeof(int)) is { IsEmpty: false } value ? BinaryPrimitives.ReadInt32LittleEndian(value) : default;
 
-    public long I64() => Bytes(sizeof(long)) is { IsEmpty: false } value ? BinaryPrimitives.ReadInt64LittleEndian(value) : default;
+    public long I64() =>
+        Bytes(sizeof(long)) is { IsEmpty: false } value ? BinaryPrimitives.ReadInt64LittleEndian(value) : default;
 
     /// <summary>Seven bits a byte, lowest first.</summary>
     public ulong Variable()

@@ -53,18 +53,21 @@ internal sealed class LiveView(string title, Action<string> show)
 
     private void Finish()
     {
-        StringBuilder text = new($"{title}, every {Math.Max(1, Math.Round(_seconds)).ToString(CultureInfo.InvariantCulture)} s\n\n");
+        StringBuilder text = new(
+            $"{title}, every {Math.Max(1, Math.Round(_seconds)).ToString(CultureInfo.InvariantCulture)} s\n\n");
         List<string[]> rows = [];
         foreach ((string name, string value) in _counters)
             rows.Add([name, value]);
         text.Append(Table.Format(rows)).Append('\n');
-        _calls.Sort(static (one, other) => other.Fresh != one.Fresh ? other.Fresh.CompareTo(one.Fresh) : other.Count.CompareTo(one.Count));
+        _calls.Sort(static (one, other) =>
+            other.Fresh != one.Fresh ? other.Fresh.CompareTo(one.Fresh) : other.Count.CompareTo(one.Count));
         rows = [["SYSCALL", "PER SECOND", "TOTAL", "MEDIAN BELOW", "99 % BELOW"]];
         foreach (CallRow call in _calls.GetRange(0, Math.Min(CallsShown, _calls.Count)))
         {
             rows.Add(
             [
-                call.Name, Round(call.Fresh / Math.Max(_seconds, 1e-3)), call.Count.ToString(CultureInfo.InvariantCulture),
+                call.Name, Round(call.Fresh / Math.Max(_seconds, 1e-3)),
+                call.Count.ToString(CultureInfo.InvariantCulture),
                 Time(call.Median), Time(call.Slow),
             ]);
         }

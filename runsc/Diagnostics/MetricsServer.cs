@@ -7,8 +7,8 @@ using static Tmds.Linux.LibC;
 namespace Sandbox.Runsc.Diagnostics;
 
 /// <summary>
-/// Answers HTTP requests on a unix socket, one after the other, with a text made anew for each: all a scraper needs. Who may connect
-/// is who may open the socket's file, its owner.
+/// Answers HTTP requests on a unix socket, one after the other, with a text made anew for each: all a scraper needs.
+/// Who may connect is who may open the socket's file, its owner.
 /// </summary>
 internal sealed class MetricsServer : IDisposable
 {
@@ -83,7 +83,8 @@ internal sealed class MetricsServer : IDisposable
 
         bool isKnown = buffer.AsSpan().StartsWith("GET /metrics "u8) || buffer.AsSpan().StartsWith("GET / "u8);
         string body = isKnown ? text() : "only /metrics is here\n";
-        string head = $"HTTP/1.1 {(isKnown ? "200 OK" : "404 Not Found")}\r\nContent-Type: {OpenMetrics.ContentType}\r\n"
+        string head =
+            $"HTTP/1.1 {(isKnown ? "200 OK" : "404 Not Found")}\r\nContent-Type: {OpenMetrics.ContentType}\r\n"
             + $"Content-Length: {Encoding.UTF8.GetByteCount(body)}\r\nConnection: close\r\n\r\n";
         for (ReadOnlySpan<byte> rest = Encoding.UTF8.GetBytes(head + body); !rest.IsEmpty;)
         {

@@ -12,7 +12,9 @@ internal sealed class OpenMetrics
 
     private readonly StringBuilder _text = new();
 
-    /// <summary>The text for some containers; a family's lines stand together, whatever container they are of.</summary>
+    /// <summary>
+    /// The text for some containers; a family's lines stand together, whatever container they are of.
+    /// </summary>
     public static string Write(List<ContainerMetrics> containers)
     {
         OpenMetrics metrics = new();
@@ -32,8 +34,10 @@ internal sealed class OpenMetrics
         Family("sandbox_container_cpu_seconds", "counter", "CPU time of the container's tasks.");
         foreach (ContainerMetrics one in containers)
         {
-            Line("sandbox_container_cpu_seconds_total", one.Id, "mode=\"user\"", one.Statistics.UserTime / nanosecondsPerSecond);
-            Line("sandbox_container_cpu_seconds_total", one.Id, "mode=\"system\"", one.Statistics.SystemTime / nanosecondsPerSecond);
+            Line("sandbox_container_cpu_seconds_total", one.Id, "mode=\"user\"",
+                one.Statistics.UserTime / nanosecondsPerSecond);
+            Line("sandbox_container_cpu_seconds_total", one.Id, "mode=\"system\"",
+                one.Statistics.SystemTime / nanosecondsPerSecond);
         }
 
         Family("sandbox_container_memory_bytes", "gauge", "Memory the container uses.");
@@ -141,4 +145,5 @@ internal sealed class OpenMetrics
 
 /// <summary>One container's numbers.</summary>
 /// <param name="IsSandbox">It is its sandbox's first.</param>
-internal sealed record ContainerMetrics(string Id, bool IsSandbox, ContainerStatistics Statistics, CounterReport Counters);
+internal sealed record ContainerMetrics(
+    string Id, bool IsSandbox, ContainerStatistics Statistics, CounterReport Counters);

@@ -3,8 +3,9 @@ using System.Text;
 namespace Sandbox.Runsc.Diagnostics;
 
 /// <summary>
-/// Reads events from a trace in the "Nettrace" format, version 4, as it comes from a live session (github.com/microsoft/perfview,
-/// EventPipeFormat.md). Only what the live view needs: no stacks, no order among threads.
+/// Reads events from a trace in the "Nettrace" format, version 4, as it comes from a live session
+/// (github.com/microsoft/perfview, EventPipeFormat.md). Only what the live view needs: no stacks,
+/// no order among threads.
 /// </summary>
 internal sealed class TraceReader(Stream stream, Action<TraceEvent> onEvent)
 {
@@ -144,7 +145,8 @@ internal sealed class TraceReader(Stream stream, Action<TraceEvent> onEvent)
 
         public void Read(ref BlockReader reader)
         {
-            const int hasKind = 1, hasSequence = 2, hasThread = 4, hasStack = 8, hasActivity = 16, hasRelated = 32, hasLength = 128,
+            const int hasKind = 1, hasSequence = 2, hasThread = 4, hasStack = 8, hasActivity = 16, hasRelated = 32,
+                hasLength = 128,
                 activityBytes = 16;
             int flags = reader.U8();
             if ((flags & hasKind) != 0)

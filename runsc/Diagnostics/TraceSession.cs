@@ -19,7 +19,10 @@ internal sealed class TraceSession : IDisposable
 
     public Stream Events => _session.EventStream;
 
-    /// <summary>Begins one: counters and summaries every so many seconds, and with <paramref name="everyCall"/> each call and collection.</summary>
+    /// <summary>
+    /// Begins one: counters and summaries every so many seconds,
+    /// and with <paramref name="everyCall"/> each call and collection.
+    /// </summary>
     public static TraceSession Begin(ContainerState state, int intervalSeconds, bool everyCall)
     {
         const int bufferMegabytes = 16;
@@ -45,9 +48,11 @@ internal sealed class TraceSession : IDisposable
                 .FromDiagnosticPort($"{FindSocket(state)},connect", CancellationToken.None).GetAwaiter().GetResult();
             if (connector is null)
                 throw new Failure("the sandbox's diagnostic port does not answer");
-            return new TraceSession(connector.Instance.StartEventPipeSession(providers, requestRundown: false, bufferMegabytes));
+            return new TraceSession(
+                connector.Instance.StartEventPipeSession(providers, requestRundown: false, bufferMegabytes));
         }
-        catch (Exception error) when (error is DiagnosticsClientException or IOException or System.Net.Sockets.SocketException)
+        catch (Exception error)
+            when (error is DiagnosticsClientException or IOException or System.Net.Sockets.SocketException)
         {
             throw new Failure($"the sandbox's diagnostic port: {error.Message}");
         }
@@ -62,7 +67,8 @@ internal sealed class TraceSession : IDisposable
         {
             _session.Stop();
         }
-        catch (Exception error) when (error is DiagnosticsClientException or IOException or System.Net.Sockets.SocketException)
+        catch (Exception error)
+            when (error is DiagnosticsClientException or IOException or System.Net.Sockets.SocketException)
         {
             // The sandbox is gone, and the session with it.
         }
@@ -72,10 +78,14 @@ internal sealed class TraceSession : IDisposable
 
     private static string FindSocket(ContainerState state)
     {
-        string directory = string.Create(CultureInfo.InvariantCulture, $"/proc/{state.Sentry.Id}/root{DiagnosticPort.Directory}");
-        string[] sockets = Directory.Exists(directory) ? Directory.GetFiles(directory, "dotnet-diagnostic-*-socket") : [];
+        string directory = string.Create(
+            CultureInfo.InvariantCulture, $"/proc/{state.Sentry.Id}/root{DiagnosticPort.Directory}");
+        string[] sockets = Directory.Exists(directory)
+            ? Directory.GetFiles(directory, "dotnet-diagnostic-*-socket")
+            : [];
         return sockets.Length > 0
             ? sockets[0]
-            : throw new Failure("the sandbox was not started with --diagnostics, or you may not look into its processes");
+            : throw new Failure(
+                "the sandbox was not started with --diagnostics, or you may not look into its processes");
     }
 }

@@ -4,7 +4,9 @@ using Sandbox.Runsc.CommandLine;
 
 namespace Sandbox.Runsc.Launch;
 
-/// <summary>Both ends of the pipe by which a starting Sentry says that the container is made, or why it is not.</summary>
+/// <summary>
+/// Both ends of the pipe by which a starting Sentry says that the container is made, or why it is not.
+/// </summary>
 internal static class BootStatus
 {
     private const byte Ready = (byte)'+', Failed = (byte)'-';
@@ -13,9 +15,12 @@ internal static class BootStatus
     public static void SendReady(int fd) => HostFile.Write(fd, [Ready]);
 
     /// <summary>The Sentry's side: one line for the user.</summary>
-    public static void SendFailure(int fd, string message) => HostFile.Write(fd, [Failed, .. Encoding.UTF8.GetBytes(message)]);
+    public static void SendFailure(int fd, string message) =>
+        HostFile.Write(fd, [Failed, .. Encoding.UTF8.GetBytes(message)]);
 
-    /// <summary>The command's side: returns when the container is made, fails with what the Sentry says, or said before it died.</summary>
+    /// <summary>
+    /// The command's side: returns when the container is made, fails with what the Sentry says, or said before it died.
+    /// </summary>
     public static void Await(HostFd status, HostFd errors)
     {
         const int limitMilliseconds = 120_000;
@@ -40,7 +45,8 @@ internal static class BootStatus
         const int bytesMax = 64 << 10;
         byte[] buffer = new byte[bytesMax];
         int length = 0;
-        while (length < bytesMax && !HostFile.Read(file.Number, buffer.AsSpan(length)).Failed(out int count, out _) && count > 0)
+        while (length < bytesMax && !HostFile.Read(file.Number, buffer.AsSpan(length)).Failed(out int count, out _)
+            && count > 0)
         {
             length += count;
             if (buffer[0] == Ready)

@@ -18,7 +18,8 @@ internal sealed class ConfinedChild : IDisposable
     /// <summary>The user and group "nobody".</summary>
     private const uint NobodyId = 65534;
 
-    private const CloneFlags Namespaces = CloneFlags.NewUser | CloneFlags.NewPid | CloneFlags.NewMount | CloneFlags.NewIpc
+    private const CloneFlags Namespaces = CloneFlags.NewUser | CloneFlags.NewPid | CloneFlags.NewMount
+        | CloneFlags.NewIpc
         | CloneFlags.NewUts | CloneFlags.NewCgroup;
 
     private readonly SpawnScript _script;
@@ -46,7 +47,9 @@ internal sealed class ConfinedChild : IDisposable
     /// <summary>The caller's to dispose.</summary>
     public HostFd PidFd => _script.PidFd!;
 
-    /// <summary>Prepares the Sentry: nobody, with clocks that start now; with diagnostics, a directory for the port's socket.</summary>
+    /// <summary>
+    /// Prepares the Sentry: nobody, with clocks that start now; with diagnostics, a directory for the port's socket.
+    /// </summary>
     /// <param name="program">This program.</param>
     /// <param name="arguments">Its arguments.</param>
     /// <param name="descriptors">All it gets.</param>
@@ -62,12 +65,15 @@ internal sealed class ConfinedChild : IDisposable
         return child;
     }
 
-    /// <summary>Prepares a Gofer: root of a namespace that maps every id to itself, so that files keep their owners.</summary>
+    /// <summary>
+    /// Prepares a Gofer: root of a namespace that maps every id to itself, so that files keep their owners.
+    /// </summary>
     /// <param name="program">This program.</param>
     /// <param name="arguments">Its arguments.</param>
     /// <param name="descriptors">All it gets.</param>
     /// <param name="ids">The user namespace of the configuration: the owners of files are seen through it.</param>
-    public static ConfinedChild Gofer(HostFd program, ReadOnlySpan<string> arguments, Descriptors descriptors, IdMaps ids)
+    public static ConfinedChild Gofer(
+        HostFd program, ReadOnlySpan<string> arguments, Descriptors descriptors, IdMaps ids)
     {
         ConfinedChild child = new("gofer", keepsOwners: true, keepsNetwork: false) { _ids = ids };
         child.AddSteps(program, arguments, descriptors, startsClocks: false);
@@ -136,7 +142,9 @@ internal sealed class ConfinedChild : IDisposable
     /// <summary>Nothing of the caller's; the runtime keeps its own settings.</summary>
     private string[] Environment() => _hasDiagnostics ? [$"TMPDIR={DiagnosticPort.Directory}/"] : [];
 
-    /// <summary>Not even a program with file capabilities, which there is none of in its root, could give it any.</summary>
+    /// <summary>
+    /// Not even a program with file capabilities, which there is none of in its root, could give it any.
+    /// </summary>
     private void DropCapabilities()
     {
         const int dropBounding = 24;
@@ -145,8 +153,8 @@ internal sealed class ConfinedChild : IDisposable
     }
 
     /// <summary>
-    /// A time namespace whose monotonic clocks start at zero: guests read them without a system call. Children have it at
-    /// once, the Sentry itself from its execution on (Linux 6.1).
+    /// A time namespace whose monotonic clocks start at zero: guests read them without a system call. Children have it
+    /// at once, the Sentry itself from its execution on (Linux 6.1).
     /// </summary>
     private void AddClocks()
     {
@@ -161,10 +169,13 @@ internal sealed class ConfinedChild : IDisposable
                 + $"boottime {-boot.Seconds - 1} {1_000_000_000 - boot.Nanoseconds}\n"));
     }
 
-    /// <summary>A read-only tmpfs with nothing in it but /proc, which shows processes of the own pid namespace only.</summary>
+    /// <summary>
+    /// A read-only tmpfs with nothing in it but /proc, which shows processes of the own pid namespace only.
+    /// </summary>
     private void AddRoot()
     {
-        const ulong readOnly = 1, noSetUid = 2, noDevices = 4, noExecute = 8, remount = 32, bind = 4096, recursive = 0x4000,
+        const ulong readOnly = 1, noSetUid = 2, noDevices = 4, noExecute = 8, remount = 32, bind = 4096,
+            recursive = 0x4000,
             isPrivate = 1 << 18;
         const int detach = 2;
         const ulong safe = noSetUid | noDevices | noExecute;
@@ -189,7 +200,8 @@ internal sealed class ConfinedChild : IDisposable
 
     private static void Write(string path, string text)
     {
-        if (HostFile.OpenAt(HostFile.CurrentDirectory, Encoding.ASCII.GetBytes(path), OpenFlags.WriteOnly | OpenFlags.CloseOnExec)
+        if (HostFile.OpenAt(
+            HostFile.CurrentDirectory, Encoding.ASCII.GetBytes(path), OpenFlags.WriteOnly | OpenFlags.CloseOnExec)
             .Failed(out int file, out Errno error))
         {
             throw new Failure($"open {path}: {error}");

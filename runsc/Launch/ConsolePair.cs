@@ -5,7 +5,9 @@ using Sandbox.Runsc.Spec;
 
 namespace Sandbox.Runsc.Launch;
 
-/// <summary>The host's pseudo-terminal behind a process with a terminal: the Sentry gets the slave, somebody else the master.</summary>
+/// <summary>
+/// The host's pseudo-terminal behind a process with a terminal: the Sentry gets the slave, somebody else the master.
+/// </summary>
 internal sealed class ConsolePair : IDisposable
 {
     private readonly HostFd _master, _slave;
@@ -39,7 +41,8 @@ internal sealed class ConsolePair : IDisposable
             throw new Failure($"open /dev/ptmx: {HostRoots.Describe(error)}");
         ConsolePair console = new(pair.Master, pair.Slave);
         if (process.ConsoleSize is { Height: > 0, Width: > 0 } size)
-            HostTerminal.SetWindowSize(pair.Master.Number, new WindowSize((ushort)size.Height, (ushort)size.Width, 0, 0));
+            HostTerminal.SetWindowSize(
+                pair.Master.Number, new WindowSize((ushort)size.Height, (ushort)size.Width, 0, 0));
         if (consoleSocket is not null)
             console.SendMaster(consoleSocket);
         return console;
@@ -53,7 +56,9 @@ internal sealed class ConsolePair : IDisposable
         _slave.Dispose();
     }
 
-    /// <summary>Gives the master away: one message whose bytes are a name and whose ancillary data is the descriptor.</summary>
+    /// <summary>
+    /// Gives the master away: one message whose bytes are a name and whose ancillary data is the descriptor.
+    /// </summary>
     private void SendMaster(string path)
     {
         if (HostSocket.Create(SocketFamily.Unix, SocketType.Stream).Failed(out int fd, out Errno error))

@@ -8,8 +8,8 @@ using Sandbox.Sentry.Control;
 namespace Sandbox.Runsc.Launch;
 
 /// <summary>
-/// Hooks of startContainer: programs of the container, run inside the sandbox with the process's own ids and capabilities, before
-/// the process itself.
+/// Hooks of startContainer: programs of the container, run inside the sandbox with the process's own ids and
+/// capabilities, before the process itself.
 /// </summary>
 internal static class ContainerHooks
 {
@@ -27,7 +27,8 @@ internal static class ContainerHooks
         }
     }
 
-    private static string? Run(HookSpec hook, ProcessSpec process, byte[] json, StateDirectory states, ContainerState state)
+    private static string? Run(
+        HookSpec hook, ProcessSpec process, byte[] json, StateDirectory states, ContainerState state)
     {
         const int millisecondsPerSecond = 1000;
         if (HostFile.CreateMemory("state\0"u8, 1).Failed(out int input, out Errno error))
@@ -60,7 +61,8 @@ internal static class ContainerHooks
         if (!HostChild.WaitForEnd(own, hook.Timeout is { } seconds ? seconds * millisecondsPerSecond : -1))
             return $"did not end within {hook.Timeout} s";
         Span<byte> message = stackalloc byte[sizeof(uint)];
-        if (HostSocket.Receive(own.Number, message).Failed(out ReceivedMessage received, out _) || received.Length != message.Length)
+        if (HostSocket.Receive(own.Number, message).Failed(out ReceivedMessage received, out _)
+            || received.Length != message.Length)
             return "the sandbox is gone";
         int code = BinaryPrimitives.ReadInt32LittleEndian(message);
         return code == 0 ? null : $"exit status {code}";

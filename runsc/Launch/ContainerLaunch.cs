@@ -20,15 +20,16 @@ internal sealed record LaunchRequest(string Bundle, int Console, int PreserveFds
     public bool StartsAtOnce { get; init; }
 
     /// <summary>
-    /// Writes to the root file system stay in memory unless the options say otherwise. Engines, which call create, give each container
-    /// a root of its own and look there for what it wrote; a person's run leaves the bundle as it was.
+    /// Writes to the root file system stay in memory unless the options say otherwise. Engines, which call create, give
+    /// each container a root of its own and look there for what it wrote; a person's run leaves the bundle as it was.
     /// </summary>
     public bool OverlaysRoot { get; init; }
 }
 
 /// <summary>
-/// Makes a container: cgroups, Gofer, Sentry and monitor, up to the point where only start is missing. Undoes all of it when something
-/// fails; what a killed command leaves ends by itself, for every part of it waits for another's end of file.
+/// Makes a container: cgroups, Gofer, Sentry and monitor, up to the point where only start is missing. Undoes all of it
+/// when something fails; what a killed command leaves ends by itself,
+/// for every part of it waits for another's end of file.
 /// </summary>
 internal sealed class ContainerLaunch : IDisposable
 {
@@ -57,7 +58,8 @@ internal sealed class ContainerLaunch : IDisposable
             Created = DateTime.UtcNow.ToString("O", System.Globalization.CultureInfo.InvariantCulture),
             OwnerId = geteuid(),
             Annotations = specification.Annotations,
-            HasLaterHooks = specification.Hooks is { StartContainer.Length: > 0 } or { Poststart.Length: > 0 } or { Poststop.Length: > 0 },
+            HasLaterHooks = specification.Hooks is { StartContainer.Length: > 0 } or { Poststart.Length: > 0 }
+                or { Poststop.Length: > 0 },
         };
     }
 
@@ -112,7 +114,8 @@ internal sealed class ContainerLaunch : IDisposable
         container.Process.ExtraDescriptors = _request.PreserveFds;
         if (_membership.Sandbox is not null)
         {
-            Join(cgroups, container, roots, new LaunchFds(program, nullFile, log, monitorEnd, sentryEnd, goferEnds, clientEnds));
+            Join(cgroups, container, roots, new LaunchFds(
+                program, nullFile, log, monitorEnd, sentryEnd, goferEnds, clientEnds));
             return;
         }
 
@@ -124,7 +127,8 @@ internal sealed class ContainerLaunch : IDisposable
         _children.Add(gofer.PidFd);
         HostFd listener = Own(ControlClient.Listen(_directory.DirectoryPath));
         ContainerNetwork network = Own(ContainerNetwork.For(_options, _specification.Linux ?? new LinuxSpec()));
-        SentryFds fds = new(program, nullFile, errorsWrite, statusWrite, sentryEnd, listener, log, clientEnds, cgroupFiles);
+        SentryFds fds = new(
+            program, nullFile, errorsWrite, statusWrite, sentryEnd, listener, log, clientEnds, cgroupFiles);
         ConfinedChild sentry = Own(PrepareSentry(container, fds, network.IsUsed));
         network.Within(sentry.Start);
         _children.Add(sentry.PidFd);
@@ -140,14 +144,16 @@ internal sealed class ContainerLaunch : IDisposable
         _state.Gofer = ProcessIdentity.Of(gofer.ProcessId);
         _state.Sentry = ProcessIdentity.Of(sentry.ProcessId);
         _state.Monitor = ProcessIdentity.Of(monitor.ProcessId);
-        // Before the monitor goes on: if we are killed earlier it ends, and with it the sandbox; later, delete finds them all.
+        // Before the monitor goes on: if we are killed earlier it ends, and with it the sandbox; later,
+        // delete finds them all.
         _directory.Save(_state);
         monitor.Release();
         gofer.Finish();
         sentry.Finish();
         monitor.Finish();
         // Our copies go: each side must see the end of the others.
-        foreach (HostFd mine in (ReadOnlySpan<HostFd>)[errorsWrite, statusWrite, monitorEnd, sentryEnd, .. goferEnds, .. clientEnds])
+        foreach (HostFd mine in (ReadOnlySpan<HostFd>)[
+            errorsWrite, statusWrite, monitorEnd, sentryEnd, .. goferEnds, .. clientEnds])
             mine.Dispose();
         BootStatus.Await(statusRead, errorsRead);
     }
@@ -160,7 +166,9 @@ internal sealed class ContainerLaunch : IDisposable
         return [.. files.ConvertAll(file => Own(file.File))];
     }
 
-    /// <summary>Makes the container in the Sentry of a sandbox that exists: what is new is a Gofer and a monitor.</summary>
+    /// <summary>
+    /// Makes the container in the Sentry of a sandbox that exists: what is new is a Gofer and a monitor.
+    /// </summary>
     private void Join(CgroupSet cgroups, ContainerDescription container, HostRoots roots, LaunchFds fds)
     {
         ContainerState sandbox = _membership.Sandbox!;
@@ -189,7 +197,8 @@ internal sealed class ContainerLaunch : IDisposable
             passed.Add(FirstExtraFd + index);
         passed.AddRange(Array.ConvertAll(fds.ClientEnds, static end => end.Number));
         passed.AddRange(Array.ConvertAll(cgroupFiles, static file => file.Number));
-        client.Ask(new ControlRequest { Method = ControlMethod.Create, Container = _directory.Id, Create = container }, passed.ToArray());
+        client.Ask(new ControlRequest { Method = ControlMethod.Create, Container = _directory.Id, Create = container },
+            passed.ToArray());
         monitor.Release();
         monitor.Finish();
         fds.MonitorEnd.Dispose();
@@ -201,7 +210,8 @@ internal sealed class ContainerLaunch : IDisposable
     private MonitorProcess StartMonitor(CgroupSet cgroups, HostFd? network, HostFd socket, HostFd nullFile)
     {
         MonitorProcess monitor = Own(MonitorProcess.ForContainer(
-            _specification.Linux?.Namespaces ?? [], network, _state.Rootfs, _specification.Process!.Args!, socket, nullFile,
+            _specification.Linux?.Namespaces
+                ?? [], network, _state.Rootfs, _specification.Process!.Args!, socket, nullFile,
             _request.Console));
         monitor.Start();
         _children.Add(monitor.PidFd);
@@ -238,8 +248,8 @@ internal sealed class ContainerLaunch : IDisposable
             Strace = _options.Strace,
             StraceSyscalls = _options.StraceSyscalls,
             StraceSummary = _options.StraceSummary,
-            // What the host does by itself cannot be shown: with a trace, memory calls come to the Sentry first. And each call
-            // comes once, when the guest makes it.
+            // What the host does by itself cannot be shown: with a trace, memory calls come to the Sentry first. And
+            // each call comes once, when the guest makes it.
             DirectMemory = _options.DirectMemory && !_options.Strace && !_options.StraceSummary,
             Diagnostics = _options.Diagnostics,
             FastPath = _options.FastPath && !_options.Strace && !_options.StraceSummary,
@@ -260,7 +270,8 @@ internal sealed class ContainerLaunch : IDisposable
         boot.ExtraFds = new int[_request.PreserveFds];
         for (int index = 0; index < _request.PreserveFds; index++)
             boot.ExtraFds[index] = descriptors.Add(FirstExtraFd + index);
-        if (HostFile.WriteAt(description.Number, JsonSerializer.SerializeToUtf8Bytes(boot, BootJson.Default.BootDescription), 0)
+        if (HostFile.WriteAt(
+            description.Number, JsonSerializer.SerializeToUtf8Bytes(boot, BootJson.Default.BootDescription), 0)
             .Failed(out _, out Errno error))
         {
             throw new Failure($"describe the container to the sentry: {error}");
@@ -277,7 +288,8 @@ internal sealed class ContainerLaunch : IDisposable
             return null;
         System.Text.StringBuilder text = new();
         foreach ((string clock, TimeOffsetSpec offset) in offsets)
-            text.Append(System.Globalization.CultureInfo.InvariantCulture, $"{clock} {offset.Secs} {offset.Nanosecs}\n");
+            text.Append(
+                System.Globalization.CultureInfo.InvariantCulture, $"{clock} {offset.Secs} {offset.Nanosecs}\n");
         return text.ToString();
     }
 
@@ -288,7 +300,8 @@ internal sealed class ContainerLaunch : IDisposable
             ErrorReport.Warn(warning);
         foreach (NamespaceSpec item in _specification.Linux?.Namespaces ?? [])
         {
-            bool isForeign = item is { Type: "pid" or "ipc" or "uts", Path.Length: > 0 } && _membership.Shared(item.Type) is null;
+            bool isForeign = item is { Type: "pid" or "ipc" or "uts", Path.Length: > 0 }
+                && _membership.Shared(item.Type) is null;
             if (isForeign)
                 throw new Failure($"config.json: linux.namespaces: {item.Type}: {item.Path} is not of a sandbox: joining it is not supported");
         }
@@ -314,7 +327,8 @@ internal sealed class ContainerLaunch : IDisposable
     private static HostFd OpenFile(string path, OpenFlags flags)
     {
         const uint mode = Modes.O644;
-        return HostFile.OpenAt(HostFile.CurrentDirectory, System.Text.Encoding.UTF8.GetBytes(path), flags | OpenFlags.CloseOnExec, mode)
+        return HostFile.OpenAt(
+            HostFile.CurrentDirectory, System.Text.Encoding.UTF8.GetBytes(path), flags | OpenFlags.CloseOnExec, mode)
             .Failed(out int fd, out Errno error)
             ? throw new Failure($"open {path}: {HostRoots.Describe(error)}")
             : new HostFd(fd);
@@ -324,7 +338,8 @@ internal sealed class ContainerLaunch : IDisposable
         ? throw new Failure($"memfd_create: {error}")
         : Own(new HostFd(fd));
 
-    private (HostFd Read, HostFd Write) Pipe() => HostChild.CreatePipe().Failed(out (HostFd Read, HostFd Write) pipe, out Errno error)
+    private (HostFd Read, HostFd Write) Pipe() =>
+        HostChild.CreatePipe().Failed(out (HostFd Read, HostFd Write) pipe, out Errno error)
         ? throw new Failure($"pipe: {error}")
         : (Own(pipe.Read), Own(pipe.Write));
 
@@ -350,9 +365,11 @@ internal sealed class ContainerLaunch : IDisposable
     }
 
     private sealed record SentryFds(
-        HostFd Program, HostFd Null, HostFd Errors, HostFd Status, HostFd Monitor, HostFd Listener, HostFd? Log, HostFd[] Gofer,
+        HostFd Program, HostFd Null, HostFd Errors, HostFd Status, HostFd Monitor, HostFd Listener, HostFd? Log,
+        HostFd[] Gofer,
         HostFd[] Cgroup);
 
     private sealed record LaunchFds(
-        HostFd Program, HostFd Null, HostFd? Log, HostFd MonitorEnd, HostFd SentryEnd, HostFd[] GoferEnds, HostFd[] ClientEnds);
+        HostFd Program, HostFd Null, HostFd? Log, HostFd MonitorEnd, HostFd SentryEnd, HostFd[] GoferEnds,
+        HostFd[] ClientEnds);
 }

@@ -7,9 +7,9 @@ using static Tmds.Linux.LibC;
 namespace Sandbox.Runsc.Launch;
 
 /// <summary>
-/// The host's network namespace behind a container: the one its configuration names, a new one, or the host's own. Monitor and Sentry
-/// are both in it, so that what an engine configures through /proc/PID/ns/net is what the container's sockets use. Needs root; without
-/// it the container has the Sentry's own loopback.
+/// The host's network namespace behind a container: the one its configuration names, a new one, or the host's own.
+/// Monitor and Sentry are both in it, so that what an engine configures through /proc/PID/ns/net is what the
+/// container's sockets use. Needs root; without it the container has the Sentry's own loopback.
 /// </summary>
 internal sealed class ContainerNetwork : IDisposable
 {
@@ -80,8 +80,9 @@ internal sealed class ContainerNetwork : IDisposable
     }
 
     /// <summary>
-    /// What any runtime leaves ready: the loopback up in a new namespace, and the configuration's net sysctls. The Sentry has
-    /// no privilege in the namespace: low ports and pings are open to it, and it decides for the container's processes.
+    /// What any runtime leaves ready: the loopback up in a new namespace, and the configuration's net sysctls. The
+    /// Sentry has no privilege in the namespace: low ports and pings are open to it,
+    /// and it decides for the container's processes.
     /// </summary>
     private static void Prepare(LinuxSpec linux, bool isNew)
     {
@@ -120,14 +121,16 @@ internal sealed class ContainerNetwork : IDisposable
         string file = ProcSys + new string(path);
         if (file.Contains("..", StringComparison.Ordinal))
             return false;
-        if (HostFile.OpenAt(HostFile.CurrentDirectory, Encoding.UTF8.GetBytes(file), OpenFlags.WriteOnly | OpenFlags.CloseOnExec).Failed(out int fd, out _))
+        if (HostFile.OpenAt(HostFile.CurrentDirectory, Encoding.UTF8.GetBytes(file), OpenFlags.WriteOnly
+            | OpenFlags.CloseOnExec).Failed(out int fd, out _))
             return false;
         using HostFd owner = new(fd);
         return HostFile.Write(fd, Encoding.UTF8.GetBytes(value)).Error == Errno.Ok;
     }
 
     private static HostFd Open(string path) =>
-        HostFile.OpenAt(HostFile.CurrentDirectory, Encoding.UTF8.GetBytes(path), OpenFlags.CloseOnExec).Failed(out int fd, out Errno error)
+        HostFile.OpenAt(HostFile.CurrentDirectory, Encoding.UTF8.GetBytes(path), OpenFlags.CloseOnExec).Failed(
+            out int fd, out Errno error)
             ? throw new Failure($"config.json: linux.namespaces: open {path}: {HostRoots.Describe(error)}")
             : new HostFd(fd);
 

@@ -16,8 +16,8 @@ internal sealed class ControlClient : IDisposable
     private ControlClient(ControlChannel channel) => _channel = channel;
 
     /// <summary>
-    /// The listening socket of a new sandbox. Containers' directories have long names and a socket's may have 107 bytes: it is
-    /// bound through a descriptor of the directory.
+    /// The listening socket of a new sandbox. Containers' directories have long names and a socket's may have 107
+    /// bytes: it is bound through a descriptor of the directory.
     /// </summary>
     public static HostFd Listen(string directory)
     {
@@ -44,7 +44,9 @@ internal sealed class ControlClient : IDisposable
         return null;
     }
 
-    /// <summary>Asks and waits for the answer. Fails with the sandbox's error, or "container not running" when it dies.</summary>
+    /// <summary>
+    /// Asks and waits for the answer. Fails with the sandbox's error, or "container not running" when it dies.
+    /// </summary>
     public ControlReply Ask(ControlRequest request, ReadOnlySpan<int> fds = default)
     {
         List<int> received = [];
@@ -62,11 +64,13 @@ internal sealed class ControlClient : IDisposable
     private static HostFd OpenDirectory(string directory)
     {
         const OpenFlags flags = OpenFlags.Path | OpenFlags.Directory | OpenFlags.CloseOnExec;
-        return HostFile.OpenAt(HostFile.CurrentDirectory, Encoding.UTF8.GetBytes(directory), flags).Failed(out int fd, out Errno error)
+        return HostFile.OpenAt(HostFile.CurrentDirectory, Encoding.UTF8.GetBytes(directory), flags).Failed(
+            out int fd, out Errno error)
             ? throw new Failure($"open {directory}: {HostRoots.Describe(error)}")
             : new HostFd(fd);
     }
 
     private static byte[] PathIn(HostFd place) =>
-        Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{place.Number}/{SocketName}"));
+        Encoding.ASCII.GetBytes(
+            string.Create(CultureInfo.InvariantCulture, $"/proc/self/fd/{place.Number}/{SocketName}"));
 }

@@ -12,7 +12,8 @@ namespace Sandbox.Runsc.Launch;
 internal static class DescriptionBuilder
 {
     public static ContainerDescription Build(
-        Membership membership, string bundle, Specification specification, GlobalOptions options, bool overlaysRoot, HostRoots roots)
+        Membership membership, string bundle, Specification specification, GlobalOptions options, bool overlaysRoot,
+        HostRoots roots)
     {
         LinuxSpec linux = specification.Linux ?? new LinuxSpec();
         BpfInstruction[]? seccomp = linux.Seccomp is null ? null : SeccompProfile.Compile(linux.Seccomp, "config.json");
@@ -25,7 +26,8 @@ internal static class DescriptionBuilder
             SharesIpcWith = membership.Shared("ipc"),
             SharesUtsWith = membership.Shared("uts"),
             Hostname = HostnameOf(specification),
-            Domainname = specification.Domainname ?? linux.Sysctl?.GetValueOrDefault("kernel.domainname") ?? string.Empty,
+            Domainname = specification.Domainname ?? linux.Sysctl?.GetValueOrDefault("kernel.domainname")
+                ?? string.Empty,
             Mounts = Mounts(bundle, specification, overlaysRoot, roots),
             RootIsReadOnly = specification.Root!.Readonly,
             OverlaysRoot = overlaysRoot,
@@ -36,7 +38,9 @@ internal static class DescriptionBuilder
             Sysctl = linux.Sysctl ?? [],
             Limits = Limits(linux.Resources),
             FirstUnprivilegedPort = int.TryParse(
-                linux.Sysctl?.GetValueOrDefault("net.ipv4.ip_unprivileged_port_start"), out int firstPort) ? firstPort : null,
+                linux.Sysctl?.GetValueOrDefault("net.ipv4.ip_unprivileged_port_start"), out int firstPort)
+                ? firstPort
+                : null,
             SeccompProgram = MemoryMarshal.AsBytes(seccomp.AsSpan()).ToArray(),
             SeccompLogsDenials = linux.Seccomp is not null && SeccompProfile.LogsDenials(linux.Seccomp),
         };
@@ -62,7 +66,9 @@ internal static class DescriptionBuilder
         CpuQuota = resources?.Cpu?.Quota,
         CpuPeriod = (long?)resources?.Cpu?.Period,
         CpuShares = (long?)resources?.Cpu?.Shares,
-        Processors = string.IsNullOrEmpty(resources?.Cpu?.Cpus) ? null : CpuList.Parse(resources.Cpu.Cpus, "linux.resources.cpu.cpus"),
+        Processors = string.IsNullOrEmpty(resources?.Cpu?.Cpus)
+            ? null
+            : CpuList.Parse(resources.Cpu.Cpus, "linux.resources.cpu.cpus"),
     };
 
     public static ProcessDescription Build(ProcessSpec process)
@@ -119,14 +125,17 @@ internal static class DescriptionBuilder
         string rootfs = RootfsPath(bundle, specification);
         bool writable = !overlaysRoot && !specification.Root!.Readonly;
         (int root, bool isFile) = roots.Open(
-            rootfs, "root.path", writable ? RootFlags.Writable | RootFlags.DeviceNodes : RootFlags.None, recursive: true);
+            rootfs, "root.path", writable
+                ? RootFlags.Writable | RootFlags.DeviceNodes
+                : RootFlags.None, recursive: true);
         if (isFile)
             throw new Failure($"config.json: root.path: {rootfs}: not a directory");
         mounts.Add(new MountDescription
         {
             Destination = "/", Type = "bind", Source = rootfs, GoferRoot = root,
             Flags = (specification.Root!.Readonly ? MountOptions.ReadOnly : 0)
-                | MountOptions.Parse(specification.Linux?.RootfsPropagation is { Length: > 0 } propagation ? [propagation] : []).Flags,
+                | MountOptions.Parse(
+                    specification.Linux?.RootfsPropagation is { Length: > 0 } propagation ? [propagation] : []).Flags,
         });
 
         MountSpec[] specified = specification.Mounts ?? [];
@@ -168,7 +177,8 @@ internal static class DescriptionBuilder
 
     private static DeviceDescription Device(DeviceSpec device)
     {
-        const uint characterDevice = 0x2000, blockDevice = 0x6000, fifo = 0x1000, permissions = 0xFFF, ordinary = Modes.O666;
+        const uint characterDevice = 0x2000, blockDevice = 0x6000, fifo = 0x1000, permissions = 0xFFF,
+            ordinary = Modes.O666;
         uint type = device.Type switch { "b" => blockDevice, "p" => fifo, _ => characterDevice };
         return new DeviceDescription
         {

@@ -1,6 +1,8 @@
 namespace Sandbox.Runsc.Launch;
 
-/// <summary>The descriptors a child gets, in the order of the numbers they will have there. Borrowed: their owners close them.</summary>
+/// <summary>
+/// The descriptors a child gets, in the order of the numbers they will have there. Borrowed: their owners close them.
+/// </summary>
 internal sealed class Descriptors
 {
     private readonly List<int> _fds = [];

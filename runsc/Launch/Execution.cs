@@ -9,7 +9,8 @@ namespace Sandbox.Runsc.Launch;
 
 /// <summary>One process of exec, with its monitor.</summary>
 internal sealed class Execution(
-    StateDirectory states, ContainerState state, ProcessSpec process, ConsolePair? console, int preserveFds) : IDisposable
+    StateDirectory states, ContainerState state, ProcessSpec process, ConsolePair? console,
+    int preserveFds) : IDisposable
 {
     private const int FailedExitCode = 255;
     private MonitorProcess? _monitor;
@@ -26,7 +27,8 @@ internal sealed class Execution(
         if (HostFile.OpenAt(HostFile.CurrentDirectory, "/dev/null"u8, flags).Failed(out int nullFd, out Errno error))
             throw new Failure($"open /dev/null: {error}");
         using HostFd nullFile = new(nullFd);
-        if (HostSocket.CreatePair(SocketType.SequencedPacket).Failed(out (HostFd Monitor, HostFd Sentry) pair, out error))
+        if (HostSocket.CreatePair(SocketType.SequencedPacket).Failed(
+            out (HostFd Monitor, HostFd Sentry) pair, out error))
             throw new Failure($"socketpair: {error}");
         using HostFd monitorEnd = pair.Monitor, sentryEnd = pair.Sentry;
         _monitor = MonitorProcess.ForExecution(process.Args!, monitorEnd, nullFile, console?.Slave ?? -1);

@@ -6,8 +6,8 @@ using Sandbox.Sentry.Control;
 namespace Sandbox.Runsc.Launch;
 
 /// <summary>
-/// A command that stays with its process: hands on signals and, with a terminal, what is typed and shown, until the monitor
-/// ends with the process's exit code. Made before anything is started, so that no signal is missed.
+/// A command that stays with its process: hands on signals and, with a terminal, what is typed and shown, until the
+/// monitor ends with the process's exit code. Made before anything is started, so that no signal is missed.
 /// </summary>
 internal sealed class Foreground : IDisposable
 {
@@ -23,7 +23,8 @@ internal sealed class Foreground : IDisposable
         _console = console;
         // SIGHUP SIGINT SIGQUIT SIGUSR1 SIGUSR2 SIGALRM SIGTERM SIGCONT SIGTSTP SIGWINCH, by their numbers.
         foreach (int signal in (ReadOnlySpan<int>)[1, 2, 3, 10, 12, 14, 15, 18, 20, 28])
-            _registrations.Add(PosixSignalRegistration.Create((PosixSignal)signal, context => Receive(context, signal)));
+            _registrations.Add(
+                PosixSignalRegistration.Create((PosixSignal)signal, context => Receive(context, signal)));
         if (console is null)
             return;
         CopySize();

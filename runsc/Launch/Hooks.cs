@@ -10,8 +10,8 @@ using static Tmds.Linux.LibC;
 namespace Sandbox.Runsc.Launch;
 
 /// <summary>
-/// Runs the caller's programs at the points of a container's life, with its state on their standard input. Those of startContainer
-/// are the container's own (<see cref="ContainerHooks"/>).
+/// Runs the caller's programs at the points of a container's life, with its state on their standard input. Those of
+/// startContainer are the container's own (<see cref="ContainerHooks"/>).
 /// </summary>
 internal static class Hooks
 {
@@ -53,7 +53,8 @@ internal static class Hooks
     private static string? Run(HookSpec hook, byte[] state, int namespacesOf)
     {
         const int kill = 9, millisecondsPerSecond = 1000;
-        if (HostFile.OpenAt(HostFile.CurrentDirectory, Encoding.UTF8.GetBytes(hook.Path!), OpenFlags.CloseOnExec).Failed(out int program, out Errno error))
+        if (HostFile.OpenAt(HostFile.CurrentDirectory, Encoding.UTF8.GetBytes(hook.Path!), OpenFlags.CloseOnExec)
+            .Failed(out int program, out Errno error))
             return HostRoots.Describe(error);
         using HostFd programOwner = new(program);
         if (HostFile.CreateMemory("state\0"u8, 1).Failed(out int input, out error))
@@ -92,14 +93,17 @@ internal static class Hooks
         return status == 0 ? null : $"exit status {Sentry.Control.MonitorLink.ExitCode(status)}{Output(output)}";
     }
 
-    /// <summary>The network, host name and IPC objects callers gave the container. Only root may; others have none of their own.</summary>
+    /// <summary>
+    /// The network, host name and IPC objects callers gave the container. Only root may; others have none of their own.
+    /// </summary>
     private static void Join(SpawnScript script, int process, List<HostFd> joined)
     {
         if (geteuid() != 0)
             return;
         foreach (string name in (ReadOnlySpan<string>)["net", "uts", "ipc"])
         {
-            byte[] path = Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"/proc/{process}/ns/{name}"));
+            byte[] path = Encoding.ASCII.GetBytes(
+                string.Create(CultureInfo.InvariantCulture, $"/proc/{process}/ns/{name}"));
             if (HostFile.OpenAt(HostFile.CurrentDirectory, path, OpenFlags.CloseOnExec).Failed(out int fd, out _))
                 continue;
             joined.Add(new HostFd(fd));

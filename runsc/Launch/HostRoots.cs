@@ -7,8 +7,8 @@ using static Tmds.Linux.LibC;
 namespace Sandbox.Runsc.Launch;
 
 /// <summary>
-/// The host's files a container sees: its root file system and the sources of its bind mounts, opened by the command and given to the
-/// Gofer. Their indices are what the mounts name.
+/// The host's files a container sees: its root file system and the sources of its bind mounts, opened by the command
+/// and given to the Gofer. Their indices are what the mounts name.
 /// </summary>
 internal sealed class HostRoots : IDisposable
 {
@@ -27,7 +27,8 @@ internal sealed class HostRoots : IDisposable
         int fd = -1;
         // A copy of the mounts of its own: the host can then unmount and mount there as it likes.
         bool cloned = _mayClone && !HostMount.CloneTree(terminated, recursive).Failed(out fd, out error);
-        if (!cloned && HostFile.OpenAt(HostFile.CurrentDirectory, terminated.AsSpan(..^1), OpenFlags.Path | OpenFlags.CloseOnExec)
+        if (!cloned && HostFile.OpenAt(
+            HostFile.CurrentDirectory, terminated.AsSpan(..^1), OpenFlags.Path | OpenFlags.CloseOnExec)
             .Failed(out fd, out error))
         {
             throw new Failure($"config.json: {field}: {path}: {Describe(error)}");
@@ -54,7 +55,8 @@ internal sealed class HostRoots : IDisposable
     }
 
     private static string Words(RootFlags flags) =>
-        ((flags & RootFlags.Writable) != 0 ? "rw" : "ro") + ((flags & RootFlags.DeviceNodes) != 0 ? ",dev" : string.Empty);
+        ((flags & RootFlags.Writable) != 0 ? "rw" : "ro")
+            + ((flags & RootFlags.DeviceNodes) != 0 ? ",dev" : string.Empty);
 
     /// <summary>The C library's words for the errors callers look for.</summary>
     public static string Describe(Errno error) => error switch

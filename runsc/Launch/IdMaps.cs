@@ -6,9 +6,9 @@ using Sandbox.Runsc.Spec;
 namespace Sandbox.Runsc.Launch;
 
 /// <summary>
-/// The id maps of the Gofer's user namespace, as uid_map and gid_map want them (user_namespaces(7)). Through the configuration's own
-/// maps the container sees the owners of files as it should and makes files with the host's ids that belong to its own; without
-/// them every id the command knows is itself.
+/// The id maps of the Gofer's user namespace, as uid_map and gid_map want them (user_namespaces(7)). Through the
+/// configuration's own maps the container sees the owners of files as it should and makes files with the host's ids
+/// that belong to its own; without them every id the command knows is itself.
 /// </summary>
 internal readonly record struct IdMaps(string Users, string Groups)
 {
@@ -26,7 +26,9 @@ internal readonly record struct IdMaps(string Users, string Groups)
             hasRoot |= map.ContainerID == 0 && map.Size > 0;
         }
 
-        return hasRoot ? text.ToString() : throw new Failure($"config.json: linux.{field}: id 0 of the container must be mapped");
+        return hasRoot
+            ? text.ToString()
+            : throw new Failure($"config.json: linux.{field}: id 0 of the container must be mapped");
     }
 
     // In a user namespace (rootless Podman) only those ids can be mapped that are known there.

@@ -6,14 +6,16 @@ using Sandbox.Runsc.State;
 namespace Sandbox.Runsc.Launch;
 
 /// <summary>
-/// Which sandbox a new container belongs to: one of its own, or one that exists, named by the annotations of Kubernetes' runtimes or
-/// by a namespace of a container in it; and with which containers there it shares namespaces.
+/// Which sandbox a new container belongs to: one of its own, or one that exists, named by the annotations of
+/// Kubernetes' runtimes or by a namespace of a container in it; and with which containers there it shares namespaces.
 /// </summary>
 internal sealed class Membership
 {
     private static readonly string[] _shareable = ["pid", "network", "ipc", "uts"];
 
-    /// <summary>Annotations that say what a container is, and which sandbox it belongs to: containerd's, then CRI-O's.</summary>
+    /// <summary>
+    /// Annotations that say what a container is, and which sandbox it belongs to: containerd's, then CRI-O's.
+    /// </summary>
     private static readonly (string Type, string Sandbox)[] _annotations =
     [
         ("io.kubernetes.cri.container-type", "io.kubernetes.cri.sandbox-id"),
@@ -51,14 +53,16 @@ internal sealed class Membership
 
         if (sandboxId is null || sandboxId == id)
             return new Membership(id, null);
-        ContainerState sandbox = Peek(states, sandboxId) ?? throw new Failure($"sandbox \"{sandboxId}\" does not exist");
+        ContainerState sandbox = Peek(states, sandboxId)
+            ?? throw new Failure($"sandbox \"{sandboxId}\" does not exist");
         if (ContainerLife.Status(sandbox) is "stopped" or "creating")
             throw new Failure($"sandbox {sandboxId}: container not running");
         Membership membership = new(id, sandbox);
         foreach (string type in _shareable)
         {
             NamespaceSpec? own = Array.Find(namespaces, item => item.Type == type);
-            // No entry means the host's, and a path that is none of ours the pod's: for a member both are the sandbox's.
+            // No entry means the host's, and a path that is none of ours the pod's:
+            // for a member both are the sandbox's.
             if (own is null || !string.IsNullOrEmpty(own.Path))
                 membership._shared[type] = owners.TryGetValue(type, out ContainerState? owner) ? owner.Id : sandboxId;
         }
@@ -73,7 +77,8 @@ internal sealed class Membership
     {
         foreach ((string type, string sandbox) in _annotations)
         {
-            if (annotations?.GetValueOrDefault(type) != "container" || annotations.GetValueOrDefault(sandbox) is not { Length: > 0 } id)
+            if (annotations?.GetValueOrDefault(type) != "container"
+                || annotations.GetValueOrDefault(sandbox) is not { Length: > 0 } id)
                 continue;
             StateDirectory.CheckId(id);
             // Podman writes a pod's id here, which is no container's: then the namespaces tell.
@@ -122,6 +127,8 @@ internal sealed class Membership
         return living;
     }
 
-    /// <summary>Reads a state without the container's lock, which its own command may hold for long: it is replaced in one step.</summary>
+    /// <summary>
+    /// Reads a state without the container's lock, which its own command may hold for long: it is replaced in one step.
+    /// </summary>
     private static ContainerState? Peek(StateDirectory states, string id) => ContainerDirectory.Peek(states.PathOf(id));
 }

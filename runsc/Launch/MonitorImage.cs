@@ -4,13 +4,14 @@ using Sandbox.Linux;
 namespace Sandbox.Runsc.Launch;
 
 /// <summary>
-/// The monitor: the host process that stands for a container, or for an exec, towards callers, as a static ELF file of less than a
-/// page. Callers wait for it, signal it, and look at its namespaces; a process with a runtime in it would cost each container megabytes.
+/// The monitor: the host process that stands for a container, or for an exec, towards callers, as a static ELF file of
+/// less than a page. Callers wait for it, signal it, and look at its namespaces; a process with a runtime in it would
+/// cost each container megabytes.
 /// </summary>
 /// <remarks>
-/// It polls two descriptors: its socket to the Sentry and a signalfd of all signals. A signal goes to the Sentry as u32. A u32 from the
-/// Sentry is the exit code, kept until the Sentry closes the socket, so that the monitor ends after the sandbox. Without one the
-/// sandbox was killed, and so the monitor exits as if killed by SIGKILL.
+/// It polls two descriptors: its socket to the Sentry and a signalfd of all signals. A signal goes to the Sentry as
+/// u32. A u32 from the Sentry is the exit code, kept until the Sentry closes the socket, so that the monitor ends after
+/// the sandbox. Without one the sandbox was killed, and so the monitor exits as if killed by SIGKILL.
 /// </remarks>
 internal static class MonitorImage
 {

@@ -7,9 +7,9 @@ using static Tmds.Linux.LibC;
 namespace Sandbox.Runsc.Launch;
 
 /// <summary>
-/// Prepares and starts a monitor (<see cref="MonitorImage"/>): a child of the command, left as an orphan to the caller's
-/// subreaper when the command ends. A container's has namespaces of the types its configuration asks for, where callers look for
-/// the container's network and files.
+/// Prepares and starts a monitor (<see cref="MonitorImage"/>): a child of the command, left as an orphan to the
+/// caller's subreaper when the command ends. A container's has namespaces of the types its configuration asks for,
+/// where callers look for the container's network and files.
 /// </summary>
 internal sealed class MonitorProcess : IDisposable
 {
@@ -25,11 +25,12 @@ internal sealed class MonitorProcess : IDisposable
     public HostFd PidFd => _script.PidFd!;
 
     /// <summary>
-    /// For a container. It joins <paramref name="network"/> if given. <paramref name="console"/> is the terminal it becomes the
-    /// controlling process of, or -1.
+    /// For a container. It joins <paramref name="network"/> if given. <paramref name="console"/> is the terminal it
+    /// becomes the controlling process of, or -1.
     /// </summary>
     public static MonitorProcess ForContainer(
-        NamespaceSpec[] namespaces, HostFd? network, string rootfs, string[] arguments, HostFd socket, HostFd nullFile, int console)
+        NamespaceSpec[] namespaces, HostFd? network, string rootfs, string[] arguments, HostFd socket, HostFd nullFile,
+        int console)
     {
         CloneFlags created = CloneFlags.None;
         foreach (NamespaceSpec item in namespaces)
@@ -104,7 +105,8 @@ internal sealed class MonitorProcess : IDisposable
         {
             if (string.IsNullOrEmpty(item.Path) || item.Type is "pid" or "user" or "time" or "mount")
                 continue;
-            if (HostFile.OpenAt(HostFile.CurrentDirectory, System.Text.Encoding.UTF8.GetBytes(item.Path), OpenFlags.CloseOnExec)
+            if (HostFile.OpenAt(
+                HostFile.CurrentDirectory, System.Text.Encoding.UTF8.GetBytes(item.Path), OpenFlags.CloseOnExec)
                 .Failed(out int fd, out Errno error))
             {
                 throw new Failure($"config.json: linux.namespaces: open {item.Path}: {error}");
@@ -116,8 +118,8 @@ internal sealed class MonitorProcess : IDisposable
     }
 
     /// <summary>
-    /// Callers look at the container's files through /proc/PID/root, and for its processes in /proc there (podman top): they see the
-    /// monitor, under its process's arguments. Nothing depends on it, so nothing fails for it.
+    /// Callers look at the container's files through /proc/PID/root, and for its processes in /proc there (podman top):
+    /// they see the monitor, under its process's arguments. Nothing depends on it, so nothing fails for it.
     /// </summary>
     private void ShowRootfs(string rootfs, bool showsProcesses)
     {
@@ -136,7 +138,9 @@ internal sealed class MonitorProcess : IDisposable
         }
     }
 
-    /// <summary>The program itself, under the arguments of the process it stands for: so callers list it (docker top).</summary>
+    /// <summary>
+    /// The program itself, under the arguments of the process it stands for: so callers list it (docker top).
+    /// </summary>
     private void AddProgram(string[] arguments, HostFd socket, HostFd nullFile, int console)
     {
         const int maskBytes = 8, noNewPrivileges = 38;

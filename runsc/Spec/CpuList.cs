@@ -15,7 +15,8 @@ internal static class CpuList
         foreach (string part in text.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
         {
             string[] ends = part.Split('-');
-            if (ends.Length > 2 || !TryParse(ends[0], out int first) || !TryParse(ends[^1], out int last) || last < first)
+            if (ends.Length > 2 || !TryParse(ends[0], out int first) || !TryParse(ends[^1], out int last)
+                || last < first)
                 throw new Failure($"{field}: \"{text}\" is not a list of CPUs");
             for (int number = first; number <= last; number++)
                 numbers.Add(number);

@@ -56,5 +56,7 @@ internal static class DefaultSpec
     ];
 
     private static MountSpec Mount(string destination, string type, string source, params string[] options) =>
-        new() { Destination = destination, Type = type, Source = source, Options = options.Length == 0 ? null : options };
+        new() { Destination = destination, Type = type, Source = source, Options = options.Length == 0
+            ? null
+            : options };
 }

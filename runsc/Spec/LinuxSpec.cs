@@ -32,7 +32,9 @@ internal sealed class IdMappingSpec
     public uint Size { get; set; }
 }
 
-/// <summary>A namespace the container gets ("pid", "network", "mount", "ipc", "uts", "user", "cgroup", "time") or joins.</summary>
+/// <summary>
+/// A namespace the container gets ("pid", "network", "mount", "ipc", "uts", "user", "cgroup", "time") or joins.
+/// </summary>
 internal sealed class NamespaceSpec
 {
     public string? Type { get; set; }

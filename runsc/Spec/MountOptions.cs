@@ -4,9 +4,11 @@ namespace Sandbox.Runsc.Spec;
 internal static class MountOptions
 {
     public const ulong ReadOnly = 1, NoSetUid = 2, NoDevices = 4, NoExecute = 8, Synchronous = 16, Remount = 32,
-        DirectorySync = 128, NoFollow = 256, NoAccessTime = 1024, NoDirectoryAccessTime = 2048, Bind = 4096, Recursive = 16384,
+        DirectorySync = 128, NoFollow = 256, NoAccessTime = 1024, NoDirectoryAccessTime = 2048, Bind = 4096,
+        Recursive = 16384,
         TemporaryCopy = Sandbox.Sentry.Control.MountDescription.TemporaryCopy,
-        Unbindable = 1 << 17, Private = 1 << 18, Slave = 1 << 19, Shared = 1 << 20, RelativeTime = 1 << 21, StrictTime = 1 << 24;
+        Unbindable = 1 << 17, Private = 1 << 18, Slave = 1 << 19, Shared = 1 << 20, RelativeTime = 1 << 21,
+        StrictTime = 1 << 24;
 
     /// <summary>True if a file system of this type knows an option that is no flag.</summary>
     public static bool MeansSomething(string type, string option)
@@ -18,7 +20,8 @@ internal static class MountOptions
             "bind" => false,
             "tmpfs" or "ramfs" or "devtmpfs" or "devpts" => true, // They refuse what they do not know.
             "proc" => key is "hidepid" or "gid" or "subset",
-            "cgroup" or "cgroup2" => key is "name" or "nsdelegate" or "memory_recursiveprot" or "memory_hugetlb_accounting"
+            "cgroup" or "cgroup2" =>
+                key is "name" or "nsdelegate" or "memory_recursiveprot" or "memory_hugetlb_accounting"
                 or "xattr" or "release_agent" || equals < 0,
             _ => false,
         };

@@ -5,8 +5,9 @@ using Sandbox.Sentry.Control;
 namespace Sandbox.Runsc.Spec;
 
 /// <summary>
-/// Limits: "linux.resources" of config.json, and what <c>update --resources</c> reads; all of it, as the specification has it.
-/// The host's cgroup gets it; what the Sentry itself enforces or shows goes to it as <see cref="LimitsDescription"/>.
+/// Limits: "linux.resources" of config.json, and what <c>update --resources</c> reads; all of it, as the specification
+/// has it. The host's cgroup gets it; what the Sentry itself enforces or shows goes to it as
+/// <see cref="LimitsDescription"/>.
 /// </summary>
 internal sealed class ResourcesSpec
 {

@@ -4,9 +4,9 @@ using Sandbox.Runsc.CommandLine;
 namespace Sandbox.Runsc.Spec;
 
 /// <summary>
-/// Compiles "linux.seccomp" of config.json for the Sentry, which applies it to the container's processes. What runc and libseccomp
-/// do with a profile is the measure: names nobody knows are skipped, rules that say the same as the default are skipped, and
-/// several conditions on one argument are alternatives.
+/// Compiles "linux.seccomp" of config.json for the Sentry, which applies it to the container's processes. What runc and
+/// libseccomp do with a profile is the measure: names nobody knows are skipped, rules that say the same as the default
+/// are skipped, and several conditions on one argument are alternatives.
 /// </summary>
 internal static class SeccompProfile
 {
@@ -17,18 +17,24 @@ internal static class SeccompProfile
     [
         "SCMP_ARCH_X86", "SCMP_ARCH_X86_64", "SCMP_ARCH_X32", "SCMP_ARCH_ARM", "SCMP_ARCH_AARCH64", "SCMP_ARCH_MIPS",
         "SCMP_ARCH_MIPS64", "SCMP_ARCH_MIPS64N32", "SCMP_ARCH_MIPSEL", "SCMP_ARCH_MIPSEL64", "SCMP_ARCH_MIPSEL64N32",
-        "SCMP_ARCH_PPC", "SCMP_ARCH_PPC64", "SCMP_ARCH_PPC64LE", "SCMP_ARCH_S390", "SCMP_ARCH_S390X", "SCMP_ARCH_PARISC",
-        "SCMP_ARCH_PARISC64", "SCMP_ARCH_RISCV64", "SCMP_ARCH_LOONGARCH64", "SCMP_ARCH_M68K", "SCMP_ARCH_SH", "SCMP_ARCH_SHEB",
+        "SCMP_ARCH_PPC", "SCMP_ARCH_PPC64", "SCMP_ARCH_PPC64LE", "SCMP_ARCH_S390", "SCMP_ARCH_S390X",
+        "SCMP_ARCH_PARISC",
+        "SCMP_ARCH_PARISC64", "SCMP_ARCH_RISCV64", "SCMP_ARCH_LOONGARCH64", "SCMP_ARCH_M68K", "SCMP_ARCH_SH",
+        "SCMP_ARCH_SHEB",
     ];
 
     /// <summary>True if denials are to be logged.</summary>
-    public static bool LogsDenials(SeccompSpec seccomp) => Array.IndexOf(seccomp.Flags ?? [], "SECCOMP_FILTER_FLAG_LOG") >= 0;
+    public static bool LogsDenials(SeccompSpec seccomp) =>
+        Array.IndexOf(seccomp.Flags ?? [], "SECCOMP_FILTER_FLAG_LOG") >= 0;
 
-    /// <summary>The program; null if the profile denies nothing. Throws <see cref="Failure"/> naming the field that is wrong.</summary>
+    /// <summary>
+    /// The program; null if the profile denies nothing. Throws <see cref="Failure"/> naming the field that is wrong.
+    /// </summary>
     public static BpfInstruction[]? Compile(SeccompSpec seccomp, string file)
     {
         CheckFlags(seccomp, file);
-        SeccompAction standard = Action(seccomp.DefaultAction, seccomp.DefaultErrnoRet, $"{file}: {Field}.defaultAction");
+        SeccompAction standard = Action(
+            seccomp.DefaultAction, seccomp.DefaultErrnoRet, $"{file}: {Field}.defaultAction");
         CheckArchitectures(seccomp.Architectures, file);
         // Calls of another architecture are refused by the platform before any filter is asked.
         SeccompFilterBuilder builder = new(standard, SeccompAction.KillThread);
@@ -68,7 +74,8 @@ internal static class SeccompProfile
     {
         uint value = errnoRet ?? NoPermission;
         if (errnoRet is not null && name is not ("SCMP_ACT_ERRNO" or "SCMP_ACT_TRACE"))
-            throw new Failure($"{place}: errnoRet only goes with SCMP_ACT_ERRNO and SCMP_ACT_TRACE, not with \"{name}\"");
+            throw new Failure(
+                $"{place}: errnoRet only goes with SCMP_ACT_ERRNO and SCMP_ACT_TRACE, not with \"{name}\"");
         if (value > ErrnoMax)
             throw new Failure($"{place}: errnoRet: {value} is not an errno");
         return name switch
@@ -92,7 +99,8 @@ internal static class SeccompProfile
             throw new Failure($"{file}: {Field}.listenerPath: is not supported, as SCMP_ACT_NOTIFY is not");
         foreach (string? flag in seccomp.Flags ?? [])
         {
-            // TSYNC and SPEC_ALLOW have no effect on a process with one thread that has run nothing; WAIT_KILLABLE_RECV needs a listener.
+            // TSYNC and SPEC_ALLOW have no effect on a process with one thread that has run nothing;
+            // WAIT_KILLABLE_RECV needs a listener.
             if (flag is not ("SECCOMP_FILTER_FLAG_TSYNC" or "SECCOMP_FILTER_FLAG_LOG" or "SECCOMP_FILTER_FLAG_SPEC_ALLOW"
                 or "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"))
             {
@@ -101,7 +109,9 @@ internal static class SeccompProfile
         }
     }
 
-    /// <summary>The native architecture is always part of a libseccomp filter; the others have no calls here to filter.</summary>
+    /// <summary>
+    /// The native architecture is always part of a libseccomp filter; the others have no calls here to filter.
+    /// </summary>
     private static void CheckArchitectures(string[]? architectures, string file)
     {
         foreach (string? name in architectures ?? [])
@@ -120,7 +130,8 @@ internal static class SeccompProfile
         List<SeccompTest[]> alternatives = [];
         for (int index = 0; index < arguments.Length; index++)
         {
-            SeccompArgumentSpec argument = arguments[index] ?? throw new Failure($"{place}.args[{index}]: must be an object");
+            SeccompArgumentSpec argument = arguments[index]
+                ?? throw new Failure($"{place}.args[{index}]: must be an object");
             if (argument.Index > 5)
                 throw new Failure($"{place}.args[{index}].index: {argument.Index} is not an argument");
             repeats |= !seen.Add(argument.Index);

@@ -8,7 +8,8 @@ namespace Sandbox.Runsc.Spec;
 internal static class SpecReader
 {
     /// <summary>The bundle's config.json, validated.</summary>
-    public static Specification ReadBundle(string bundle) => Parse(ReadBytes(Path.Combine(bundle, "config.json")), "config.json");
+    public static Specification ReadBundle(string bundle) =>
+        Parse(ReadBytes(Path.Combine(bundle, "config.json")), "config.json");
 
     /// <summary>A config.json that was read before.</summary>
     public static Specification Parse(byte[] json, string name)
@@ -43,7 +44,8 @@ internal static class SpecReader
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)
         {
-            throw new Failure($"open {path}: {(error is UnauthorizedAccessException ? "permission denied" : error.Message)}");
+            throw new Failure(
+                $"open {path}: {(error is UnauthorizedAccessException ? "permission denied" : error.Message)}");
         }
     }
 
@@ -55,11 +57,16 @@ internal static class SpecReader
         }
         catch (JsonException error)
         {
-            string field = error.Path is null or "$" ? string.Empty : error.Path.Replace("$.", string.Empty, StringComparison.Ordinal);
-            bool isSyntax = error.InnerException is JsonException || error.InnerException?.GetType().Name == "JsonReaderException";
+            string field = error.Path is null or "$"
+                ? string.Empty
+                : error.Path.Replace("$.", string.Empty, StringComparison.Ordinal);
+            bool isSyntax = error.InnerException is JsonException
+                || error.InnerException?.GetType().Name == "JsonReaderException";
             string place = $"line {error.LineNumber + 1}, column {error.BytePositionInLine + 1}";
             throw new Failure(
-                isSyntax || field.Length == 0 ? $"{name}: invalid JSON at {place}" : $"{name}: {field}: has the wrong type ({place})");
+                isSyntax || field.Length == 0
+                    ? $"{name}: invalid JSON at {place}"
+                    : $"{name}: {field}: has the wrong type ({place})");
         }
     }
 }

@@ -3,8 +3,8 @@ using Sandbox.Runsc.CommandLine;
 namespace Sandbox.Runsc.Spec;
 
 /// <summary>
-/// What of a valid configuration a sandbox cannot do: refused where a program would run with less confinement or another meaning than
-/// asked for, warned about where it merely has no effect. docs/config.md lists every field.
+/// What of a valid configuration a sandbox cannot do: refused where a program would run with less confinement or
+/// another meaning than asked for, warned about where it merely has no effect. docs/config.md lists every field.
 /// </summary>
 internal static class SpecSupport
 {
@@ -64,14 +64,16 @@ internal static class SpecSupport
         if (Array.IndexOf(SchedulerSpec.Policies, scheduler.Policy) < 0)
             throw new Failure($"{place}.policy: \"{scheduler.Policy}\" is not a policy");
         if (scheduler.Policy is "SCHED_DEADLINE" or "SCHED_ISO")
-            throw new Failure($"{place}.policy: {scheduler.Policy} is not supported: the host schedules the sandbox's threads");
+            throw new Failure(
+                $"{place}.policy: {scheduler.Policy} is not supported: the host schedules the sandbox's threads");
         if (scheduler.Nice is < -20 or > 19)
             throw new Failure($"{place}.nice: {scheduler.Nice} is not between -20 and 19");
         bool isRealTime = scheduler.Policy is "SCHED_FIFO" or "SCHED_RR";
         if (isRealTime ? scheduler.Priority is < 1 or > 99 : scheduler.Priority is not (null or 0))
             throw new Failure($"{place}.priority: {scheduler.Priority} does not go with {scheduler.Policy}");
         if (scheduler.Runtime > 0 || scheduler.Deadline > 0 || scheduler.Period > 0)
-            throw new Failure($"{place}: runtime, deadline and period only go with SCHED_DEADLINE, which is not supported");
+            throw new Failure(
+                $"{place}: runtime, deadline and period only go with SCHED_DEADLINE, which is not supported");
         foreach (string? flag in scheduler.Flags ?? [])
         {
             if (flag != "SCHED_FLAG_RESET_ON_FORK")
@@ -90,7 +92,8 @@ internal static class SpecSupport
         foreach (string option in options)
         {
             if (option is "shared" or "rshared" or "slave" or "rslave")
-                warnings.Add($"{place}.options: {option}: mounts made later do not pass between the host and the sandbox");
+                warnings.Add(
+                    $"{place}.options: {option}: mounts made later do not pass between the host and the sandbox");
         }
 
         (ulong flags, string data) = MountOptions.Parse(options);
@@ -110,13 +113,15 @@ internal static class SpecSupport
         if (linux.IntelRdt is not null)
             throw new Failure($"{place}.intelRdt: is not supported");
         if (linux.NetDevices is { Count: > 0 })
-            throw new Failure($"{place}.netDevices: is not supported: give the container a configured network namespace");
+            throw new Failure(
+                $"{place}.netDevices: is not supported: give the container a configured network namespace");
         if (linux.MemoryPolicy is not null)
             throw new Failure($"{place}.memoryPolicy: is not supported");
         if (linux.Personality is { } personality)
         {
             if (personality.Domain != "LINUX")
-                throw new Failure($"{place}.personality.domain: \"{personality.Domain}\" is not supported, only LINUX is");
+                throw new Failure(
+                    $"{place}.personality.domain: \"{personality.Domain}\" is not supported, only LINUX is");
             if (personality.Flags is { Length: > 0 })
                 throw new Failure($"{place}.personality.flags: are not supported");
         }
@@ -128,7 +133,8 @@ internal static class SpecSupport
         foreach (DeviceSpec device in linux.Devices ?? [])
         {
             bool isTerminal = device.Type is "c" or "u" && device.Major is >= 136 and <= 143;
-            if (device.Type != "p" && !isTerminal && (device.Type == "b" || Array.IndexOf(_devices, (device.Major, device.Minor)) < 0))
+            if (device.Type != "p" && !isTerminal
+                && (device.Type == "b" || Array.IndexOf(_devices, (device.Major, device.Minor)) < 0))
                 warnings.Add($"{place}.devices: {device.Path}: the host's devices are out of a sandbox's reach; opening it fails");
         }
 
@@ -148,11 +154,14 @@ internal static class SpecSupport
                 warnings.Add($"{place}.rootfsPropagation: {propagation}: mounts made later do not pass between the host and the sandbox");
                 break;
             default:
-                throw new Failure($"{place}.rootfsPropagation: \"{propagation}\" is none of private, slave, shared, unbindable");
+                throw new Failure(
+                    $"{place}.rootfsPropagation: \"{propagation}\" is none of private, slave, shared, unbindable");
         }
     }
 
-    /// <summary>runc takes those of namespaces only: the network's, System V objects, message queues, and the container's names.</summary>
+    /// <summary>
+    /// runc takes those of namespaces only: the network's, System V objects, message queues, and the container's names.
+    /// </summary>
     private static void CheckSysctls(LinuxSpec linux, string place, List<string> warnings)
     {
         bool hasNetwork = Array.Exists(linux.Namespaces ?? [], static item => item.Type == "network");
@@ -167,7 +176,8 @@ internal static class SpecSupport
 
             bool isKept = name is "kernel.hostname" or "kernel.domainname"
                 || name.StartsWith("fs.mqueue.", StringComparison.Ordinal);
-            bool isShown = name is "kernel.msgmax" or "kernel.msgmnb" or "kernel.msgmni" or "kernel.sem" or "kernel.shmall"
+            bool isShown =
+                name is "kernel.msgmax" or "kernel.msgmnb" or "kernel.msgmni" or "kernel.sem" or "kernel.shmall"
                 or "kernel.shmmax" or "kernel.shmmni" or "kernel.shm_rmid_forced";
             if (!isKept && !isShown)
                 throw new Failure($"{place}.sysctl: {name}: is not a container's to set");
@@ -184,7 +194,8 @@ internal static class SpecSupport
         foreach (string type in (ReadOnlySpan<string>)["pid", "ipc", "mount"])
         {
             if (Find(type) is null)
-                warnings.Add($"{place}.namespaces: no {type} namespace: the host's is out of a sandbox's reach, it has its own");
+                warnings.Add(
+                    $"{place}.namespaces: no {type} namespace: the host's is out of a sandbox's reach, it has its own");
         }
 
         foreach (string type in (ReadOnlySpan<string>)["mount", "cgroup", "time", "user"])
@@ -196,7 +207,8 @@ internal static class SpecSupport
         bool hasMappings = linux.UidMappings is { Length: > 0 } || linux.GidMappings is { Length: > 0 };
         if (Find("user") is null && hasMappings)
             throw new Failure($"{place}.uidMappings: there is no user namespace to map ids of");
-        if (Find("user") is not null && (linux.UidMappings is not { Length: > 0 } || linux.GidMappings is not { Length: > 0 }))
+        if (Find("user") is not null
+            && (linux.UidMappings is not { Length: > 0 } || linux.GidMappings is not { Length: > 0 }))
             throw new Failure($"{place}.uidMappings: a user namespace needs uidMappings and gidMappings");
         if (linux.TimeOffsets is { Count: > 0 } offsets)
         {

@@ -2,7 +2,9 @@ using Sandbox.Runsc.CommandLine;
 
 namespace Sandbox.Runsc.Spec;
 
-/// <summary>What must hold before anything is done with a bundle. Every message is "file: field: what is wrong".</summary>
+/// <summary>
+/// What must hold before anything is done with a bundle. Every message is "file: field: what is wrong".
+/// </summary>
 internal static class SpecValidation
 {
     private static readonly string[] _namespaceTypes =
@@ -36,7 +38,9 @@ internal static class SpecValidation
         CheckHooks(specification.Hooks, file);
     }
 
-    /// <summary>Checks a process; <paramref name="prefix"/> is where it stands in the file ("process." or nothing).</summary>
+    /// <summary>
+    /// Checks a process; <paramref name="prefix"/> is where it stands in the file ("process." or nothing).
+    /// </summary>
     public static void CheckProcess(ProcessSpec process, string file, string prefix)
     {
         if (process.Args is null || process.Args.Length == 0)

@@ -3,8 +3,8 @@ using System.Text.Json;
 namespace Sandbox.Runsc.Spec;
 
 /// <summary>
-/// A bundle's config.json (OCI runtime specification 1.0 to 1.3), as far as this runtime reads it. Unknown fields are ignored, as
-/// the specification demands. Absent lists are null.
+/// A bundle's config.json (OCI runtime specification 1.0 to 1.3), as far as this runtime reads it. Unknown fields are
+/// ignored, as the specification demands. Absent lists are null.
 /// </summary>
 internal sealed class Specification
 {

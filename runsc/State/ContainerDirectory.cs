@@ -6,8 +6,9 @@ using Sandbox.Runsc.CommandLine;
 namespace Sandbox.Runsc.State;
 
 /// <summary>
-/// One container's directory, held under its lock until disposed. Files: state.json (replaced atomically), config.json (the bundle's, as
-/// it was at create), lock, control.sock (the sandbox's, in the directory of the sandbox's own container).
+/// One container's directory, held under its lock until disposed. Files: state.json (replaced atomically), config.json
+/// (the bundle's, as it was at create), lock, control.sock (the sandbox's,
+/// in the directory of the sandbox's own container).
 /// </summary>
 internal sealed class ContainerDirectory : IDisposable
 {
@@ -21,8 +22,11 @@ internal sealed class ContainerDirectory : IDisposable
         const int exclusive = 2;
         const OpenFlags flags = OpenFlags.ReadWrite | OpenFlags.CloseOnExec | OpenFlags.Create;
         DirectoryPath = path;
-        if (HostFile.OpenAt(HostFile.CurrentDirectory, Utf8(LockName), flags, Modes.O600).Failed(out int fd, out Errno error))
-            throw error == Errno.ENOENT ? new DirectoryNotFoundException(path) : new Failure($"open {path}/lock: {error}");
+        if (HostFile.OpenAt(HostFile.CurrentDirectory, Utf8(LockName), flags, Modes.O600).Failed(
+            out int fd, out Errno error))
+            throw error == Errno.ENOENT
+            ? new DirectoryNotFoundException(path)
+            : new Failure($"open {path}/lock: {error}");
         _lock = new HostFd(fd);
         HostSyscall.CallRetrying(Sys.flock, fd, exclusive);
         if (isNew || Directory.Exists(path))
@@ -39,7 +43,8 @@ internal sealed class ContainerDirectory : IDisposable
     public ContainerState? TryLoad() => Peek(DirectoryPath);
 
     /// <summary>
-    /// The same without the lock, for those who only look: the file is replaced as a whole, and a hook of a create that goes on may ask.
+    /// The same without the lock, for those who only look: the file is replaced as a whole,
+    /// and a hook of a create that goes on may ask.
     /// </summary>
     public static ContainerState? Peek(string directory)
     {
@@ -59,7 +64,8 @@ internal sealed class ContainerDirectory : IDisposable
     {
         const int shared = 1, noWait = 4;
         byte[] path = Encoding.UTF8.GetBytes(Path.Combine(directory, "lock"));
-        if (HostFile.OpenAt(HostFile.CurrentDirectory, path, OpenFlags.ReadWrite | OpenFlags.CloseOnExec).Failed(out int fd, out _))
+        if (HostFile.OpenAt(HostFile.CurrentDirectory, path, OpenFlags.ReadWrite | OpenFlags.CloseOnExec).Failed(
+            out int fd, out _))
             return false;
         using HostFd file = new(fd);
         return HostSyscall.ErrorOf(HostSyscall.CallRetrying(Sys.flock, fd, shared | noWait)) == Errno.EAGAIN;
@@ -70,7 +76,8 @@ internal sealed class ContainerDirectory : IDisposable
 
     /// <summary>Replaces state.json in one step.</summary>
     public void Save(ContainerState state) =>
-        Replace(Path.Combine(DirectoryPath, "state.json"), JsonSerializer.SerializeToUtf8Bytes(state, StateJson.Default.ContainerState));
+        Replace(Path.Combine(DirectoryPath, "state.json"), JsonSerializer.SerializeToUtf8Bytes(
+            state, StateJson.Default.ContainerState));
 
     /// <summary>Keeps the configuration for later commands (hooks).</summary>
     public void SaveConfig(byte[] json) => File.WriteAllBytes(Path.Combine(DirectoryPath, "config.json"), json);
@@ -83,8 +90,8 @@ internal sealed class ContainerDirectory : IDisposable
     }
 
     /// <summary>
-    /// Remembers the monitor of an exec for <see cref="Executions"/>: an empty file named after it, so that no lock is needed. Nobody
-    /// tells of its end: when there are many, those that are over are forgotten.
+    /// Remembers the monitor of an exec for <see cref="Executions"/>: an empty file named after it, so that no lock is
+    /// needed. Nobody tells of its end: when there are many, those that are over are forgotten.
     /// </summary>
     public static void RecordExecution(string directory, ProcessIdentity monitor)
     {
@@ -112,12 +119,14 @@ internal sealed class ContainerDirectory : IDisposable
         foreach (string file in ExecutionFiles(folder))
         {
             string[] parts = Path.GetFileName(file).Split('.');
-            bool isKnown = parts.Length == 2 & int.TryParse(parts[0], out int id) & ulong.TryParse(parts[^1], out ulong startTime);
+            bool isKnown = parts.Length == 2 & int.TryParse(parts[0], out int id) & ulong.TryParse(
+                parts[^1], out ulong startTime);
             ProcessIdentity monitor = new(id, startTime);
             if (isKnown && monitor.IsAlive)
                 alive.Add(monitor);
             else
-                _ = HostDirectory.Unlink(HostFile.CurrentDirectory, Encoding.UTF8.GetBytes(file + '\0'), AtFlags.None); // Others may be faster.
+                // Others may be faster.
+                _ = HostDirectory.Unlink(HostFile.CurrentDirectory, Encoding.UTF8.GetBytes(file + '\0'), AtFlags.None);
         }
 
         alive.Sort(static (one, other) => one.Id.CompareTo(other.Id));

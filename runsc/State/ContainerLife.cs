@@ -13,8 +13,8 @@ internal static class ContainerLife
     private const int Kill = 9, EndLimitMilliseconds = 10_000;
 
     /// <summary>
-    /// "created", "running", "paused" or "stopped", for a command that has the container's lock: a create that holds it no more and did
-    /// not get further was killed, and what is left of it is only to be deleted.
+    /// "created", "running", "paused" or "stopped", for a command that has the container's lock: a create that holds it
+    /// no more and did not get further was killed, and what is left of it is only to be deleted.
     /// </summary>
     public static string Status(ContainerState state)
     {
@@ -54,8 +54,8 @@ internal static class ContainerLife
     }
 
     /// <summary>
-    /// A sandbox that goes on ends the container's processes and forgets it, and with it lets go of its Gofer and its files. Fails if
-    /// it cannot: then the container is still there.
+    /// A sandbox that goes on ends the container's processes and forgets it, and with it lets go of its Gofer and its
+    /// files. Fails if it cannot: then the container is still there.
     /// </summary>
     private static void LeaveSandbox(ContainerDirectory directory, ContainerState state)
     {

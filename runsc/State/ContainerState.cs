@@ -2,7 +2,9 @@ using System.Text.Json.Serialization;
 
 namespace Sandbox.Runsc.State;
 
-/// <summary>How far a container has come, as the commands recorded it. "stopped" is never recorded: it is seen.</summary>
+/// <summary>
+/// How far a container has come, as the commands recorded it. "stopped" is never recorded: it is seen.
+/// </summary>
 internal enum ContainerPhase
 {
     Creating,

@@ -2,7 +2,9 @@ using System.Globalization;
 
 namespace Sandbox.Runsc.State;
 
-/// <summary>What the host's cgroups of a container say that the Sentry does not know. 0 and empty where there is no such file.</summary>
+/// <summary>
+/// What the host's cgroups of a container say that the Sentry does not know. 0 and empty where there is no such file.
+/// </summary>
 internal sealed class HostStatistics
 {
     public long CpuNanoseconds { get; private set; }
@@ -57,7 +59,9 @@ internal sealed class HostStatistics
         return host;
     }
 
-    /// <summary>Processes of the container that the host killed for want of memory; the cgroup tells until delete.</summary>
+    /// <summary>
+    /// Processes of the container that the host killed for want of memory; the cgroup tells until delete.
+    /// </summary>
     public static long OutOfMemoryKills(ContainerState state)
     {
         long kills = 0;
@@ -74,11 +78,14 @@ internal sealed class HostStatistics
     }
 
     private static long Number(string path) =>
-        long.TryParse(Cgroups.CgroupFile.Read(path), NumberStyles.None, CultureInfo.InvariantCulture, out long value) ? value : 0;
+        long.TryParse(Cgroups.CgroupFile.Read(path), NumberStyles.None, CultureInfo.InvariantCulture, out long value)
+            ? value
+            : 0;
 
     private static long[] Numbers(string path) => Array.ConvertAll(
         Cgroups.CgroupFile.Read(path).Split(' ', StringSplitOptions.RemoveEmptyEntries),
-        static text => long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long value) ? value : 0);
+        static text =>
+            long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long value) ? value : 0);
 
     private static List<(string Key, long Value)> Rows(string path)
     {

@@ -5,8 +5,8 @@ using Sandbox.Linux;
 namespace Sandbox.Runsc.State;
 
 /// <summary>
-/// A host process by id and start time, so that a recycled id is not mistaken for it. A zombie counts as dead: whoever should reap
-/// it may take seconds.
+/// A host process by id and start time, so that a recycled id is not mistaken for it. A zombie counts as dead: whoever
+/// should reap it may take seconds.
 /// </summary>
 /// <param name="Id">Process id; 0 for none.</param>
 /// <param name="StartTime">Field 22 of /proc/PID/stat: clock ticks since boot.</param>
@@ -16,7 +16,8 @@ internal readonly record struct ProcessIdentity(int Id, ulong StartTime)
     public bool IsAlive => Id > 0 && Read(Id) is { } now && now.StartTime == StartTime;
 
     /// <summary>The process that has this id now; none if it is gone.</summary>
-    public static ProcessIdentity Of(int id) => Read(id) is { } found ? new ProcessIdentity(id, found.StartTime) : default;
+    public static ProcessIdentity Of(int id) =>
+        Read(id) is { } found ? new ProcessIdentity(id, found.StartTime) : default;
 
     /// <summary>A pidfd of exactly this process; ESRCH if it is dead.</summary>
     public Result<HostFd> Open()
@@ -36,7 +37,8 @@ internal readonly record struct ProcessIdentity(int Id, ulong StartTime)
     {
         const int stateField = 0, startTimeField = 19; // Counted from behind the command's closing parenthesis.
         string path = string.Create(CultureInfo.InvariantCulture, $"/proc/{id}/stat");
-        if (HostFile.OpenAt(HostFile.CurrentDirectory, Encoding.ASCII.GetBytes(path), OpenFlags.CloseOnExec).Failed(out int file, out _))
+        if (HostFile.OpenAt(HostFile.CurrentDirectory, Encoding.ASCII.GetBytes(path), OpenFlags.CloseOnExec).Failed(
+            out int file, out _))
             return null;
         Span<byte> buffer = stackalloc byte[1024];
         bool failed = HostFile.Read(file, buffer).Failed(out int length, out _);

@@ -58,12 +58,13 @@ internal sealed class StateDirectory(string root)
     }
 
     /// <summary>
-    /// A folder that somebody else keeps below --root is not ours to lock or to delete. What create leaves behind when it
-    /// is killed has a lock in it, or nothing at all.
+    /// A folder that somebody else keeps below --root is not ours to lock or to delete. What create leaves behind when
+    /// it is killed has a lock in it, or nothing at all.
     /// </summary>
     private static bool IsContainers(string path) =>
         Directory.Exists(path)
-        && (File.Exists(Path.Combine(path, ContainerDirectory.LockName)) || Directory.GetFileSystemEntries(path).Length == 0);
+        && (File.Exists(Path.Combine(path, ContainerDirectory.LockName))
+        || Directory.GetFileSystemEntries(path).Length == 0);
 
     /// <summary>As <see cref="Find"/>; fails with the words callers look for.</summary>
     public ContainerDirectory Open(string id) =>

@@ -2,7 +2,9 @@ using Sandbox.Sentry.Filesystems.Gofer;
 
 namespace Sandbox.Sentry.Control;
 
-/// <summary>A container to make: what of config.json concerns the virtual kernel, already checked and decoded.</summary>
+/// <summary>
+/// A container to make: what of config.json concerns the virtual kernel, already checked and decoded.
+/// </summary>
 internal sealed class ContainerDescription
 {
     public string Id { get; set; } = string.Empty;
@@ -24,16 +26,22 @@ internal sealed class ContainerDescription
     public DeviceDescription[] Devices { get; set; } = [];
     public Dictionary<string, string> Sysctl { get; set; } = [];
 
-    /// <summary>net.ipv4.ip_unprivileged_port_start of the configuration: who may bind which port is decided in the sandbox.</summary>
+    /// <summary>
+    /// net.ipv4.ip_unprivileged_port_start of the configuration: who may bind which port is decided in the sandbox.
+    /// </summary>
     public int? FirstUnprivilegedPort { get; set; }
 
-    /// <summary>The classic BPF program (struct sock_filter[]) every process of the container starts under; empty for none.</summary>
+    /// <summary>
+    /// The classic BPF program (struct sock_filter[]) every process of the container starts under; empty for none.
+    /// </summary>
     public byte[] SeccompProgram { get; set; } = [];
 
     /// <summary>What the program denies is logged.</summary>
     public bool SeccompLogsDenials { get; set; }
 
-    /// <summary>The container of the same sandbox whose pid namespace this one shares; null for its own. So with the others.</summary>
+    /// <summary>
+    /// The container of the same sandbox whose pid namespace this one shares; null for its own. So with the others.
+    /// </summary>
     public string? SharesPidWith { get; set; }
     public string? SharesNetworkWith { get; set; }
     public string? SharesIpcWith { get; set; }
@@ -41,7 +49,9 @@ internal sealed class ContainerDescription
 
     public LimitsDescription Limits { get; set; } = new();
 
-    /// <summary>What the files of its cgroups are that come along (<see cref="Platform.HostCgroupFile"/>), in their order.</summary>
+    /// <summary>
+    /// What the files of its cgroups are that come along (<see cref="Platform.HostCgroupFile"/>), in their order.
+    /// </summary>
     public string[] CgroupFiles { get; set; } = [];
 }
 

@@ -13,12 +13,13 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Control;
 
 /// <summary>
-/// Builds a container's mount namespace from its description: the root, the mounts in their order, device nodes, masked and
-/// read-only paths. Errors are one line for the operator.
+/// Builds a container's mount namespace from its description: the root, the mounts in their order, device nodes, masked
+/// and read-only paths. Errors are one line for the operator.
 /// </summary>
 internal sealed class ContainerMounts
 {
-    private const MountFlags MaskFlags = MountFlags.ReadOnly | MountFlags.NoSetUserId | MountFlags.NoDevices | MountFlags.NoExecute;
+    private const MountFlags MaskFlags = MountFlags.ReadOnly | MountFlags.NoSetUserId | MountFlags.NoDevices
+        | MountFlags.NoExecute;
 
     private readonly Kernel.Kernel _kernel;
     private readonly ContainerDescription _description;
@@ -29,7 +30,8 @@ internal sealed class ContainerMounts
     private BootCaller _caller = null!;
 
     private ContainerMounts(
-        Kernel.Kernel kernel, ContainerDescription description, GoferSession gofer, NamespaceSet namespaces, Container container)
+        Kernel.Kernel kernel, ContainerDescription description, GoferSession gofer, NamespaceSet namespaces,
+        Container container)
     {
         (_kernel, _description, _gofer, _namespaces, _container) = (kernel, description, gofer, namespaces, container);
         _namespace = new MountNamespace(UserNamespace.Root, container.Memory);
@@ -92,9 +94,12 @@ internal sealed class ContainerMounts
 
     private string? MakeRoot(MountDescription description)
     {
-        if (_gofer.Mount((uint)description.GoferRoot, _description.RootCaching, "none").Failed(out GoferFileSystem? lower, out Errno error))
+        if (_gofer.Mount((uint)description.GoferRoot, _description.RootCaching, "none").Failed(
+            out GoferFileSystem? lower, out Errno error))
             return $"root.path: {Describe(error)}";
-        FileSystem files = _description.OverlaysRoot ? new OverlayFileSystem(lower.RootInode, account: _container.Memory) : lower;
+        FileSystem files = _description.OverlaysRoot
+            ? new OverlayFileSystem(lower.RootInode, account: _container.Memory)
+            : lower;
         Mount root = new(files, (MountFlags)description.Flags & MountFlags.PerMount & ~MountFlags.ReadOnly);
         _namespace.SetRoot(root);
         VfsPath place = new(root, root.Root);
@@ -103,8 +108,8 @@ internal sealed class ContainerMounts
     }
 
     /// <summary>
-    /// A mount of type "cgroup" stands for the whole of version 1: a directory with a hierarchy for each controller in it, as
-    /// programs that look for their limits expect.
+    /// A mount of type "cgroup" stands for the whole of version 1: a directory with a hierarchy for each controller in
+    /// it, as programs that look for their limits expect.
     /// </summary>
     private string? AddLegacyCgroups(MountDescription description)
     {
@@ -169,7 +174,8 @@ internal sealed class ContainerMounts
 
         return description.Data.Contains("mode=", StringComparison.Ordinal)
             ? Errno.Ok
-            : mount.FileSystem.RootInode.SetAttributes(new AttributeChange { Mode = covered.Inode.Mode & ModeBits.All });
+            : mount.FileSystem.RootInode.SetAttributes(
+                new AttributeChange { Mode = covered.Inode.Mode & ModeBits.All });
     }
 
     private Result<FileSystem> Bind(MountDescription description) =>
@@ -223,7 +229,8 @@ internal sealed class ContainerMounts
         return Errno.Ok;
     }
 
-    // The default devices of the OCI runtime specification, and those of config.json; a read-only rootfs keeps what it has.
+    // The default devices of the OCI runtime specification, and those of config.json;
+    // a read-only rootfs keeps what it has.
     private string? AddDevices()
     {
         if (MakeMountPoint([.. "/dev"u8], isFile: false).Failed(out VfsPath dev, out Errno error))
@@ -239,7 +246,8 @@ internal sealed class ContainerMounts
             ulong number = DeviceNumber.Make(device.Major, device.Minor);
             error = MakeParents(path);
             if (error is not (Errno.Ok or Errno.EROFS)
-                || CreateOperations.CreateNode(_caller, Root, path, device.Mode, number).Failed(out VfsPath node, out error))
+                || CreateOperations.CreateNode(_caller, Root, path, device.Mode, number).Failed(
+                    out VfsPath node, out error))
             {
                 if (error is Errno.EEXIST or Errno.EROFS)
                     continue;
@@ -255,7 +263,8 @@ internal sealed class ContainerMounts
     private Result<FileSystem> Create(string type, string source, string data, Container? charged) =>
         FileSystemTypes.Create(_kernel, _namespaces.PidForChildren, _namespaces.Ipc, type, source, data, charged);
 
-    // As runc: a directory is covered by an empty read-only tmpfs, a file by /dev/null; what does not exist needs no mask.
+    // As runc: a directory is covered by an empty read-only tmpfs, a file by /dev/null;
+    // what does not exist needs no mask.
     private Errno Mask(string path)
     {
         Result<VfsPath> found = PathWalk.Resolve(_caller, Root, Encoding.UTF8.GetBytes(path), follow: true);

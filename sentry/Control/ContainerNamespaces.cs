@@ -7,8 +7,8 @@ using Sandbox.Sentry.Security;
 namespace Sandbox.Sentry.Control;
 
 /// <summary>
-/// The namespaces a container starts with: each is its own unless the description names a container of the same sandbox to share
-/// it with, as the containers of a pod do.
+/// The namespaces a container starts with: each is its own unless the description names a container of the same sandbox
+/// to share it with, as the containers of a pod do.
 /// </summary>
 internal sealed class ContainerNamespaces(Kernel.Kernel kernel, HostNetwork network, Func<string, Container?> find)
 {

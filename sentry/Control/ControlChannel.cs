@@ -6,8 +6,8 @@ using Sandbox.Linux;
 namespace Sandbox.Sentry.Control;
 
 /// <summary>
-/// One connection of the control protocol: messages are a u32 length (little endian) and JSON; descriptors travel with the length.
-/// Both ends use it. Not thread-safe per direction.
+/// One connection of the control protocol: messages are a u32 length (little endian) and JSON; descriptors travel with
+/// the length. Both ends use it. Not thread-safe per direction.
 /// </summary>
 internal sealed class ControlChannel(HostFd socket) : IDisposable
 {
@@ -34,8 +34,8 @@ internal sealed class ControlChannel(HostFd socket) : IDisposable
     }
 
     /// <summary>
-    /// Receives one message; its descriptors, close-on-exec, are the caller's. Errors: EPIPE at the end of the connection,
-    /// EBADMSG if it is too long or no JSON of that type.
+    /// Receives one message; its descriptors, close-on-exec, are the caller's. Errors: EPIPE at the end of the
+    /// connection, EBADMSG if it is too long or no JSON of that type.
     /// </summary>
     public Result<T> Receive<T>(JsonTypeInfo<T> type, List<int> fds)
         where T : class

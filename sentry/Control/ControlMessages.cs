@@ -17,15 +17,17 @@ internal sealed class ControlRequest
     /// <summary>For tasks: their stacks, too.</summary>
     public bool WithStacks { get; set; }
 
-    /// <summary>For exec. Descriptors: monitor, then console, or standard input, output, error; then the extra ones.</summary>
+    /// <summary>
+    /// For exec. Descriptors: monitor, then console, or standard input, output, error; then the extra ones.
+    /// </summary>
     public ProcessDescription? Execute { get; set; }
 
     /// <summary>For update.</summary>
     public LimitsDescription? Limits { get; set; }
 
     /// <summary>
-    /// For create in a pod. Descriptors: monitor, console or the standard three, the extra ones, the Gofer's sockets, the
-    /// cgroups' files.
+    /// For create in a pod. Descriptors: monitor, console or the standard three, the extra ones, the Gofer's sockets,
+    /// the cgroups' files.
     /// </summary>
     public ContainerDescription? Create { get; set; }
 }
@@ -51,7 +53,8 @@ internal sealed class ControlReply
 internal static class ControlMethod
 {
     public const string Create = "create", Start = "start", Execute = "exec", Signal = "signal", Wait = "wait",
-        Processes = "processes", Pause = "pause", Resume = "resume", Delete = "delete", Statistics = "statistics", Update = "update",
+        Processes = "processes", Pause = "pause", Resume = "resume", Delete = "delete", Statistics = "statistics",
+        Update = "update",
         Counters = "counters", Tasks = "tasks";
 }
 

@@ -4,8 +4,8 @@ using Sandbox.Platform;
 namespace Sandbox.Sentry.Control;
 
 /// <summary>
-/// Answers the operator's commands on a listening socket that the Sentry inherited. One thread per connection: commands are few, and
-/// a wait may last as long as the container.
+/// Answers the operator's commands on a listening socket that the Sentry inherited. One thread per connection: commands
+/// are few, and a wait may last as long as the container.
 /// </summary>
 internal sealed class ControlServer(HostFd listener, ISandboxControl control)
 {
@@ -59,8 +59,8 @@ internal sealed class ControlServer(HostFd listener, ISandboxControl control)
     }
 
     /// <summary>
-    /// The host has no room for a thread: one request is answered here, so that a sandbox at that limit can still be ended. Who does not
-    /// ask at once, or would wait, is sent away.
+    /// The host has no room for a thread: one request is answered here, so that a sandbox at that limit can still be
+    /// ended. Who does not ask at once, or would wait, is sent away.
     /// </summary>
     private void ServeHere(HostFd socket)
     {
@@ -121,13 +121,15 @@ internal sealed class ControlServer(HostFd listener, ISandboxControl control)
                 return Wait(request);
             case ControlMethod.Processes:
                 List<ProcessEntry> processes = [];
-                return new ControlReply { Error = control.ListProcesses(request.Container, processes), Processes = processes };
+                return new ControlReply { Error = control.ListProcesses(request.Container, processes), Processes =
+                    processes };
             case ControlMethod.Pause:
                 return new ControlReply { Error = control.Pause(request.Container) };
             case ControlMethod.Resume:
                 return new ControlReply { Error = control.Resume(request.Container) };
             case ControlMethod.Update:
-                return new ControlReply { Error = control.Update(request.Container, request.Limits ?? new LimitsDescription()) };
+                return new ControlReply { Error = control.Update(
+                    request.Container, request.Limits ?? new LimitsDescription()) };
             case ControlMethod.Statistics:
                 string? error = control.Statistics(request.Container, out ContainerStatistics statistics);
                 return new ControlReply { Error = error, Statistics = statistics };
@@ -186,8 +188,11 @@ internal sealed class ControlServer(HostFd listener, ISandboxControl control)
         return new ControlReply { Error = error };
     }
 
-    /// <summary>Takes monitor, console or standard descriptors, and extra ones off the list; null if there are too few.</summary>
-    private static (HostFd Monitor, ProcessDescriptors Descriptors)? TakeDescriptors(ProcessDescription process, List<int> fds)
+    /// <summary>
+    /// Takes monitor, console or standard descriptors, and extra ones off the list; null if there are too few.
+    /// </summary>
+    private static (HostFd Monitor, ProcessDescriptors Descriptors)? TakeDescriptors(
+        ProcessDescription process, List<int> fds)
     {
         const int standard = 3;
         int terminal = process.HasTerminal ? 1 : standard;
@@ -197,7 +202,8 @@ internal sealed class ControlServer(HostFd listener, ISandboxControl control)
         int[] first = [.. fds.GetRange(1, terminal)];
         int[] extra = [.. fds.GetRange(1 + terminal, process.ExtraDescriptors)];
         fds.RemoveRange(0, 1 + terminal + extra.Length);
-        return (monitor, new ProcessDescriptors(process.HasTerminal ? [] : first, process.HasTerminal ? first[0] : -1, extra));
+        return (monitor, new ProcessDescriptors(
+            process.HasTerminal ? [] : first, process.HasTerminal ? first[0] : -1, extra));
     }
 
     private static void CloseAll(List<int> fds)

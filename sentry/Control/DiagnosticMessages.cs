@@ -35,8 +35,8 @@ internal sealed class SyscallEntry
     public long Count { get; set; }
 
     /// <summary>
-    /// Place n counts the calls that took from 2^n to 2^(n+1)-1 ns; behind the last place the sum of all. Null unless latencies
-    /// are measured.
+    /// Place n counts the calls that took from 2^n to 2^(n+1)-1 ns; behind the last place the sum of all. Null unless
+    /// latencies are measured.
     /// </summary>
     public long[]? Latency { get; set; }
 }
@@ -61,6 +61,8 @@ internal sealed class TaskEntry
     /// <summary>What it waits for, as /proc/PID/wchan says it; "0" if it does not.</summary>
     public string Channel { get; set; } = "0";
 
-    /// <summary>For --stacks: registers, then return addresses, one a line; null if it could not be looked at.</summary>
+    /// <summary>
+    /// For --stacks: registers, then return addresses, one a line; null if it could not be looked at.
+    /// </summary>
     public List<string>? Stack { get; set; }
 }

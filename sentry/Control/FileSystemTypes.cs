@@ -38,7 +38,9 @@ internal static class FileSystemTypes
             case "proc":
                 return new ProcFileSystem(kernel, pids, container?.Sysctls);
             case "devpts":
-                return PtsFileSystem.Create(kernel, source, data).Failed(out PtsFileSystem? terminals, out error) ? error : terminals;
+                return PtsFileSystem.Create(kernel, source, data).Failed(out PtsFileSystem? terminals, out error)
+                    ? error
+                    : terminals;
             case "sysfs":
                 return StaticFileSystem.CreateSys(source, kernel.Host);
             case "cgroup":

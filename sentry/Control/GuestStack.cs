@@ -9,14 +9,16 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Control;
 
 /// <summary>
-/// Where a guest thread is and who called it. Programs seldom keep frame pointers, so return addresses are found by searching the stack
-/// for addresses behind a call instruction: an old one may be among them.
+/// Where a guest thread is and who called it. Programs seldom keep frame pointers, so return addresses are found by
+/// searching the stack for addresses behind a call instruction: an old one may be among them.
 /// </summary>
 internal static class GuestStack
 {
     private const int SearchBytes = 16 << 10, FramesMax = 32;
 
-    /// <summary>One line for the registers, one for each return address; null if the thread is gone or does not stand still.</summary>
+    /// <summary>
+    /// One line for the registers, one for each return address; null if the thread is gone or does not stand still.
+    /// </summary>
     public static List<string>? Describe(Kernel.Tasks.Task task)
     {
         if (!TryFindRegisters(task, out ulong instruction, out ulong stack, out ulong frame))
@@ -42,8 +44,10 @@ internal static class GuestStack
         return lines;
     }
 
-    // A thread that waits stands still and the host tells its stack and instruction pointer; one that computes is brought in.
-    private static bool TryFindRegisters(Kernel.Tasks.Task task, out ulong instruction, out ulong stack, out ulong frame)
+    // A thread that waits stands still and the host tells its stack and instruction pointer;
+    // one that computes is brought in.
+    private static bool TryFindRegisters(
+        Kernel.Tasks.Task task, out ulong instruction, out ulong stack, out ulong frame)
     {
         (instruction, stack, frame) = (0, 0, 0);
         const int limitSeconds = 2;
@@ -76,7 +80,8 @@ internal static class GuestStack
         if (Find(mappings, address) is not { } mapping || (mapping.Protection & MemoryProtection.Execute) == 0)
             return false;
         Span<byte> code = stackalloc byte[longestCall];
-        if (address < mapping.Start + longestCall || task.Memory.Read(new UserAddress(address - longestCall), code) != Errno.Ok)
+        if (address < mapping.Start + longestCall
+            || task.Memory.Read(new UserAddress(address - longestCall), code) != Errno.Ok)
             return false;
         // call rel32; call *reg and *(reg); call *disp8(reg), call *r8-r15; call *disp32(reg) and *disp32(%rip).
         const byte near = 0xE8, indirect = 0xFF, operation = 0x38, call = 0x10;

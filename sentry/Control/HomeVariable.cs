@@ -8,7 +8,8 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Control;
 
 /// <summary>
-/// HOME of a process started from outside whose environment has none: the one in the container's /etc/passwd, as under runc.
+/// HOME of a process started from outside whose environment has none: the one in the container's /etc/passwd,
+/// as under runc.
 /// </summary>
 internal static class HomeVariable
 {
@@ -53,7 +54,8 @@ internal static class HomeVariable
 
         byte[] bytes = new byte[PasswdBytesMax];
         int length = 0;
-        while (length < bytes.Length && !file.ReadAt(bytes.AsSpan(length), length).Failed(out int count, out _) && count > 0)
+        while (length < bytes.Length && !file.ReadAt(bytes.AsSpan(length), length).Failed(out int count, out _)
+            && count > 0)
             length += count;
         file.Release();
         return Encoding.UTF8.GetString(bytes, 0, length);

@@ -4,8 +4,8 @@ using Sandbox.Platform;
 namespace Sandbox.Sentry.Control;
 
 /// <summary>
-/// What the operator's commands ask of the virtual kernel. Implemented where the kernel is put together; called from the
-/// control server's threads, several at a time. Errors are one line of text for the operator, null for success.
+/// What the operator's commands ask of the virtual kernel. Implemented where the kernel is put together; called from
+/// the control server's threads, several at a time. Errors are one line of text for the operator, null for success.
 /// </summary>
 internal interface ISandboxControl
 {
@@ -15,18 +15,23 @@ internal interface ISandboxControl
     /// </summary>
     string? Create(ContainerDescription container, ContainerDescriptors descriptors);
 
-    /// <summary>Ends a container of several, if it still runs, and forgets it. "container does not exist" if there is none.</summary>
+    /// <summary>
+    /// Ends a container of several, if it still runs, and forgets it. "container does not exist" if there is none.
+    /// </summary>
     string? Delete(string container);
 
     /// <summary>Lets a created container's first process run.</summary>
     string? Start(string container);
 
-    /// <summary>Starts a further process in a running container; its number is for the other calls. Takes the descriptors.</summary>
+    /// <summary>
+    /// Starts a further process in a running container; its number is for the other calls. Takes the descriptors.
+    /// </summary>
     string? Execute(string container, ProcessDescription process, ProcessDescriptors descriptors, out int number);
 
     /// <summary>
-    /// Sends a signal to a process (<paramref name="process"/> 0: the container's first), or to all of the container. Signal 0 only asks.
-    /// A created container dies of a signal that would end it. "container not running" when it is over.
+    /// Sends a signal to a process (<paramref name="process"/> 0: the container's first), or to all of the container.
+    /// Signal 0 only asks. A created container dies of a signal that would end it.
+    /// "container not running" when it is over.
     /// </summary>
     string? Signal(string container, int process, int signal, bool all);
 
@@ -62,7 +67,9 @@ internal interface ISandboxControl
     /// <summary>What the whole sandbox has counted.</summary>
     CounterReport ReadCounters();
 
-    /// <summary>The container's threads and what each of them does; with stacks, its registers and return addresses.</summary>
+    /// <summary>
+    /// The container's threads and what each of them does; with stacks, its registers and return addresses.
+    /// </summary>
     string? ListTasks(string container, bool withStacks, List<TaskEntry> tasks);
 }
 
@@ -73,7 +80,8 @@ internal interface ISandboxControl
 internal sealed record ContainerDescriptors(ProcessDescriptors Process, int[] GoferSockets, HostCgroup? Cgroup = null);
 
 /// <summary>
-/// Host descriptors that come with a new process, owned: what the process's table has not taken over is closed with this, on every path.
+/// Host descriptors that come with a new process, owned:
+/// what the process's table has not taken over is closed with this, on every path.
 /// </summary>
 /// <param name="Standard">Standard input, output and error; empty with a console.</param>
 /// <param name="Console">The slave of the host's terminal, or -1.</param>

@@ -3,8 +3,9 @@ using Sandbox.Sentry.Kernel.Containers;
 namespace Sandbox.Sentry.Control;
 
 /// <summary>
-/// What of "linux.resources" the Sentry enforces or shows, as a message of the control socket: config.json's own form, of which
-/// most is for the host's cgroup, is runsc's (ResourcesSpec) and never comes here. Null: not said; negative: no limit.
+/// What of "linux.resources" the Sentry enforces or shows, as a message of the control socket: config.json's own form,
+/// of which most is for the host's cgroup, is runsc's (ResourcesSpec) and never comes here. Null: not said; negative:
+/// no limit.
 /// </summary>
 internal sealed class LimitsDescription
 {

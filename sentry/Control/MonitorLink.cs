@@ -4,9 +4,9 @@ using Sandbox.Linux;
 namespace Sandbox.Sentry.Control;
 
 /// <summary>
-/// The Sentry's end of a monitor's socket (SOCK_SEQPACKET): the host process that stands for a container's first process, or for an
-/// exec, towards callers. It sends the signals it gets as u32; its end of file means it was killed. It is told the exit
-/// code as u32, once, and ends with it.
+/// The Sentry's end of a monitor's socket (SOCK_SEQPACKET): the host process that stands for a container's first
+/// process, or for an exec, towards callers. It sends the signals it gets as u32; its end of file means it was killed.
+/// It is told the exit code as u32, once, and ends with it.
 /// </summary>
 internal sealed class MonitorLink
 {
@@ -20,14 +20,15 @@ internal sealed class MonitorLink
     private volatile bool _isOver;
 
     private MonitorLink(
-        ISandboxControl control, string container, int process, bool hasTerminal, HostFd socket, ManualResetEventSlim? sandboxEnded) =>
+        ISandboxControl control, string container, int process, bool hasTerminal, HostFd socket,
+        ManualResetEventSlim? sandboxEnded) =>
         (_control, _container, _process, _hasTerminal, _socket, _sandboxEnded) =
             (control, container, process, hasTerminal, socket, sandboxEnded);
 
     /// <summary>
-    /// Serves a monitor until its process is over; takes the socket. Fails as <see cref="ISandboxControl.OnExit"/> does.
-    /// With <paramref name="sandboxEnded"/>, which is then set, the sandbox ends with the process: the socket stays open until
-    /// the Sentry is gone, so that whoever waits for the monitor finds no Sentry any more.
+    /// Serves a monitor until its process is over; takes the socket. Fails as <see cref="ISandboxControl.OnExit"/>
+    /// does. With <paramref name="sandboxEnded"/>, which is then set, the sandbox ends with the process: the socket
+    /// stays open until the Sentry is gone, so that whoever waits for the monitor finds no Sentry any more.
     /// </summary>
     public static string? Attach(
         ISandboxControl control, string container, int process, bool hasTerminal, HostFd socket,
@@ -76,7 +77,8 @@ internal sealed class MonitorLink
     private void Listen()
     {
         Span<byte> message = stackalloc byte[sizeof(uint)];
-        while (!HostSocket.Receive(_socket.Number, message).Failed(out ReceivedMessage received, out _) && received.Length > 0)
+        while (!HostSocket.Receive(_socket.Number, message).Failed(out ReceivedMessage received, out _)
+            && received.Length > 0)
         {
             if (_isOver || received.Length != sizeof(uint))
                 continue;

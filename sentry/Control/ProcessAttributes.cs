@@ -50,7 +50,9 @@ internal static class ProcessAttributes
         return SeccompState.Extend(null, filter) is { } state ? Result<SeccompState?>.Of(state) : Errno.ENOMEM;
     }
 
-    /// <summary>By path below /proc/sys: a dot becomes a slash, and a slash (in an interface's name) a dot (sysctl.d(5)).</summary>
+    /// <summary>
+    /// By path below /proc/sys: a dot becomes a slash, and a slash (in an interface's name) a dot (sysctl.d(5)).
+    /// </summary>
     public static Dictionary<string, string> SysctlsOf(ContainerDescription container)
     {
         Dictionary<string, string> values = [];

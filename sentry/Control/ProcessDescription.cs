@@ -1,6 +1,8 @@
 namespace Sandbox.Sentry.Control;
 
-/// <summary>A process to start: the first of a container, or one by exec. Comes from the operator, not from a guest.</summary>
+/// <summary>
+/// A process to start: the first of a container, or one by exec. Comes from the operator, not from a guest.
+/// </summary>
 internal sealed class ProcessDescription
 {
     public string[] Args { get; set; } = [];
@@ -30,7 +32,9 @@ internal sealed class ProcessDescription
     /// <summary>As ioprio_set(2) has it.</summary>
     public int IoPriority { get; set; }
 
-    /// <summary>True if descriptor 0, 1 and 2 are a terminal of the container, bridged to the console given along.</summary>
+    /// <summary>
+    /// True if descriptor 0, 1 and 2 are a terminal of the container, bridged to the console given along.
+    /// </summary>
     public bool HasTerminal { get; set; }
 
     /// <summary>The program's path, if it is not the first argument.</summary>

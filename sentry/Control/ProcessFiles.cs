@@ -22,11 +22,12 @@ internal sealed class ProcessFiles(MemoryAccount account)
     public ConsoleBridge? Console { get; private set; }
 
     /// <summary>
-    /// Wraps the host's descriptors, which are taken over. A closed standard descriptor stays closed; one descriptor given
-    /// twice (2>&amp;1) becomes one file, so that both share its position and flags.
+    /// Wraps the host's descriptors, which are taken over. A closed standard descriptor stays closed; one descriptor
+    /// given twice (2>&amp;1) becomes one file, so that both share its position and flags.
     /// </summary>
     public static ProcessFiles Open(
-        Kernel.Kernel kernel, MemoryAccount account, FsContext fs, Credentials credentials, ProcessDescriptors descriptors)
+        Kernel.Kernel kernel, MemoryAccount account, FsContext fs, Credentials credentials,
+        ProcessDescriptors descriptors)
     {
         ProcessFiles files = new(account);
         if (descriptors.Console >= 0)
@@ -38,7 +39,8 @@ internal sealed class ProcessFiles(MemoryAccount account)
         return files;
     }
 
-    // A terminal of the container's own devpts, so that ttyname(3) finds it; all three descriptors are one file, as login has it.
+    // A terminal of the container's own devpts, so that ttyname(3) finds it; all three descriptors are one file,
+    // as login has it.
     private void AddConsole(Kernel.Kernel kernel, FsContext fs, Credentials credentials, ProcessDescriptors descriptors)
     {
         Mount? mount = null;
@@ -64,7 +66,9 @@ internal sealed class ProcessFiles(MemoryAccount account)
         if (terminal.OpenSlave().Failed(out int generation, out _))
             return;
         Console = ConsoleBridge.Start(descriptors.TakeConsole(), terminal);
-        SlaveFile file = new(terminal, generation, node, mount is null ? default : node.PlaceIn(mount), OpenFlags.ReadWrite, credentials);
+        SlaveFile file = new(terminal, generation, node, mount is null
+            ? default
+            : node.PlaceIn(mount), OpenFlags.ReadWrite, credentials);
         Terminal = terminal;
         for (int number = 0; number < 3; number++)
         {

@@ -44,8 +44,8 @@ internal static class ProcessListing
     }
 
     /// <summary>
-    /// Replaces the command's name by its arguments, from the guest's memory: whatever stands there now. Without locks; a process that
-    /// has ended meanwhile keeps the name.
+    /// Replaces the command's name by its arguments, from the guest's memory: whatever stands there now. Without locks;
+    /// a process that has ended meanwhile keeps the name.
     /// </summary>
     private static void AddArguments(ProcessEntry entry, Kernel.Tasks.Task task)
     {

@@ -12,11 +12,14 @@ using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Control;
 
-/// <summary>Carries out the operator's commands on a kernel: containers and the processes started in them from outside.</summary>
+/// <summary>
+/// Carries out the operator's commands on a kernel: containers and the processes started in them from outside.
+/// </summary>
 internal sealed class SandboxControl : ISandboxControl
 {
     private readonly Kernel.Kernel _kernel;
-    private readonly Dictionary<string, ContainerRecord> _containers = []; // Guarded by itself, as are the records in it.
+    // Guarded by itself, as are the records in it.
+    private readonly Dictionary<string, ContainerRecord> _containers = [];
 
     public SandboxControl(Kernel.Kernel kernel)
     {
@@ -30,7 +33,8 @@ internal sealed class SandboxControl : ISandboxControl
     public string? Create(ContainerDescription container, ContainerDescriptors descriptors)
     {
         using ProcessDescriptors process = descriptors.Process;
-        GoferSession gofer = new(new GoferClient(Array.ConvertAll(descriptors.GoferSockets, static fd => new HostFd(fd))));
+        GoferSession gofer = new(
+            new GoferClient(Array.ConvertAll(descriptors.GoferSockets, static fd => new HostFd(fd))));
         string? error = Make(container, descriptors, gofer);
         if (error is null)
             return null;
@@ -192,7 +196,8 @@ internal sealed class SandboxControl : ISandboxControl
             lock (_containers)
             {
                 if (process != 0)
-                    record.Processes.Remove(process); // An exec is over, and known to be: health checks must not add up.
+                    // An exec is over, and known to be: health checks must not add up.
+                    record.Processes.Remove(process);
             }
         });
         return null;
@@ -301,7 +306,8 @@ internal sealed class SandboxControl : ISandboxControl
         lock (_containers)
             isFirst = _containers.Count == 0;
         HostNetwork network = isFirst ? HostNetwork : HostNetwork.Never;
-        made.Namespaces = new ContainerNamespaces(_kernel, network, FindContainer).Make(container, made, out string? error);
+        made.Namespaces = new ContainerNamespaces(_kernel, network, FindContainer).Make(
+            container, made, out string? error);
         if (made.Namespaces is null)
             return error;
         made.Fs = ContainerMounts.Build(_kernel, container, gofer, made.Namespaces, made, out error);
@@ -351,7 +357,8 @@ internal sealed class SandboxControl : ISandboxControl
             Seccomp = record.Seccomp,
             Scheduling = ProcessAttributes.SchedulingOf(process),
         };
-        if (ProcessStarter.Create(_kernel, request, ExecutableOpener.Instance).Failed(out ThreadGroup? group, out Errno failed))
+        if (ProcessStarter.Create(_kernel, request, ExecutableOpener.Instance).Failed(
+            out ThreadGroup? group, out Errno failed))
         {
             files.Table.RemoveUser();
             error = DescribeExec(process.Program ?? process.Args[0], failed);

@@ -24,7 +24,8 @@ internal static class SandboxGauges
                 continue;
             report.Syscalls.Add(new SyscallEntry
             {
-                Name = kernel.Syscalls.NameOf(number), Count = totals.Syscalls[number], Latency = totals.Latency[number],
+                Name = kernel.Syscalls.NameOf(number), Count = totals.Syscalls[number],
+                    Latency = totals.Latency[number],
             });
         }
 
@@ -38,8 +39,10 @@ internal static class SandboxGauges
         return
         [
             new("tasks", "Guest threads", string.Empty, kernel.TaskCount),
-            new("memory-shared", "Memory of tmpfs, memfd and the overlay", bytes, MemoryAccount.Sandbox.BytesOf(MemoryKind.Files)),
-            new("memory-kernel", "Memory of bytes in pipes, sockets and queues", bytes, MemoryAccount.Sandbox.BytesOf(MemoryKind.Buffers)),
+            new("memory-shared", "Memory of tmpfs, memfd and the overlay", bytes, MemoryAccount.Sandbox.BytesOf(
+                MemoryKind.Files)),
+            new("memory-kernel", "Memory of bytes in pipes, sockets and queues", bytes, MemoryAccount.Sandbox.BytesOf(
+                MemoryKind.Buffers)),
             new("gc-heap", "The Sentry's managed heap", bytes, GC.GetTotalMemory(forceFullCollection: false)),
             new("gc-pause", "Time in collections, of all", "%", GC.GetGCMemoryInfo().PauseTimePercentage),
             new("sentry-cpu", "The Sentry's CPU time", "s", HostClock.Now(HostClock.ProcessCpu) / 1e9),

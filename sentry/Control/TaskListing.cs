@@ -24,7 +24,8 @@ internal static class TaskListing
     }
 
     /// <summary>No lock is held. With stacks a thread that runs guest code is brought in for a moment.</summary>
-    private static TaskEntry Describe(Kernel.Kernel kernel, Kernel.Tasks.Task task, PidNamespace viewer, bool withStacks)
+    private static TaskEntry Describe(
+        Kernel.Kernel kernel, Kernel.Tasks.Task task, PidNamespace viewer, bool withStacks)
     {
         int call = task.SyscallNumber;
         TaskEntry entry = new()

@@ -5,8 +5,8 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Control;
 
 /// <summary>
-/// Copies what a directory holds into another ("tmpcopyup": a tmpfs starts with what it covers): directories, files, symbolic links and
-/// special files with their owners, modes and times. What is mounted below is not copied.
+/// Copies what a directory holds into another ("tmpcopyup": a tmpfs starts with what it covers): directories, files,
+/// symbolic links and special files with their owners, modes and times. What is mounted below is not copied.
 /// </summary>
 internal sealed class TreeCopy(BootCaller caller) : IDirectorySink
 {
@@ -27,7 +27,8 @@ internal sealed class TreeCopy(BootCaller caller) : IDirectorySink
     {
         if (depth > DepthMax)
             return Errno.ELOOP;
-        if (from.Inode.Open(from, OpenFlags.ReadOnly | OpenFlags.Directory, caller).Failed(out OpenFile? directory, out Errno error))
+        if (from.Inode.Open(from, OpenFlags.ReadOnly | OpenFlags.Directory, caller).Failed(
+            out OpenFile? directory, out Errno error))
             return error;
         _names = [];
         error = directory.ReadDirectory(this);
@@ -91,7 +92,8 @@ internal sealed class TreeCopy(BootCaller caller) : IDirectorySink
         }
 
         byte[] piece = new byte[PieceBytes];
-        for (long offset = 0; !input.ReadAt(piece, offset).Failed(out int count, out error) && count > 0; offset += count)
+        for (long offset = 0; !input.ReadAt(piece, offset).Failed(out int count, out error) && count > 0;
+            offset += count)
         {
             if (output.WriteAt(piece.AsSpan(0, count), offset).Failed(out _, out error))
                 break;

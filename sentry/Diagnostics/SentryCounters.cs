@@ -5,7 +5,8 @@ using Sandbox.Linux;
 namespace Sandbox.Sentry.Diagnostics;
 
 /// <summary>
-/// The counters of a source, which the runtime asks for once an interval while a session wants them, on a thread of its own.
+/// The counters of a source, which the runtime asks for once an interval while a session wants them,
+/// on a thread of its own.
 /// </summary>
 internal sealed class SentryCounters : IDisposable
 {
@@ -36,7 +37,8 @@ internal sealed class SentryCounters : IDisposable
         AddRate("stub-commands", "Host calls in guests' address spaces", totals => totals.Of(Counter.StubCommands));
         AddRate("faults", "Faults that became signals", totals => totals.Of(Counter.Faults));
         AddRate("gofer-messages", "Requests to Gofers", totals => totals.Of(Counter.GoferMessages));
-        AddRate("gofer-time", "Time waiting for Gofers", totals => totals.Of(Counter.GoferNanoseconds) / 1000, unit: "us");
+        AddRate("gofer-time", "Time waiting for Gofers", totals =>
+            totals.Of(Counter.GoferNanoseconds) / 1000, unit: "us");
         AddRate("dentry-hits", "Names found in the dentry cache", totals => totals.Of(Counter.DentryHits));
         AddRate("dentry-misses", "Names asked of a filesystem", totals => totals.Of(Counter.DentryMisses));
         AddRate("gc-collections", "Garbage collections", static _ => GC.CollectionCount(0));
@@ -44,7 +46,8 @@ internal sealed class SentryCounters : IDisposable
         foreach (Gauge gauge in _gauges())
         {
             string name = gauge.Name;
-            _counters.Add(new PollingCounter(name, _source, () => ValueOf(name)) { DisplayName = gauge.Title, DisplayUnits = gauge.Unit });
+            _counters.Add(new PollingCounter(name, _source, () =>
+                ValueOf(name)) { DisplayName = gauge.Title, DisplayUnits = gauge.Unit });
         }
     }
 
@@ -84,7 +87,8 @@ internal sealed class SentryCounters : IDisposable
             long median = latency.IsEmpty ? 0 : CounterTotals.Quantile(latency, half);
             long most = latency.IsEmpty ? 0 : CounterTotals.Quantile(latency, slow);
             _source.Summary(
-                _nameOf(number), string.Create(CultureInfo.InvariantCulture, $"{_totals.Syscalls[number]} {median} {most}"));
+                _nameOf(number),
+                string.Create(CultureInfo.InvariantCulture, $"{_totals.Syscalls[number]} {median} {most}"));
         }
     }
 }

@@ -3,8 +3,8 @@ using System.Diagnostics.Tracing;
 namespace Sandbox.Sentry.Diagnostics;
 
 /// <summary>
-/// What a tracing session sees of the Sentry: counters once an interval, a summary of every system call with them, and, when asked for
-/// in detail, each call as it ends. There is none unless the sandbox was started with diagnostics.
+/// What a tracing session sees of the Sentry: counters once an interval, a summary of every system call with them, and,
+/// when asked for in detail, each call as it ends. There is none unless the sandbox was started with diagnostics.
 /// </summary>
 [EventSource(Name = SourceName)]
 internal sealed class SentryEventSource : EventSource
@@ -17,7 +17,8 @@ internal sealed class SentryEventSource : EventSource
     private readonly Func<int, string> _nameOf;
     private SentryCounters? _counters;
 
-    private SentryEventSource(Func<List<Gauge>> gauges, Func<int, string> nameOf) => (_gauges, _nameOf) = (gauges, nameOf);
+    private SentryEventSource(Func<List<Gauge>> gauges, Func<int, string> nameOf) =>
+        (_gauges, _nameOf) = (gauges, nameOf);
 
     /// <summary>The one there is, or null.</summary>
     public static SentryEventSource? Current { get; private set; }
@@ -39,8 +40,8 @@ internal sealed class SentryEventSource : EventSource
     /// <summary>How often a call was made since the start, and how long it takes.</summary>
     /// <param name="name">Its name.</param>
     /// <param name="numbers">
-    /// How often; the nanoseconds that half of the calls did not exceed, and those that 99 of 100 did not. Text, because only few
-    /// combinations of types can be written without reflection.
+    /// How often; the nanoseconds that half of the calls did not exceed, and those that 99 of 100 did not. Text,
+    /// because only few combinations of types can be written without reflection.
     /// </param>
     [Event(SummaryEvent, Level = EventLevel.Informational)]
     public void Summary(string name, string numbers) => WriteEvent(SummaryEvent, name, numbers);
@@ -50,7 +51,8 @@ internal sealed class SentryEventSource : EventSource
     /// <param name="number">Of the call.</param>
     /// <param name="nanoseconds">From its arrival at the handler to its result.</param>
     [Event(EndedEvent, Level = EventLevel.Verbose, Keywords = Keywords.EveryCall)]
-    public void Ended(long thread, long number, long nanoseconds) => WriteEvent(EndedEvent, thread, number, nanoseconds);
+    public void Ended(long thread, long number, long nanoseconds) =>
+        WriteEvent(EndedEvent, thread, number, nanoseconds);
 
     protected override void OnEventCommand(EventCommandEventArgs command)
     {

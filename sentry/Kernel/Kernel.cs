@@ -12,15 +12,16 @@ using Sandbox.Sentry.Sync;
 namespace Sandbox.Sentry.Kernel;
 
 /// <summary>
-/// One virtual kernel: everything the containers of a sandbox share. Its parts come in through the constructor, so it knows
-/// neither which platform runs it nor which system calls it has.
+/// One virtual kernel: everything the containers of a sandbox share. Its parts come in through the constructor, so it
+/// knows neither which platform runs it nor which system calls it has.
 /// </summary>
 internal sealed class Kernel
 {
     private const int UsersBeforeLook = 1024;
 
     private readonly Dictionary<uint, SignalQuota> _signalQuotas = []; // Guarded by Tree.
-    private int _usersBeforeLook = UsersBeforeLook; // Guarded by Tree: with so many, those without signals are forgotten.
+    // Guarded by Tree: with so many, those without signals are forgotten.
+    private int _usersBeforeLook = UsersBeforeLook;
 
     public Kernel(IPlatform platform, ISyscallTable syscalls, HostFacts host, IKernelLog log)
     {
@@ -36,8 +37,9 @@ internal sealed class Kernel
     public IKernelLog Log { get; }
 
     /// <summary>
-    /// The process tree lock: pids, parents, children, groups, sessions, signals, wait and stop states of all tasks. One per
-    /// sandbox (Linux's tasklist_lock and siglocks in one): everything under it is short, and no order among many is needed.
+    /// The process tree lock: pids, parents, children, groups, sessions, signals, wait and stop states of all tasks.
+    /// One per sandbox (Linux's tasklist_lock and siglocks in one): everything under it is short,
+    /// and no order among many is needed.
     /// </summary>
     public RankedLock Tree { get; } = new(LockRank.ProcessTree);
 
@@ -83,18 +85,22 @@ internal sealed class Kernel
     public int TaskCount { get; set; }
 
     /// <summary>
-    /// Makes a filesystem for mount(2): who mounts, type, source, options. ENODEV for an unknown type. Set by the composition
-    /// root, because filesystems stand above the kernel.
+    /// Makes a filesystem for mount(2): who mounts, type, source, options. ENODEV for an unknown type. Set by the
+    /// composition root, because filesystems stand above the kernel.
     /// </summary>
     public Func<Task, string, string, string, Result<Vfs.FileSystem>>? MakeFileSystem { get; set; }
 
-    /// <summary>Makes a pidfd (pidfd_open(2)); set by the composition root, because descriptors stand above the kernel.</summary>
+    /// <summary>
+    /// Makes a pidfd (pidfd_open(2)); set by the composition root, because descriptors stand above the kernel.
+    /// </summary>
     public Func<ThreadGroup, Task, Vfs.OpenFile>? MakePidFd { get; set; }
 
     /// <summary>Told, without locks, that a container's first process has ended with a wait status.</summary>
     public Action<Container, int>? ContainerExited { get; set; }
 
-    /// <summary>Told, without locks, that a process has ended with a wait status (exec sessions wait for theirs).</summary>
+    /// <summary>
+    /// Told, without locks, that a process has ended with a wait status (exec sessions wait for theirs).
+    /// </summary>
     public Action<ThreadGroup, int>? ProcessExited { get; set; }
 
     /// <summary>A guest cannot make more threads than this in the whole sandbox.</summary>
@@ -116,7 +122,9 @@ internal interface ISyscallTable
     /// <summary>The kernel function that the call would sleep in on Linux, or "0" for one that does not wait.</summary>
     string WaitChannelOf(int number);
 
-    /// <summary>The call has done nothing when it has to wait, so that it can be made again instead of keeping a thread.</summary>
+    /// <summary>
+    /// The call has done nothing when it has to wait, so that it can be made again instead of keeping a thread.
+    /// </summary>
     bool MayWaitWithoutThread(int number);
 }
 

@@ -1,6 +1,8 @@
 namespace Sandbox.Sentry.Kernel;
 
-/// <summary>What the virtual kernel says it is (uname(2), /proc/version): the Linux whose behaviour it follows.</summary>
+/// <summary>
+/// What the virtual kernel says it is (uname(2), /proc/version): the Linux whose behaviour it follows.
+/// </summary>
 internal static class Version
 {
     public static ReadOnlySpan<byte> System => "Linux"u8;

@@ -9,8 +9,8 @@ internal readonly record struct ElfSegment(
     ulong Address, ulong MemoryBytes, ulong FileOffset, ulong FileBytes, MemoryProtection Protection);
 
 /// <summary>
-/// What execve needs of an ELF64 x86-64 file (elf(5)). Every number comes from the guest and was checked: segments are in order,
-/// do not wrap and stay below the user address limit.
+/// What execve needs of an ELF64 x86-64 file (elf(5)). Every number comes from the guest and was checked: segments are
+/// in order, do not wrap and stay below the user address limit.
 /// </summary>
 internal sealed class ElfImage
 {
@@ -46,7 +46,9 @@ internal sealed class ElfImage
     /// <summary>True if the file starts like an ELF file.</summary>
     public static bool HasMagic(ReadOnlySpan<byte> head) => head.Length >= 4 && head[..4].SequenceEqual("\u007fELF"u8);
 
-    /// <summary>Reads and checks the headers. ENOEXEC for anything that cannot be run, EIO when the file ends early.</summary>
+    /// <summary>
+    /// Reads and checks the headers. ENOEXEC for anything that cannot be run, EIO when the file ends early.
+    /// </summary>
     public static Result<ElfImage> Read(OpenFile file)
     {
         Span<byte> header = stackalloc byte[HeaderBytes];
@@ -94,7 +96,8 @@ internal sealed class ElfImage
         switch (type)
         {
             case PtLoad:
-                return AddSegment(new ElfSegment(address, memoryBytes, fileOffset, fileBytes, Protection(flags)), tableOffset);
+                return AddSegment(
+                    new ElfSegment(address, memoryBytes, fileOffset, fileBytes, Protection(flags)), tableOffset);
             case PtInterpreter:
                 return ReadInterpreter(file, fileOffset, fileBytes);
             case PtGnuStack:

@@ -12,13 +12,15 @@ using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Loader;
 
-/// <summary>execve(2): replaces a process's program. The new one runs in a fresh address space; the old one is dropped.</summary>
+/// <summary>
+/// execve(2): replaces a process's program. The new one runs in a fresh address space; the old one is dropped.
+/// </summary>
 internal static class Exec
 {
     /// <summary>
-    /// Executes <paramref name="file"/> (opened for execution; taken over). On success the calling task has a new guest thread,
-    /// which the run loop starts once the old one's handler is done. Up to the point of no return errors leave the caller as
-    /// it was.
+    /// Executes <paramref name="file"/> (opened for execution; taken over). On success the calling task has a new guest
+    /// thread, which the run loop starts once the old one's handler is done. Up to the point of no return errors leave
+    /// the caller as it was.
     /// </summary>
     public static SyscallResult Run(Task task, IExecutableOpener opener, OpenFile file, ExecStrings strings)
     {
@@ -40,7 +42,8 @@ internal static class Exec
                 return error;
             // The new image's thread is the host's fresh one: what it would run natively has to be seen here again.
             if (task.Seccomp is { } seccomp
-                && SeccompInstall.ShowCalls(task.Kernel, image.Thread, null, seccomp, onAllThreads: false) is not Errno.Ok and Errno blind)
+                && SeccompInstall.ShowCalls(task.Kernel, image.Thread, null, seccomp, onAllThreads: false)
+                is not Errno.Ok and Errno blind)
             {
                 image.Thread.AddressSpace.Kill();
                 return blind;
@@ -58,7 +61,8 @@ internal static class Exec
                 return dying;
             }
 
-            // Shared with another process (CLONE_FILES without CLONE_THREAD). As on Linux who fails here has nowhere to return to.
+            // Shared with another process (CLONE_FILES without CLONE_THREAD).
+            // As on Linux who fails here has nowhere to return to.
             if (task.UnshareFiles() is not Errno.Ok and Errno crowded)
             {
                 image.Thread.AddressSpace.Kill();
@@ -114,7 +118,8 @@ internal static class Exec
         own.Task = null;
         if (!own.IsInUse)
             PidNamespace.Release(own);
-        Kernel.Ptrace.TraceLinks.Unlink(group.Leader, Signal.None); // Its tracer learns of that end by the exec's stop only.
+        // Its tracer learns of that end by the exec's stop only.
+        Kernel.Ptrace.TraceLinks.Unlink(group.Leader, Signal.None);
         group.Leader = task;
         task.Id = group.Id;
         group.Id.Task = task;
@@ -129,7 +134,8 @@ internal static class Exec
         if (image.Memory.IsHugePageDisabled)
         {
             HostCommand disable = new(Sys.prctl, setHugePagesDisabled, 1);
-            if (image.Thread.Execute(new Span<HostCommand>(ref disable), stopAtError: true) is not Errno.Ok and Errno error)
+            if (image.Thread.Execute(new Span<HostCommand>(ref disable), stopAtError: true)
+                is not Errno.Ok and Errno error)
                 return error;
         }
 

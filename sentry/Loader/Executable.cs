@@ -4,8 +4,8 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Loader;
 
 /// <summary>
-/// A file that execve found to be runnable, with its interpreter if it has one, and scripts resolved down to the program that
-/// runs them. Owns references to the open files.
+/// A file that execve found to be runnable, with its interpreter if it has one, and scripts resolved down to the
+/// program that runs them. Owns references to the open files.
 /// </summary>
 internal sealed class Executable : IDisposable
 {
@@ -26,10 +26,12 @@ internal sealed class Executable : IDisposable
     public byte[] CommandName { get; }
 
     /// <summary>
-    /// Takes over <paramref name="file"/> (opened for execution) and finds out how to run it. For a script the arguments in
+    /// Takes over <paramref name="file"/> (opened for execution) and finds out how to run it.
+    /// For a script the arguments in
     /// <paramref name="strings"/> are rewritten. ENOEXEC, ENOENT, EACCES, ELOOP (too many scripts), ELIBBAD.
     /// </summary>
-    public static Result<Executable> Resolve(ICaller caller, IExecutableOpener opener, OpenFile file, ref ExecStrings strings)
+    public static Result<Executable> Resolve(
+        ICaller caller, IExecutableOpener opener, OpenFile file, ref ExecStrings strings)
     {
         byte[] commandName = NameOf(strings.FileName);
         Span<byte> head = stackalloc byte[ScriptLine.MaxBytes];
@@ -51,7 +53,8 @@ internal sealed class Executable : IDisposable
         if (ElfImage.Read(file).Failed(out ElfImage? image, out Errno unusable))
             return Release(file, unusable);
         Executable executable = new(file, image, commandName);
-        if (image.Interpreter is { } path && executable.OpenInterpreter(caller, opener, path) is not Errno.Ok and Errno failed)
+        if (image.Interpreter is { } path
+            && executable.OpenInterpreter(caller, opener, path) is not Errno.Ok and Errno failed)
         {
             executable.Dispose();
             return failed;

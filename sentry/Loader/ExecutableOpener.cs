@@ -11,7 +11,9 @@ internal sealed class ExecutableOpener : IExecutableOpener
     public Result<OpenFile> OpenExecutable(ICaller caller, ReadOnlySpan<byte> path) =>
         OpenExecutable(caller, caller.Fs.WorkingDirectory, path, follow: true);
 
-    /// <summary>As the interface's, relative to <paramref name="start"/>; ELOOP for a link that is not to be followed.</summary>
+    /// <summary>
+    /// As the interface's, relative to <paramref name="start"/>; ELOOP for a link that is not to be followed.
+    /// </summary>
     public static Result<OpenFile> OpenExecutable(ICaller caller, VfsPath start, ReadOnlySpan<byte> path, bool follow)
     {
         if (PathWalk.Resolve(caller, start, path, follow).Failed(out VfsPath place, out Errno error))

@@ -13,12 +13,16 @@ namespace Sandbox.Sentry.Loader;
 /// <summary>A program in a fresh address space, ready to start.</summary>
 internal sealed record LoadedImage(IGuestThread Thread, GuestMemory Memory, byte[] CommandName);
 
-/// <summary>Maps an ELF image and its interpreter into a fresh address space and builds the initial stack (execve(2)).</summary>
+/// <summary>
+/// Maps an ELF image and its interpreter into a fresh address space and builds the initial stack (execve(2)).
+/// </summary>
 internal static class ImageLoader
 {
     private const ulong PageMask = 0xFFF;
 
-    /// <summary>Lowest load address of a position independent executable, and of an interpreter; 40 and 28 random bits above.</summary>
+    /// <summary>
+    /// Lowest load address of a position independent executable, and of an interpreter; 40 and 28 random bits above.
+    /// </summary>
     private const ulong ExecutableBase = 0x5555_5555_4000, InterpreterBase = 0x7d00_0000_0000;
 
     /// <summary>
@@ -40,7 +44,8 @@ internal static class ImageLoader
         if (kernel.Platform.CreateAddressSpace(container.Cgroup).Failed(out IGuestThread? thread, out Errno error))
             return error;
 
-        Result<LoadedImage> loaded = LoadInto(kernel, container.Memory, thread, executable, strings, credentials, isSecure, limits);
+        Result<LoadedImage> loaded = LoadInto(
+            kernel, container.Memory, thread, executable, strings, credentials, isSecure, limits);
         if (loaded.Error != Errno.Ok)
             thread.AddressSpace.Kill();
         return loaded;
@@ -65,7 +70,8 @@ internal static class ImageLoader
         memory.AuxiliaryVector = stack.AuxiliaryVector;
         memory.BreakStart = layout.BreakStart;
 
-        List<HostCommand> commands = new((2 * (executable.Image.Segments.Count + (executable.InterpreterImage?.Segments.Count ?? 0))) + 2);
+        List<HostCommand> commands = new(
+            (2 * (executable.Image.Segments.Count + (executable.InterpreterImage?.Segments.Count ?? 0))) + 2);
         AddMappings(commands, executable.File, executable.Image, layout.Bias, memory);
         if (executable.Interpreter is { } interpreter)
             AddMappings(commands, interpreter, executable.InterpreterImage!, layout.InterpreterBias, memory);
@@ -78,7 +84,8 @@ internal static class ImageLoader
 
         if (WriteTails(thread, executable.Image, layout.Bias) is not Errno.Ok and Errno tail)
             return tail;
-        if (executable.InterpreterImage is { } image && WriteTails(thread, image, layout.InterpreterBias) is not Errno.Ok and Errno rest)
+        if (executable.InterpreterImage is { } image
+            && WriteTails(thread, image, layout.InterpreterBias) is not Errno.Ok and Errno rest)
             return rest;
         if (WriteAll(thread, stack.Pointer, stack.Bytes) is not Errno.Ok and Errno unwritten)
             return unwritten;
@@ -152,7 +159,8 @@ internal static class ImageLoader
 
     private const int NoMapping = -2;
 
-    private static void AddMappings(List<HostCommand> commands, OpenFile file, ElfImage image, ulong bias, GuestMemory memory)
+    private static void AddMappings(
+        List<HostCommand> commands, OpenFile file, ElfImage image, ulong bias, GuestMemory memory)
     {
         int recorded = -1;
         foreach (ElfSegment segment in image.Segments)
@@ -164,7 +172,9 @@ internal static class ImageLoader
             if (segment.FileBytes != 0)
             {
                 const MapFlags flags = MapFlags.Private | MapFlags.FixedNoReplace;
-                int fd = file.GetMappingFd(flags, segment.Protection).Failed(out int number, out _) ? NoMapping : number;
+                int fd = file.GetMappingFd(flags, segment.Protection).Failed(out int number, out _)
+                    ? NoMapping
+                    : number;
                 if (fd >= 0 && fd != recorded && !HostFile.Stat(fd).Failed(out Stat stat, out _))
                 {
                     memory.RecordFile(stat.Device, stat.Inode, file.Path);
@@ -190,8 +200,8 @@ internal static class ImageLoader
         }
     }
 
-    // The host's stack mapping is small until it grows by faults, which copies from outside do not cause: strings beyond it, or
-    // an executable stack, get a mapping of their own in its place, which grows in the same way.
+    // The host's stack mapping is small until it grows by faults, which copies from outside do not cause: strings
+    // beyond it, or an executable stack, get a mapping of their own in its place, which grows in the same way.
     private static void AddStack(List<HostCommand> commands, InitialStack stack, bool isExecutable)
     {
         const ulong hostStackBytes = 64 * 1024;
@@ -201,7 +211,8 @@ internal static class ImageLoader
         ulong length = (used + hostStackBytes + PageMask) & ~PageMask;
         MemoryProtection protection =
             MemoryProtection.Read | MemoryProtection.Write | (isExecutable ? MemoryProtection.Execute : 0);
-        const MapFlags flags = MapFlags.Private | MapFlags.Anonymous | MapFlags.Fixed | MapFlags.GrowsDown | MapFlags.Stack;
+        const MapFlags flags = MapFlags.Private | MapFlags.Anonymous | MapFlags.Fixed | MapFlags.GrowsDown
+            | MapFlags.Stack;
         commands.Add(new HostCommand(
             Sys.mmap, (long)(stack.Top - length), (long)length, (long)protection, (long)flags, -1, 0));
     }
@@ -232,8 +243,8 @@ internal static class ImageLoader
         return count == bytes.Length ? Errno.Ok : Errno.EFAULT;
     }
 
-    // prctl(2), PR_SET_MM_MAP: brk(2) then works natively. A host without checkpoint/restore refuses; brk answers as it can then.
-    // The last command, for it may fail.
+    // prctl(2), PR_SET_MM_MAP: brk(2) then works natively. A host without checkpoint/restore refuses; brk answers as it
+    // can then. The last command, for it may fail.
     private static bool AddMemoryMap(
         List<HostCommand> commands, IGuestThread thread, GuestMemory memory, ElfImage image, in Layout layout)
     {
@@ -272,7 +283,8 @@ internal static class ImageLoader
                 ? ExecutableBase + HostRandom.Pages(28) - executable.Image.Start
                 : 0;
 
-            // A position independent image without interpreter is a dynamic loader run by hand: out of the way of what it loads.
+            // A position independent image without interpreter is a dynamic loader run by hand:
+            // out of the way of what it loads.
             if (executable.Image.IsPositionIndependent && executable.InterpreterImage is null)
                 bias = InterpreterBase + HostRandom.Pages(28) - executable.Image.Start;
             ulong interpreterBias = executable.InterpreterImage is { IsPositionIndependent: true } image

@@ -24,8 +24,8 @@ internal sealed record ExecStrings(byte[] FileName, List<byte[]> Arguments, List
 }
 
 /// <summary>
-/// The stack of a new image, as the x86-64 ABI has it at entry: from the stack pointer up argc, argv, envp, auxv, then (at the
-/// top) random bytes, platform name and the strings (System V ABI x86-64, 3.4.1; fs/binfmt_elf.c).
+/// The stack of a new image, as the x86-64 ABI has it at entry: from the stack pointer up argc, argv, envp, auxv, then
+/// (at the top) random bytes, platform name and the strings (System V ABI x86-64, 3.4.1; fs/binfmt_elf.c).
 /// </summary>
 internal sealed class InitialStack
 {

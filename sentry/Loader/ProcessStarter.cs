@@ -46,8 +46,8 @@ internal sealed record ProcessRequest
 internal static class ProcessStarter
 {
     /// <summary>
-    /// Makes the process, stopped: <see cref="IGuestThread.Start"/> of its leader's thread lets it run. It leads a new session.
-    /// ENOENT when the program is not found (also in PATH), EACCES, ENOEXEC….
+    /// Makes the process, stopped: <see cref="IGuestThread.Start"/> of its leader's thread lets it run. It leads a new
+    /// session. ENOENT when the program is not found (also in PATH), EACCES, ENOEXEC….
     /// </summary>
     public static Result<ThreadGroup> Create(Kernel.Kernel kernel, ProcessRequest request, IExecutableOpener opener)
     {
@@ -59,13 +59,16 @@ internal static class ProcessStarter
             return error;
         using (executable)
         {
-            // A configuration names what the process has before its execve: root regains its bounding set, as under runc.
-            if (Exec.CredentialsFor(request.Credentials, executable.File).Failed(out ExecCredentials executed, out error))
+            // A configuration names what the process has before its execve: root regains its bounding set,
+            // as under runc.
+            if (Exec.CredentialsFor(request.Credentials, executable.File).Failed(
+                out ExecCredentials executed, out error))
                 return error;
             request = request with { Credentials = executed.Credentials };
             Result<LoadedImage> loading =
                 ImageLoader.Load(
-                    kernel, request.Container, executable, strings, executed.Credentials, executed.IsSecure, request.Limits);
+                    kernel, request.Container, executable, strings, executed.Credentials, executed.IsSecure,
+                    request.Limits);
             if (loading.Failed(out LoadedImage? image, out error))
                 return error;
             Errno blind = request.Seccomp is { } seccomp
@@ -170,12 +173,16 @@ internal static class ProcessStarter
     }
 }
 
-/// <summary>Stands for the process that is to be, while its program is looked up: it has credentials and a root, but no memory.</summary>
+/// <summary>
+/// Stands for the process that is to be, while its program is looked up: it has credentials and a root, but no memory.
+/// </summary>
 internal sealed class BootCaller(Credentials credentials, FsContext fs) : ICaller
 {
     public Credentials Credentials => credentials;
 
-    /// <summary>There is none: nothing that reads guest memory may be called on behalf of a process that does not run.</summary>
+    /// <summary>
+    /// There is none: nothing that reads guest memory may be called on behalf of a process that does not run.
+    /// </summary>
     public UserMemory Memory => throw new InvalidOperationException("a process that has not started has no memory");
 
     public FsContext Fs => fs;

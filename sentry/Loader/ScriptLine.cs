@@ -3,7 +3,9 @@ namespace Sandbox.Sentry.Loader;
 /// <summary>The first line of a script: "#!interpreter [argument]" (execve(2), "Interpreter scripts").</summary>
 internal readonly record struct ScriptLine(byte[] Interpreter, byte[]? Argument)
 {
-    /// <summary>The kernel looks at this many bytes (BINPRM_BUF_SIZE); the line must end within them or is cut there.</summary>
+    /// <summary>
+    /// The kernel looks at this many bytes (BINPRM_BUF_SIZE); the line must end within them or is cut there.
+    /// </summary>
     public const int MaxBytes = 256;
 
     /// <summary>The parsed line, or null if the file is no script or names no interpreter (ENOEXEC).</summary>

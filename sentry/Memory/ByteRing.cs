@@ -3,8 +3,8 @@ using Sandbox.Linux;
 namespace Sandbox.Sentry.Memory;
 
 /// <summary>
-/// A bounded queue of bytes whose storage grows with what is in it. The storage is outside the garbage collected heap and
-/// charged to an account. Not synchronised: its owner's lock guards it.
+/// A bounded queue of bytes whose storage grows with what is in it. The storage is outside the garbage collected heap
+/// and charged to an account. Not synchronised: its owner's lock guards it.
 /// </summary>
 internal sealed class ByteRing(int capacity, MemoryAccount account)
 {
@@ -28,8 +28,8 @@ internal sealed class ByteRing(int capacity, MemoryAccount account)
     public void SetCapacity(int capacity) => Capacity = capacity;
 
     /// <summary>
-    /// Appends as much as fits and gives the number of bytes. ENOMEM if there is no memory for what would fit: then nothing was
-    /// appended.
+    /// Appends as much as fits and gives the number of bytes. ENOMEM if there is no memory for what would fit: then
+    /// nothing was appended.
     /// </summary>
     public Result<int> Write(ReadOnlySpan<byte> source)
     {

@@ -3,8 +3,8 @@ using Sandbox.Linux;
 namespace Sandbox.Sentry.Memory;
 
 /// <summary>
-/// A charge for something that nobody takes down: filters that tasks share, what a namespace held. It goes back when the collector
-/// finds that its owner is gone, which is why this has a finalizer.
+/// A charge for something that nobody takes down: filters that tasks share, what a namespace held. It goes back when
+/// the collector finds that its owner is gone, which is why this has a finalizer.
 /// </summary>
 internal sealed class CollectedCharge(MemoryAccount account)
 {
@@ -15,7 +15,9 @@ internal sealed class CollectedCharge(MemoryAccount account)
 
     ~CollectedCharge() => Return();
 
-    /// <summary>Charges for something more. False (ENOMEM) if it does not fit even after a look at what is gone. Without locks.</summary>
+    /// <summary>
+    /// Charges for something more. False (ENOMEM) if it does not fit even after a look at what is gone. Without locks.
+    /// </summary>
     public bool TryAdd(long bytes) => TryAddQuietly(bytes) || (Reclaim() && TryAddQuietly(bytes));
 
     /// <summary>As <see cref="TryAdd"/>, with locks held.</summary>
@@ -48,8 +50,8 @@ internal sealed class CollectedCharge(MemoryAccount account)
     public void Return() => account.Return(MemoryKind.Objects, Interlocked.Exchange(ref _bytes, 0));
 
     /// <summary>
-    /// Has the collector look for what is gone, for who would otherwise be refused, and waits until that is given back. True: it is
-    /// worth another try. Without locks but those of directories and files.
+    /// Has the collector look for what is gone, for who would otherwise be refused, and waits until that is given back.
+    /// True: it is worth another try. Without locks but those of directories and files.
     /// </summary>
     public static bool Reclaim()
     {
@@ -59,8 +61,8 @@ internal sealed class CollectedCharge(MemoryAccount account)
     }
 
     /// <summary>
-    /// Has the collector look for what is gone, so that it is given back a little later. At most once a second: it stops everybody
-    /// for a moment. With any locks held.
+    /// Has the collector look for what is gone, so that it is given back a little later. At most once a second: it
+    /// stops everybody for a moment. With any locks held.
     /// </summary>
     public static void Look()
     {

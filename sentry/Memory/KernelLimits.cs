@@ -3,7 +3,9 @@ using Sandbox.Linux;
 
 namespace Sandbox.Sentry.Memory;
 
-/// <summary>Sysctls of /proc/sys/fs that bound what a user may have (proc_sys_fs(5)), in the order of their names.</summary>
+/// <summary>
+/// Sysctls of /proc/sys/fs that bound what a user may have (proc_sys_fs(5)), in the order of their names.
+/// </summary>
 internal enum KernelLimit
 {
     /// <summary>The largest pipe a user without CAP_SYS_RESOURCE may ask for, bytes.</summary>
@@ -31,7 +33,9 @@ internal enum KernelLimit
     Mounts,
 }
 
-/// <summary>The limits of /proc/sys/fs of one container: the defaults of Linux, or what was written there. Any thread.</summary>
+/// <summary>
+/// The limits of /proc/sys/fs of one container: the defaults of Linux, or what was written there. Any thread.
+/// </summary>
 internal sealed class KernelLimits
 {
     private const int PageBytes = 4096;

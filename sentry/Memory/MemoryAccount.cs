@@ -3,15 +3,16 @@ using System.Runtime.CompilerServices;
 namespace Sandbox.Sentry.Memory;
 
 /// <summary>
-/// The Sentry's memory that one container is charged for, by kind; all containers' accounts add up in <see cref="Sandbox"/>.
-/// Whatever a guest can make more of is charged before it is made, and given back when it is gone: what does not fit is ENOMEM
-/// (or what Linux says there) for the task that asked. Lock-free, never allocates, any thread.
+/// The Sentry's memory that one container is charged for, by kind; all containers' accounts add up in
+/// <see cref="Sandbox"/>. Whatever a guest can make more of is charged before it is made, and given back when it is
+/// gone: what does not fit is ENOMEM (or what Linux says there) for the task that asked. Lock-free, never allocates,
+/// any thread.
 /// </summary>
 internal sealed class MemoryAccount
 {
     /// <summary>
-    /// Kernel objects of the whole sandbox: half of the garbage collected heap (512 MiB), so that there is always room for what
-    /// nobody is charged for, and for the collector.
+    /// Kernel objects of the whole sandbox: half of the garbage collected heap (512 MiB), so that there is always room
+    /// for what nobody is charged for, and for the collector.
     /// </summary>
     public const long MaxObjectBytes = 256L << 20;
 
@@ -32,7 +33,9 @@ internal sealed class MemoryAccount
     {
         _parent = parent;
         _limits[(int)MemoryKind.Files] = long.MaxValue;
-        _limits[(int)MemoryKind.Buffers] = parent is null ? long.MaxValue : parent._limits[(int)MemoryKind.Buffers] / 4 * 3;
+        _limits[(int)MemoryKind.Buffers] = parent is null
+            ? long.MaxValue
+            : parent._limits[(int)MemoryKind.Buffers] / 4 * 3;
         _limits[(int)MemoryKind.Objects] = objects;
         _descriptorLimit = parent is null ? long.MaxValue : parent._descriptorLimit / 4 * 3;
     }
@@ -58,7 +61,9 @@ internal sealed class MemoryAccount
     /// <summary>How much a user may have.</summary>
     public KernelLimits Limits { get; } = new();
 
-    /// <summary>Called when the bytes have changed by a step: by any thread, with locks held. It may only wake somebody.</summary>
+    /// <summary>
+    /// Called when the bytes have changed by a step: by any thread, with locks held. It may only wake somebody.
+    /// </summary>
     public Action? Changed { get; set; }
 
     /// <summary>The filesystem of memfds and the like; made at first use by the filesystems.</summary>
@@ -71,22 +76,26 @@ internal sealed class MemoryAccount
     public long BytesOf(MemoryKind kind) => Math.Max(0, Volatile.Read(ref _used[(int)kind]));
 
     /// <summary>Bytes of files that still fit, where no filesystem's own limit says less.</summary>
-    public long FreeFileBytes => Math.Max(0, Volatile.Read(ref _limits[(int)MemoryKind.Files]) - BytesOf(MemoryKind.Files));
+    public long FreeFileBytes =>
+        Math.Max(0, Volatile.Read(ref _limits[(int)MemoryKind.Files]) - BytesOf(MemoryKind.Files));
 
     /// <summary>Bytes of objects that still fit.</summary>
     public long FreeObjectBytes => Math.Min(
-        Volatile.Read(ref _limits[(int)MemoryKind.Objects]) - BytesOf(MemoryKind.Objects), Volatile.Read(ref _total) - Bytes);
+        Volatile.Read(ref _limits[(int)MemoryKind.Objects]) - BytesOf(MemoryKind.Objects),
+        Volatile.Read(ref _total) - Bytes);
 
     /// <summary>
-    /// Bounds buffers and objects by a container's memory limit: all kinds together stay below it, unless files alone are beyond
-    /// (those are for the OOM killer, as on Linux).
+    /// Bounds buffers and objects by a container's memory limit: all kinds together stay below it, unless files alone
+    /// are beyond (those are for the OOM killer, as on Linux).
     /// </summary>
     public void SetLimit(long bytes) => Volatile.Write(ref _total, bytes);
 
     /// <summary>Bounds one kind.</summary>
     public void SetLimit(MemoryKind kind, long bytes) => Volatile.Write(ref _limits[(int)kind], bytes);
 
-    /// <summary>Charges for something that is about to be made. False, and nothing charged, if it does not fit.</summary>
+    /// <summary>
+    /// Charges for something that is about to be made. False, and nothing charged, if it does not fit.
+    /// </summary>
     public bool TryCharge(MemoryKind kind, long bytes)
     {
         long used = Interlocked.Add(ref _used[(int)kind], bytes);
@@ -123,17 +132,20 @@ internal sealed class MemoryAccount
     public void ReturnObject(int cost, int count = 1) => Return(MemoryKind.Objects, (long)cost * count);
 
     /// <summary>
-    /// The Sentry's descriptors of the host that all containers together may make it hold: the rest is for its own work, which is
-    /// above all one for each process, by which it is killed. A container gets three quarters of them. Before there is one.
+    /// The Sentry's descriptors of the host that all containers together may make it hold: the rest is for its own
+    /// work, which is above all one for each process, by which it is killed. A container gets three quarters of them.
+    /// Before there is one.
     /// </summary>
     public void SetDescriptorLimit(long count) => Volatile.Write(ref _descriptorLimit, count);
 
     /// <summary>
-    /// Counts a descriptor of the host that is about to be opened for a guest's file. False (ENFILE) if there are too many.
+    /// Counts a descriptor of the host that is about to be opened for a guest's file.
+    /// False (ENFILE) if there are too many.
     /// </summary>
     public bool TryTakeDescriptor()
     {
-        if (Interlocked.Increment(ref _descriptors) <= Volatile.Read(ref _descriptorLimit) && _parent?.TryTakeDescriptor() != false)
+        if (Interlocked.Increment(ref _descriptors) <= Volatile.Read(ref _descriptorLimit)
+            && _parent?.TryTakeDescriptor() != false)
             return true;
         Interlocked.Decrement(ref _descriptors);
         return false;

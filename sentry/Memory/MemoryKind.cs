@@ -1,6 +1,8 @@
 namespace Sandbox.Sentry.Memory;
 
-/// <summary>What memory that the Sentry holds for guests is counted by; what guests map themselves the host counts.</summary>
+/// <summary>
+/// What memory that the Sentry holds for guests is counted by; what guests map themselves the host counts.
+/// </summary>
 internal enum MemoryKind
 {
     /// <summary>Pages of files in memory: tmpfs, memfd, the overlay's upper layer, System V shared memory.</summary>

@@ -1,8 +1,8 @@
 namespace Sandbox.Sentry.Memory;
 
 /// <summary>
-/// What one kernel object of each kind costs its container, in bytes of <see cref="MemoryKind.Objects"/>: the object with all
-/// that comes and goes with it, rounded up. The prices are checked against what the objects take.
+/// What one kernel object of each kind costs its container, in bytes of <see cref="MemoryKind.Objects"/>: the object
+/// with all that comes and goes with it, rounded up. The prices are checked against what the objects take.
 /// </summary>
 internal static class ObjectCost
 {
@@ -36,7 +36,9 @@ internal static class ObjectCost
     /// <summary>A mount.</summary>
     public const int Mount = 768;
 
-    /// <summary>An inode of a file in memory, with its entry in the directory; texts of links and attributes come on top.</summary>
+    /// <summary>
+    /// An inode of a file in memory, with its entry in the directory; texts of links and attributes come on top.
+    /// </summary>
     public const int Inode = 1024;
 
     /// <summary>A further name of a file in memory.</summary>

@@ -1,8 +1,8 @@
 namespace Sandbox.Sentry.Memory;
 
 /// <summary>
-/// Buffers through which bytes pass between files and guests. A few are kept for all threads: a thread has one only while it
-/// copies, never while it sleeps.
+/// Buffers through which bytes pass between files and guests. A few are kept for all threads: a thread has one only
+/// while it copies, never while it sleeps.
 /// </summary>
 internal static class ScratchBuffers
 {

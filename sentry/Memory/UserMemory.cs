@@ -26,7 +26,9 @@ internal readonly struct UserMemory(IAddressSpace space)
         return count == destination.Length ? Errno.Ok : Errno.EFAULT;
     }
 
-    /// <summary>Writes all of <paramref name="source"/>, or EFAULT (part of it may have been written, as on Linux).</summary>
+    /// <summary>
+    /// Writes all of <paramref name="source"/>, or EFAULT (part of it may have been written, as on Linux).
+    /// </summary>
     public Errno Write(UserAddress destination, ReadOnlySpan<byte> source)
     {
         if (source.IsEmpty)
@@ -68,8 +70,8 @@ internal readonly struct UserMemory(IAddressSpace space)
         Write(destination.Address, MemoryMarshal.AsBytes(values));
 
     /// <summary>
-    /// Copies a NUL-terminated string in, without its NUL. Gives its length; <paramref name="tooLong"/> if no NUL is found
-    /// within the buffer, EFAULT if the memory ends before it.
+    /// Copies a NUL-terminated string in, without its NUL. Gives its length; <paramref name="tooLong"/> if no NUL is
+    /// found within the buffer, EFAULT if the memory ends before it.
     /// </summary>
     public Result<int> ReadString(UserAddress source, Span<byte> buffer, Errno tooLong)
     {
@@ -78,7 +80,8 @@ internal readonly struct UserMemory(IAddressSpace space)
         {
             // The first piece is small and ends with its page: most strings are and do, and a copy costs by the page it
             // touches. What came with a fast call is as long.
-            int chunk = Math.Min(buffer.Length - done, done == 0 ? Math.Min(256, 4096 - (int)(source.Value & 4095)) : 4096);
+            int chunk = Math.Min(
+                buffer.Length - done, done == 0 ? Math.Min(256, 4096 - (int)(source.Value & 4095)) : 4096);
             if (space.Read(source + (ulong)done, buffer.Slice(done, chunk)).Failed(out int count, out Errno error))
                 return error;
             int end = buffer.Slice(done, count).IndexOf((byte)0);
@@ -86,7 +89,8 @@ internal readonly struct UserMemory(IAddressSpace space)
                 return done + end;
             if (count < chunk)
             {
-                // A short copy may have ended at a page boundary inside the chunk: the next attempt tells EFAULT from more.
+                // A short copy may have ended at a page boundary inside the chunk:
+                // the next attempt tells EFAULT from more.
                 done += count;
                 continue;
             }
@@ -97,7 +101,9 @@ internal readonly struct UserMemory(IAddressSpace space)
         return tooLong;
     }
 
-    /// <summary>Copies a path in: ENAMETOOLONG beyond PATH_MAX, EFAULT. <paramref name="buffer"/> has MaxPathBytes.</summary>
+    /// <summary>
+    /// Copies a path in: ENAMETOOLONG beyond PATH_MAX, EFAULT. <paramref name="buffer"/> has MaxPathBytes.
+    /// </summary>
     public Errno ReadPath(UserString source, Span<byte> buffer, out ReadOnlySpan<byte> path)
     {
         if (ReadString(source.Address, buffer, Errno.ENAMETOOLONG).Failed(out int length, out Errno error))

@@ -23,7 +23,9 @@ internal enum UserResource
     Count,
 }
 
-/// <summary>How much of each resource the users of a container have, by kernel uid. Users without anything take no room.</summary>
+/// <summary>
+/// How much of each resource the users of a container have, by kernel uid. Users without anything take no room.
+/// </summary>
 internal sealed class UserUsage
 {
     private readonly RankedLock _lock = new(LockRank.Leaf);
@@ -36,7 +38,9 @@ internal sealed class UserUsage
             return _users.TryGetValue(userId, out long[]? counts) ? counts[(int)resource] : 0;
     }
 
-    /// <summary>Adds to what a user has; false, and nothing added, if that is then more than <paramref name="limit"/>.</summary>
+    /// <summary>
+    /// Adds to what a user has; false, and nothing added, if that is then more than <paramref name="limit"/>.
+    /// </summary>
     public bool TryTake(uint userId, UserResource resource, long count, long limit)
     {
         using (_lock.EnterNested())
@@ -52,7 +56,8 @@ internal sealed class UserUsage
     }
 
     /// <summary>Adds to what a user has, whatever the limit.</summary>
-    public void Charge(uint userId, UserResource resource, long count) => TryTake(userId, resource, count, long.MaxValue);
+    public void Charge(uint userId, UserResource resource, long count) =>
+        TryTake(userId, resource, count, long.MaxValue);
 
     /// <summary>Takes off what <see cref="TryTake"/> added.</summary>
     public void Return(uint userId, UserResource resource, long count)

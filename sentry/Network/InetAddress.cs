@@ -2,7 +2,9 @@ using System.Buffers.Binary;
 
 namespace Sandbox.Sentry.Network;
 
-/// <summary>An IPv6 address, or an IPv4 address mapped into it (::ffff:a.b.c.d), so that both families compare as one.</summary>
+/// <summary>
+/// An IPv6 address, or an IPv4 address mapped into it (::ffff:a.b.c.d), so that both families compare as one.
+/// </summary>
 internal readonly record struct InetAddress(UInt128 Value)
 {
     private const ulong MappedPrefix = 0xFFFF_0000_0000;
@@ -51,7 +53,9 @@ internal readonly record struct InetAddress(UInt128 Value)
         return 16;
     }
 
-    /// <summary>True if the first bits of both are the same; of the 32 or the 128 bits of the family they share.</summary>
+    /// <summary>
+    /// True if the first bits of both are the same; of the 32 or the 128 bits of the family they share.
+    /// </summary>
     public bool SharesPrefix(InetAddress other, int bits) =>
         IsV4 == other.IsV4 && (bits == 0 || (Value ^ other.Value) >> ((IsV4 ? 32 : 128) - bits) == 0);
 }

@@ -34,7 +34,9 @@ internal sealed record Interface(int Index, string Name, InterfaceFlags Flags, i
 
     public static Interface NewLoopback => new(LoopbackIndex, "lo", InterfaceFlags.Loopback, LoopbackMtu);
 
-    /// <summary>True if packets for that address are for this host. All of the loopback's IPv4 networks are (127.0.0.0/8).</summary>
+    /// <summary>
+    /// True if packets for that address are for this host. All of the loopback's IPv4 networks are (127.0.0.0/8).
+    /// </summary>
     public bool IsLocal(InetAddress address)
     {
         if (!IsUp)

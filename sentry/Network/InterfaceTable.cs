@@ -4,8 +4,8 @@ using Sandbox.Sentry.Sync;
 namespace Sandbox.Sentry.Network;
 
 /// <summary>
-/// The interfaces of a network namespace and their addresses: what netlink, /proc/net and the interface ioctls show, and what
-/// decides which addresses are this host's. Readers take a snapshot, without a lock.
+/// The interfaces of a network namespace and their addresses: what netlink, /proc/net and the interface ioctls show,
+/// and what decides which addresses are this host's. Readers take a snapshot, without a lock.
 /// </summary>
 internal sealed class InterfaceTable
 {
@@ -15,7 +15,9 @@ internal sealed class InterfaceTable
     private readonly RankedLock _lock = new(LockRank.Leaf);
     private volatile Interface[] _all; // Replaced as a whole, under _lock.
 
-    /// <summary>With a loopback: ready, as a runtime leaves it for a container, or down, as unshare(2) makes it.</summary>
+    /// <summary>
+    /// With a loopback: ready, as a runtime leaves it for a container, or down, as unshare(2) makes it.
+    /// </summary>
     public InterfaceTable(bool isLoopbackUp)
     {
         _all = [Interface.NewLoopback];
@@ -59,7 +61,9 @@ internal sealed class InterfaceTable
         return false;
     }
 
-    /// <summary>The address this host talks from to one of its own: that one, or for another of 127.0.0.0/8 the loopback's.</summary>
+    /// <summary>
+    /// The address this host talks from to one of its own: that one, or for another of 127.0.0.0/8 the loopback's.
+    /// </summary>
     public InetAddress SourceForLocal(InetAddress address)
     {
         foreach (Interface each in _all)
@@ -77,7 +81,9 @@ internal sealed class InterfaceTable
     /// <summary>True if a socket may be bound to it.</summary>
     public bool MayBind(InetAddress address) => address.IsAny || address.IsMulticast || IsLocal(address);
 
-    /// <summary>Brings an interface up or down. The loopback gets its addresses with the first, as on Linux. ENODEV.</summary>
+    /// <summary>
+    /// Brings an interface up or down. The loopback gets its addresses with the first, as on Linux. ENODEV.
+    /// </summary>
     public Errno SetUp(int index, bool isUp) => Change(index, one =>
     {
         InterfaceFlags flags = isUp
@@ -97,7 +103,9 @@ internal sealed class InterfaceTable
         Errno missing = Change(index, one =>
         {
             Interface changed = WithAddress(one, address);
-            error = ReferenceEquals(changed, one) ? Errno.EEXIST : one.Addresses.Length >= MaxAddresses ? Errno.ENOBUFS : Errno.Ok;
+            error = ReferenceEquals(changed, one)
+                ? Errno.EEXIST
+                : one.Addresses.Length >= MaxAddresses ? Errno.ENOBUFS : Errno.Ok;
             return error == Errno.Ok ? changed : one;
         });
         return missing != Errno.Ok ? missing : error;

@@ -3,15 +3,16 @@ using Sandbox.Linux;
 namespace Sandbox.Sentry.Security;
 
 /// <summary>
-/// The rules by which a task changes its own ids and capabilities (credentials(7), capabilities(7)). Pure: old credentials
-/// in, new ones out. Ids are kernel ids; null stands for the -1 that leaves an id alone.
+/// The rules by which a task changes its own ids and capabilities (credentials(7), capabilities(7)). Pure: old
+/// credentials in, new ones out. Ids are kernel ids; null stands for the -1 that leaves an id alone.
 /// </summary>
 internal static class CredentialChange
 {
     /// <summary>What the file system ids govern (CAP_FS_SET).</summary>
     private static readonly CapabilitySet _fileSystemSet = CapabilitySet.Empty
         .With(Capability.Chown).With(Capability.Mknod).With(Capability.DacOverride).With(Capability.DacReadSearch)
-        .With(Capability.FileOwner).With(Capability.FileSetId).With(Capability.LinuxImmutable).With(Capability.MacOverride);
+        .With(Capability.FileOwner).With(Capability.FileSetId).With(Capability.LinuxImmutable).With(
+            Capability.MacOverride);
 
     /// <summary>setuid(2). EPERM.</summary>
     public static Result<Credentials> SetUser(Credentials old, uint id)
@@ -72,7 +73,8 @@ internal static class CredentialChange
     /// <summary>setfsuid(2): the same credentials if it is not allowed.</summary>
     public static Credentials SetFileSystemUser(Credentials old, uint id)
     {
-        bool isAllowed = id == old.UserId || id == old.EffectiveUserId || id == old.SavedUserId || id == old.FileSystemUserId
+        bool isAllowed = id == old.UserId || id == old.EffectiveUserId || id == old.SavedUserId
+            || id == old.FileSystemUserId
             || old.Has(Capability.SetUid, old.UserNamespace);
         if (!isAllowed || id == old.FileSystemUserId)
             return old;
@@ -101,7 +103,8 @@ internal static class CredentialChange
         bool isPrivileged = old.Has(Capability.SetGid, old.UserNamespace);
         if (!isPrivileged && real is { } r && r != old.GroupId && r != old.EffectiveGroupId)
             return Errno.EPERM;
-        if (!isPrivileged && effective is { } e && e != old.GroupId && e != old.EffectiveGroupId && e != old.SavedGroupId)
+        if (!isPrivileged && effective is { } e && e != old.GroupId && e != old.EffectiveGroupId
+            && e != old.SavedGroupId)
             return Errno.EPERM;
         uint newEffective = effective ?? old.EffectiveGroupId;
         bool setsSaved = real is not null || (effective is { } changed && changed != old.GroupId);

@@ -1,8 +1,8 @@
 namespace Sandbox.Sentry.Security;
 
 /// <summary>
-/// A task's credentials (credentials(7), capabilities(7)). Immutable: a change makes a new object, so that readers need no
-/// lock and an open file keeps those it was opened with. Ids are kernel ids (those of the root user namespace).
+/// A task's credentials (credentials(7), capabilities(7)). Immutable: a change makes a new object, so that readers need
+/// no lock and an open file keeps those it was opened with. Ids are kernel ids (those of the root user namespace).
 /// </summary>
 internal sealed record Credentials
 {
@@ -28,10 +28,14 @@ internal sealed record Credentials
     public uint SecureBits { get; init; }
     public bool NoNewPrivileges { get; init; }
 
-    /// <summary>True if the task may use the capability over objects of the root user namespace's filesystems and kernel.</summary>
+    /// <summary>
+    /// True if the task may use the capability over objects of the root user namespace's filesystems and kernel.
+    /// </summary>
     public bool Has(Capability capability) => Has(capability, UserNamespace.Root);
 
-    /// <summary>True if the task has the capability in <paramref name="target"/> (user_namespaces(7), "Capabilities").</summary>
+    /// <summary>
+    /// True if the task has the capability in <paramref name="target"/> (user_namespaces(7), "Capabilities").
+    /// </summary>
     public bool Has(Capability capability, UserNamespace target)
     {
         for (UserNamespace? current = target; current is not null; current = current.Parent)

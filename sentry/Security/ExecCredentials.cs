@@ -19,8 +19,8 @@ internal readonly record struct ExecCredentials(Credentials Credentials, bool Is
     private const uint GroupExecute = 0x8;
 
     /// <summary>
-    /// EPERM if the file's capabilities are effective and the bounding set withholds one of them. For a script, the file is
-    /// the interpreter.
+    /// EPERM if the file's capabilities are effective and the bounding set withholds one of them. For a script, the
+    /// file is the interpreter.
     /// </summary>
     public static Result<ExecCredentials> Compute(Credentials old, in ExecutableFile file)
     {

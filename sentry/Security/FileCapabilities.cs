@@ -8,12 +8,13 @@ namespace Sandbox.Sentry.Security;
 /// <param name="IsEffective">Whether they are switched on from the start.</param>
 internal readonly record struct FileCapabilities(CapabilitySet Permitted, CapabilitySet Inheritable, bool IsEffective)
 {
-    private const uint RevisionMask = 0xFF00_0000, Revision1 = 0x0100_0000, Revision2 = 0x0200_0000, Revision3 = 0x0300_0000;
+    private const uint RevisionMask = 0xFF00_0000, Revision1 = 0x0100_0000, Revision2 = 0x0200_0000,
+        Revision3 = 0x0300_0000;
     private const uint EffectiveFlag = 1;
 
     /// <summary>
-    /// The attribute's meaning for members of <paramref name="user"/>, or null if there is none, or it is malformed, or was
-    /// written for another user namespace's root.
+    /// The attribute's meaning for members of <paramref name="user"/>, or null if there is none, or it is malformed, or
+    /// was written for another user namespace's root.
     /// </summary>
     public static FileCapabilities? Parse(ReadOnlySpan<byte> attribute, UserNamespace user)
     {
@@ -39,5 +40,6 @@ internal readonly record struct FileCapabilities(CapabilitySet Permitted, Capabi
             (magic & EffectiveFlag) != 0);
     }
 
-    private static uint Word(ReadOnlySpan<byte> bytes, int offset) => BinaryPrimitives.ReadUInt32LittleEndian(bytes[offset..]);
+    private static uint Word(ReadOnlySpan<byte> bytes, int offset) =>
+        BinaryPrimitives.ReadUInt32LittleEndian(bytes[offset..]);
 }

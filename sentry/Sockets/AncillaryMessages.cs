@@ -4,8 +4,8 @@ using System.Buffers.Binary;
 namespace Sandbox.Sentry.Sockets;
 
 /// <summary>
-/// Ancillary messages in the layout of cmsg(3), one after the other, in a rented array. A mutable value: whoever holds it drops it
-/// once, copies are only looked at.
+/// Ancillary messages in the layout of cmsg(3), one after the other, in a rented array. A mutable value: whoever holds
+/// it drops it once, copies are only looked at.
 /// </summary>
 internal struct AncillaryMessages
 {
@@ -18,7 +18,9 @@ internal struct AncillaryMessages
 
     public readonly ReadOnlySpan<byte> Bytes => _rented is null ? default : _rented.AsSpan(0, _length);
 
-    /// <summary>Adds a message; one too many is left out (a sender's are bounded by the call, a receiver's by their kinds).</summary>
+    /// <summary>
+    /// Adds a message; one too many is left out (a sender's are bounded by the call, a receiver's by their kinds).
+    /// </summary>
     public void Add(int level, int type, ReadOnlySpan<byte> data) => data.CopyTo(Place(level, type, data.Length));
 
     /// <summary>Adds a message and gives the place of its data, zeroed; empty if there is no more room.</summary>
@@ -37,7 +39,8 @@ internal struct AncillaryMessages
         return message[HeaderBytes..length];
     }
 
-    public void Add(int level, int type, int value) => BinaryPrimitives.WriteInt32LittleEndian(Place(level, type, sizeof(int)), value);
+    public void Add(int level, int type, int value) =>
+        BinaryPrimitives.WriteInt32LittleEndian(Place(level, type, sizeof(int)), value);
 
     /// <summary>Adds what another kernel laid out, message by message; what is no whole message ends it.</summary>
     public void AddAll(ReadOnlySpan<byte> messages)

@@ -32,8 +32,8 @@ internal struct MessageInfo
 }
 
 /// <summary>
-/// One direction of a connection, or the queue of a datagram socket: bounded, one lock, notifies the reader's and the writer's
-/// queue outside it. Never blocks: EAGAIN.
+/// One direction of a connection, or the queue of a datagram socket: bounded, one lock, notifies the reader's and the
+/// writer's queue outside it. Never blocks: EAGAIN.
 /// </summary>
 internal abstract class Channel(WaitQueue readers, int capacity, MemoryAccount account)
 {
@@ -59,7 +59,8 @@ internal abstract class Channel(WaitQueue readers, int capacity, MemoryAccount a
     private const int MaxWaitingWriters = 4096;
 
     /// <summary>
-    /// Queues as much as fits (some bytes), or a whole packet. Takes over <paramref name="control"/> if it succeeds. EAGAIN (then
+    /// Queues as much as fits (some bytes), or a whole packet. Takes over <paramref name="control"/> if it succeeds.
+    /// EAGAIN (then
     /// <paramref name="writers"/> hears of room), EPIPE when the reader is gone or this side was shut down, EMSGSIZE,
     /// ENOBUFS where there is no memory for it.
     /// </summary>
@@ -122,7 +123,8 @@ internal abstract class Channel(WaitQueue readers, int capacity, MemoryAccount a
                 (_error, _isBroken) = (error, true);
         }
 
-        readers.Notify(PollEvents.Readable | PollEvents.ReadHangUp | PollEvents.HangUp | PollEvents.Error | PollEvents.Writable);
+        readers.Notify(
+            PollEvents.Readable | PollEvents.ReadHangUp | PollEvents.HangUp | PollEvents.Error | PollEvents.Writable);
     }
 
     /// <summary>The reader takes no more; what is queued is dropped. True if there was something.</summary>

@@ -6,8 +6,8 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Sockets;
 
 /// <summary>
-/// A socket that connects: unix streams and packets, TCP over loopback. A connection is two channels, one each way; it exists
-/// whole as soon as connect(2) found a listener with room, before anybody accepts it.
+/// A socket that connects: unix streams and packets, TCP over loopback. A connection is two channels, one each way; it
+/// exists whole as soon as connect(2) found a listener with room, before anybody accepts it.
 /// </summary>
 internal abstract class ConnectionSocket : Socket
 {
@@ -36,7 +36,9 @@ internal abstract class ConnectionSocket : Socket
     {
     }
 
-    /// <summary>Guards state, address and accept queue; a listener's before that of the socket which connects to it.</summary>
+    /// <summary>
+    /// Guards state, address and accept queue; a listener's before that of the socket which connects to it.
+    /// </summary>
     protected RankedLock StateLock { get; } = new(LockRank.Socket);
 
     public ConnectionState State => _state;
@@ -73,7 +75,9 @@ internal abstract class ConnectionSocket : Socket
     /// <summary>listen(2) may need an address (TCP picks a port; unix answers EINVAL). With StateLock held.</summary>
     protected abstract Errno PrepareListen(ICaller caller);
 
-    /// <summary>The shortest accept queue: TCP clients that find it full would try again by themselves on Linux.</summary>
+    /// <summary>
+    /// The shortest accept queue: TCP clients that find it full would try again by themselves on Linux.
+    /// </summary>
     protected virtual int MinBacklog => 0;
 
     /// <summary>SO_LINGER with zero seconds: closing resets the connection.</summary>
@@ -121,8 +125,9 @@ internal abstract class ConnectionSocket : Socket
     }
 
     /// <summary>
-    /// Connects to a listener: Ok, EAGAIN while its queue is full (wait for <see cref="ListenerHasRoom"/>), ECONNREFUSED, EISCONN,
-    /// EINVAL if this socket listens. <paramref name="prepare"/> runs once the way is clear, with both locks held.
+    /// Connects to a listener: Ok, EAGAIN while its queue is full (wait for <see cref="ListenerHasRoom"/>),
+    /// ECONNREFUSED, EISCONN, EINVAL if this socket listens. <paramref name="prepare"/> runs once the way is clear,
+    /// with both locks held.
     /// </summary>
     protected Errno ConnectTo(ConnectionSocket listener, Func<ConnectionSocket, Errno>? prepare = null)
     {

@@ -4,7 +4,9 @@ using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Sockets;
 
-/// <summary>Who sent a message or made a connection (struct ucred), with the pid as an identity rather than a number.</summary>
+/// <summary>
+/// Who sent a message or made a connection (struct ucred), with the pid as an identity rather than a number.
+/// </summary>
 internal readonly record struct SenderCredentials(Pid? Pid, uint UserId, uint GroupId)
 {
     public static SenderCredentials Of(ICaller caller) =>
@@ -16,21 +18,25 @@ internal readonly record struct SenderCredentials(Pid? Pid, uint UserId, uint Gr
 }
 
 /// <summary>
-/// What travels beside the bytes of a message (unix(7), ancillary messages). Owned by whoever holds it: by the sender until it
-/// is queued, by the queue, then by the receiver.
+/// What travels beside the bytes of a message (unix(7), ancillary messages). Owned by whoever holds it: by the sender
+/// until it is queued, by the queue, then by the receiver.
 /// </summary>
 internal sealed class ControlData
 {
     /// <summary>SCM_MAX_FD.</summary>
     public const int MaxFiles = 253;
 
-    /// <summary>SCM_RIGHTS: files with one reference each, or null. Changed by <see cref="FilesInFlight"/> alone.</summary>
+    /// <summary>
+    /// SCM_RIGHTS: files with one reference each, or null. Changed by <see cref="FilesInFlight"/> alone.
+    /// </summary>
     public OpenFile[]? Files { get; internal set; }
 
     /// <summary>SCM_CREDENTIALS, or null if neither side asked.</summary>
     public SenderCredentials? Credentials { get; set; }
 
-    /// <summary>What the sender says to an internet socket (IP_PKTINFO, UDP_SEGMENT…), laid out anew, of known kinds alone.</summary>
+    /// <summary>
+    /// What the sender says to an internet socket (IP_PKTINFO, UDP_SEGMENT…), laid out anew, of known kinds alone.
+    /// </summary>
     public AncillaryMessages Network;
 
     public bool IsEmpty => Files is null && Credentials is null && Network.Bytes.IsEmpty;
@@ -44,8 +50,8 @@ internal sealed class ControlData
     internal ControlData? Previous;
 
     /// <summary>
-    /// Takes over the references, which are in flight until taken or released; false (ETOOMANYREFS), and nothing taken over, if that
-    /// are too many.
+    /// Takes over the references, which are in flight until taken or released; false (ETOOMANYREFS), and nothing taken
+    /// over, if that are too many.
     /// </summary>
     public bool TrySetFiles(OpenFile[] files, in FlightCharge charge)
     {
@@ -59,7 +65,9 @@ internal sealed class ControlData
     /// <summary>Moves another's files here; they stay in flight.</summary>
     public void MoveFilesFrom(ControlData other) => FilesInFlight.Move(other, this);
 
-    /// <summary>For MSG_PEEK: the same again, with references of its own. Null files if too many are in flight.</summary>
+    /// <summary>
+    /// For MSG_PEEK: the same again, with references of its own. Null files if too many are in flight.
+    /// </summary>
     public ControlData Duplicate()
     {
         ControlData copy = new() { Credentials = Credentials };

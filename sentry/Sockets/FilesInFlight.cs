@@ -8,17 +8,21 @@ namespace Sandbox.Sentry.Sockets;
 internal readonly record struct FlightCharge(MemoryAccount Account, uint UserId, long Limit);
 
 /// <summary>
-/// The files in messages that nobody has received yet (SCM_RIGHTS), over the whole sandbox. Sockets that wait in each other's queues
-/// and can be reached from nowhere else are found here and let go, as Linux does (net/unix/garbage.c has the same task).
+/// The files in messages that nobody has received yet (SCM_RIGHTS), over the whole sandbox. Sockets that wait in each
+/// other's queues and can be reached from nowhere else are found here and let go,
+/// as Linux does (net/unix/garbage.c has the same task).
 /// </summary>
 /// <remarks>
-/// Every message with files is on one list, and knows the socket in whose queue it waits, or that a sender or receiver has it in
-/// hand. A socket is a candidate if all references to it are those of messages. Who receives needs a reference to the socket it
-/// receives from, so nothing leaves the queue of a candidate that no living message leads to.
+/// Every message with files is on one list, and knows the socket in whose queue it waits, or that a sender or receiver
+/// has it in hand. A socket is a candidate if all references to it are those of messages. Who receives needs a
+/// reference to the socket it receives from, so nothing leaves the queue of a
+/// candidate that no living message leads to.
 /// </remarks>
 internal static class FilesInFlight
 {
-    /// <summary>More than this at once is refused in any case (ETOOMANYREFS); a user's own limit is RLIMIT_NOFILE.</summary>
+    /// <summary>
+    /// More than this at once is refused in any case (ETOOMANYREFS); a user's own limit is RLIMIT_NOFILE.
+    /// </summary>
     private const int Max = 1 << 18;
 
     /// <summary>With many files in flight a look is worth it only after so many closed sockets for each.</summary>
@@ -49,7 +53,9 @@ internal static class FilesInFlight
         return true;
     }
 
-    /// <summary>The files of a message are in flight no longer: whoever took them has the references. Null if it has none.</summary>
+    /// <summary>
+    /// The files of a message are in flight no longer: whoever took them has the references. Null if it has none.
+    /// </summary>
     public static OpenFile[]? Leave(ControlData control)
     {
         using (_lock.EnterNested())
@@ -72,7 +78,9 @@ internal static class FilesInFlight
         }
     }
 
-    /// <summary>A socket that may have been on the way to others is closed: perhaps nobody reaches some of them any more.</summary>
+    /// <summary>
+    /// A socket that may have been on the way to others is closed: perhaps nobody reaches some of them any more.
+    /// </summary>
     public static void OnSocketClosed()
     {
         if (Volatile.Read(ref _sockets) == 0)
@@ -82,8 +90,8 @@ internal static class FilesInFlight
     }
 
     /// <summary>
-    /// Releases files. A socket among them may hold messages with sockets with messages...: a list instead of recursion, or a
-    /// guest could exhaust our stack.
+    /// Releases files. A socket among them may hold messages with sockets with messages...: a list instead of
+    /// recursion, or a guest could exhaust our stack.
     /// </summary>
     public static void Close(ReadOnlySpan<OpenFile> files)
     {
@@ -106,7 +114,9 @@ internal static class FilesInFlight
         }
     }
 
-    /// <summary>Closes what only messages refer to that only each other's receivers could take. Without locks.</summary>
+    /// <summary>
+    /// Closes what only messages refer to that only each other's receivers could take. Without locks.
+    /// </summary>
     private static void Collect()
     {
         List<OpenFile> garbage = [];
@@ -172,7 +182,8 @@ internal static class FilesInFlight
     }
 
     // A connection that nobody has accepted yet is its listener's.
-    private static Socket? HolderOf(ControlData message) => message.Holder is { } holder ? holder.PendingOn ?? holder : null;
+    private static Socket? HolderOf(ControlData message) =>
+        message.Holder is { } holder ? holder.PendingOn ?? holder : null;
 
     private static bool TryCharge(int count, in FlightCharge charge)
     {

@@ -5,12 +5,16 @@ using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Sockets;
 
-/// <summary>The ioctls about network interfaces that any socket answers (netdevice(7)); there is "lo" and nothing else.</summary>
+/// <summary>
+/// The ioctls about network interfaces that any socket answers (netdevice(7)); there is "lo" and nothing else.
+/// </summary>
 internal static class InterfaceControl
 {
-    private const uint GetName = 0x8910, GetConfiguration = 0x8912, GetFlags = 0x8913, SetFlags = 0x8914, GetAddress = 0x8915,
+    private const uint GetName = 0x8910, GetConfiguration = 0x8912, GetFlags = 0x8913, SetFlags = 0x8914,
+        GetAddress = 0x8915,
         GetDestination = 0x8917, GetBroadcast = 0x8919, GetNetmask = 0x891B, GetMetric = 0x891D, GetMtu = 0x8921,
-        GetHardwareAddress = 0x8927, GetIndex = 0x8933, GetQueueLength = 0x8942, FirstRequest = 0x8910, LastRequest = 0x89FF;
+        GetHardwareAddress = 0x8927, GetIndex = 0x8933, GetQueueLength = 0x8942, FirstRequest = 0x8910,
+        LastRequest = 0x89FF;
 
     /// <summary>struct ifreq: a name of 16 bytes and a union of 24.</summary>
     private const int RequestBytes = 40, NameBytes = 16;

@@ -3,12 +3,13 @@ using Sandbox.Linux;
 namespace Sandbox.Sentry.Sockets;
 
 /// <summary>
-/// Which ancillary messages a program may send with an internet socket (ip(7), ipv6(7), udp(7)), and how long they are. Others are
-/// EINVAL, as on Linux; those that Linux takes and that say nothing to a network are left out.
+/// Which ancillary messages a program may send with an internet socket (ip(7), ipv6(7), udp(7)), and how long they are.
+/// Others are EINVAL, as on Linux; those that Linux takes and that say nothing to a network are left out.
 /// </summary>
 internal static class NetworkControl
 {
-    public const int TypeOfService = 1, Ttl = 2, PacketInfo = 8, PacketInfo6 = 50, HopLimit = 52, TrafficClass = 67, UdpSegment = 103;
+    public const int TypeOfService = 1, Ttl = 2, PacketInfo = 8, PacketInfo6 = 50, HopLimit = 52, TrafficClass = 67,
+        UdpSegment = 103;
 
     public const int PacketInfoBytes = 12, PacketInfo6Bytes = 20;
 
@@ -24,7 +25,8 @@ internal static class NetworkControl
                 {
                     (SocketOption)Rights or (SocketOption)Credentials => Errno.Ok,
                     SocketOption.Mark => Errno.EPERM,
-                    SocketOption.Timestamping or SocketOption.NewTimestamping => bytes == sizeof(int) ? Errno.Ok : Errno.EINVAL,
+                    SocketOption.Timestamping or SocketOption.NewTimestamping =>
+                        bytes == sizeof(int) ? Errno.Ok : Errno.EINVAL,
                     (SocketOption)TransmitTime => bytes == sizeof(ulong) ? Errno.Ok : Errno.EINVAL,
                     _ => Errno.EINVAL,
                 };

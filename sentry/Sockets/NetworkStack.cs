@@ -45,10 +45,12 @@ internal sealed class NetworkStack
         if (space.Stack is NetworkStack stack)
             return stack;
         // Only now: an engine configures a new namespace after the Sentry has started and before the container does.
-        bool isHost = space.Host == HostNetwork.Always || (space.Host == HostNetwork.WhenConfigured && HostInterfaces.HasNetwork());
+        bool isHost = space.Host == HostNetwork.Always
+            || (space.Host == HostNetwork.WhenConfigured && HostInterfaces.HasNetwork());
         NetworkStack made = new()
         {
-            IsHost = isHost, FirstUnprivilegedPort = space.FirstUnprivilegedPort ?? DefaultFirstUnprivileged, Owner = space.Owner,
+            IsHost = isHost, FirstUnprivilegedPort = space.FirstUnprivilegedPort
+                ?? DefaultFirstUnprivileged, Owner = space.Owner,
             Interfaces = new InterfaceTable(space.IsLoopbackUp),
         };
         return Interlocked.CompareExchange(ref space.Stack, made, null) as NetworkStack ?? made;

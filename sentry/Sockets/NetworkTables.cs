@@ -29,9 +29,12 @@ internal static class NetworkTables
 
     /// <summary>The names that <see cref="Format"/> knows.</summary>
     public static IReadOnlyList<string> Names { get; } =
-        ["arp", "dev", "if_inet6", "netlink", "packet", "raw", "raw6", "route", "sockstat", "tcp", "tcp6", "udp", "udp6", "unix"];
+        ["arp", "dev", "if_inet6", "netlink", "packet", "raw", "raw6", "route", "sockstat", "tcp", "tcp6", "udp",
+            "udp6", "unix"];
 
-    /// <summary>The whole text of /proc/net/<paramref name="name"/> as this namespace shows it; null for a name not known.</summary>
+    /// <summary>
+    /// The whole text of /proc/net/<paramref name="name"/> as this namespace shows it; null for a name not known.
+    /// </summary>
     public static byte[]? Format(NetworkNamespace space, string name)
     {
         NetworkStack stack = NetworkStack.Of(space);
@@ -51,7 +54,8 @@ internal static class NetworkTables
             "if_inet6" => "00000000000000000000000000000001 01 80 10 80       lo\n",
             "netlink" => "sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode\n",
             "packet" => "sk               RefCnt Type Proto  Iface R Rmem   User   Inode\n",
-            "route" => "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT".PadRight(127) + "\n",
+            "route" => "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT".PadRight(
+                127) + "\n",
             "sockstat" => FormatCounts(stack),
             _ => null,
         };
@@ -77,7 +81,8 @@ internal static class NetworkTables
             if (socket is not IUnixSocket unix)
                 continue;
             bool isConnected = socket is ConnectionSocket { State: ConnectionState.Connected };
-            Append(text, $"0000000000000000: 00000002 00000000 {(socket.IsListening ? 0x10000 : 0):X8} {(int)socket.Type:X4}");
+            Append(text,
+                $"0000000000000000: 00000002 00000000 {(socket.IsListening ? 0x10000 : 0):X8} {(int)socket.Type:X4}");
             Append(text, $" {(isConnected ? 3 : 1):X2} {socket.Inode.Number}");
             byte[] name = unix.Binding.DisplayName;
             if (name.Length > 0)
@@ -104,7 +109,8 @@ internal static class NetworkTables
             };
             int waiting = socket.IsListening ? socket.WaitingConnections : 0;
             Append(text, $"{row++,4}: {Address(socket.Local, domain)} {Address(socket.Remote, domain)} {state:X2}");
-            Append(text, $" 00000000:{waiting:X8} 00:00000000 00000000 {socket.UserId,5}        0 {socket.Inode.Number}");
+            Append(text,
+                $" 00000000:{waiting:X8} 00:00000000 00000000 {socket.UserId,5}        0 {socket.Inode.Number}");
             text.Append(" 1 0000000000000000 100 0 0 10 0\n");
         }
 
@@ -119,7 +125,8 @@ internal static class NetworkTables
             if (socket.Domain != domain || socket.Local.Port == 0)
                 continue;
             int state = socket.IsConnected ? Established : Closed;
-            Append(text, $"{socket.Local.Port,5}: {Address(socket.Local, domain)} {Address(socket.Remote, domain)} {state:X2}");
+            Append(text,
+                $"{socket.Local.Port,5}: {Address(socket.Local, domain)} {Address(socket.Remote, domain)} {state:X2}");
             Append(text, $" 00000000:{socket.QueuedBytes:X8} 00:00000000 00000000 {socket.UserId,5}        0 {socket.Inode.Number}");
             Append(text, $" 2 0000000000000000 {socket.Dropped}\n");
         }
@@ -134,7 +141,8 @@ internal static class NetworkTables
 
     private static string FormatCounts(NetworkStack stack)
     {
-        int tcp = stack.Collect<TcpSocket>().Count, udp = stack.Collect<UdpSocket>().Count, all = stack.Collect<Socket>().Count;
+        int tcp = stack.Collect<TcpSocket>().Count, udp = stack.Collect<UdpSocket>().Count,
+            all = stack.Collect<Socket>().Count;
         return string.Create(
             CultureInfo.InvariantCulture,
             $"sockets: used {all}\nTCP: inuse {tcp} orphan 0 tw 0 alloc {tcp} mem 0\nUDP: inuse {udp} mem 0\nUDPLITE: inuse 0\n")

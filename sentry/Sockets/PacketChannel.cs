@@ -5,7 +5,8 @@ using Sandbox.Sentry.Sync;
 namespace Sandbox.Sentry.Sockets;
 
 /// <summary>A queue of whole messages: datagrams, or the packets of a SOCK_SEQPACKET connection.</summary>
-internal sealed class PacketChannel(WaitQueue readers, int capacity, MemoryAccount account) : Channel(readers, capacity, account)
+internal sealed class PacketChannel(WaitQueue readers, int capacity, MemoryAccount account) : Channel(
+    readers, capacity, account)
 {
     /// <summary>What a message costs beside its bytes, so that empty ones cannot fill the memory.</summary>
     private const int OverheadBytes = ObjectCost.Message;

@@ -9,8 +9,8 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Sockets;
 
 /// <summary>
-/// A socket (socket(7)). Like every open file it never blocks: EAGAIN, and the system calls wait on <see cref="Waiters"/>.
-/// Addresses come as the guest wrote them, copied, with at least the two bytes of the family.
+/// A socket (socket(7)). Like every open file it never blocks: EAGAIN, and the system calls wait on
+/// <see cref="Waiters"/>. Addresses come as the guest wrote them, copied, with at least the two bytes of the family.
 /// </summary>
 internal abstract class Socket : OpenFile
 {
@@ -57,7 +57,9 @@ internal abstract class Socket : OpenFile
     /// <summary>The listener whose queue it waits in until it is accepted.</summary>
     public Socket? PendingOn { get; set; }
 
-    /// <summary>Messages on the way that hold a reference to it. Guarded by the lock of <see cref="FilesInFlight"/>.</summary>
+    /// <summary>
+    /// Messages on the way that hold a reference to it. Guarded by the lock of <see cref="FilesInFlight"/>.
+    /// </summary>
     internal int FlightCount;
 
     public override Inode Inode { get; }
@@ -68,7 +70,9 @@ internal abstract class Socket : OpenFile
 
     public override string AnonymousName => $"socket:[{Inode.Number}]";
 
-    /// <summary>True for byte streams: sends may be split, a blocking one goes on, a broken one raises SIGPIPE.</summary>
+    /// <summary>
+    /// True for byte streams: sends may be split, a blocking one goes on, a broken one raises SIGPIPE.
+    /// </summary>
     public bool IsStream => Type == SocketKind.Stream;
 
     public override bool WritesWholly => IsStream;
@@ -76,7 +80,9 @@ internal abstract class Socket : OpenFile
     /// <summary>The longest message it can send; a longer one is EMSGSIZE before anything of it is looked at.</summary>
     public virtual int MaxMessageBytes => 2 << 20;
 
-    /// <summary>True if what is sent carries the credentials of the task that sends it (SO_PASSCRED on either side).</summary>
+    /// <summary>
+    /// True if what is sent carries the credentials of the task that sends it (SO_PASSCRED on either side).
+    /// </summary>
     public virtual bool StampsSender => false;
 
     /// <summary>True if <see cref="Receive"/> knows MSG_ERRQUEUE.</summary>
@@ -97,7 +103,9 @@ internal abstract class Socket : OpenFile
     /// <summary>listen(2).</summary>
     public virtual Errno Listen(ICaller caller, int backlog) => Errno.EOPNOTSUPP;
 
-    /// <summary>One connection off the queue, with a reference for the caller; EAGAIN, EINVAL if not listening.</summary>
+    /// <summary>
+    /// One connection off the queue, with a reference for the caller; EAGAIN, EINVAL if not listening.
+    /// </summary>
     public virtual Result<Socket> Accept() => Errno.EOPNOTSUPP;
 
     /// <summary>connect(2). EAGAIN while the listener's queue is full; ECONNREFUSED, EISCONN, ENETUNREACH….</summary>
@@ -107,7 +115,8 @@ internal abstract class Socket : OpenFile
     public virtual WaitQueue ConnectWaiters(ICaller caller, SocketAddress address) => Waiters;
 
     /// <summary>
-    /// send(2): as much of a stream as fits, or a whole message. Takes over <paramref name="control"/> unless it answers EAGAIN.
+    /// send(2): as much of a stream as fits, or a whole message.
+    /// Takes over <paramref name="control"/> unless it answers EAGAIN.
     /// </summary>
     public abstract Result<int> Send(
         ICaller? caller, ReadOnlySpan<byte> data, SocketAddress? destination, ControlData? control, SocketFlags flags);
@@ -149,7 +158,9 @@ internal abstract class Socket : OpenFile
 
     public override Result<int> Write(ReadOnlySpan<byte> source) => Send(null, source, null, null, SocketFlags.None);
 
-    /// <summary>getsockopt(2) into at least <see cref="MaxOptionBytes"/>; gives the value's length. ENOPROTOOPT.</summary>
+    /// <summary>
+    /// getsockopt(2) into at least <see cref="MaxOptionBytes"/>; gives the value's length. ENOPROTOOPT.
+    /// </summary>
     public virtual Result<int> GetOption(ICaller caller, int level, int name, Span<byte> value)
     {
         if (level != SocketLevel.Socket)
@@ -204,7 +215,9 @@ internal abstract class Socket : OpenFile
     {
     }
 
-    /// <summary>struct ucred as a task sees it: pid in its pid namespace, ids in its user namespace. Gives its 12 bytes' length.</summary>
+    /// <summary>
+    /// struct ucred as a task sees it: pid in its pid namespace, ids in its user namespace. Gives its 12 bytes' length.
+    /// </summary>
     public static int PutCredentials(ICaller viewer, SenderCredentials? credentials, Span<byte> value)
     {
         // Linux shows pid 0 and ids of -1 where there is no peer.

@@ -8,8 +8,8 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Sockets;
 
 /// <summary>
-/// Makes the sockets of one address family. What a family does behind its sockets (a loopback in the Sentry, sockets of the host,
-/// a TCP/IP stack) is its own affair: a network mode is a choice of families.
+/// Makes the sockets of one address family. What a family does behind its sockets (a loopback in the Sentry, sockets of
+/// the host, a TCP/IP stack) is its own affair: a network mode is a choice of families.
 /// </summary>
 internal interface ISocketFamily
 {
@@ -18,12 +18,13 @@ internal interface ISocketFamily
 
     /// <summary>Two connected sockets (socketpair(2)). EOPNOTSUPP for most families.</summary>
     Errno CreatePair(
-        ICaller caller, NetworkStack stack, SocketKind type, int protocol, OpenFlags flags, out Socket? first, out Socket? second);
+        ICaller caller, NetworkStack stack, SocketKind type, int protocol, OpenFlags flags, out Socket? first,
+        out Socket? second);
 }
 
 /// <summary>
-/// Without a network a namespace has unix sockets, the loopback, and netlink to ask about it; with the host's, the host makes all
-/// but the unix sockets.
+/// Without a network a namespace has unix sockets, the loopback, and netlink to ask about it; with the host's, the host
+/// makes all but the unix sockets.
 /// </summary>
 internal static class SocketFamilies
 {

@@ -14,7 +14,8 @@ internal sealed class SocketOptions
 
     private static readonly SocketOption[] _switches =
     [
-        SocketOption.Debug, SocketOption.DontRoute, SocketOption.Broadcast, SocketOption.KeepAlive, SocketOption.OutOfBandInline,
+        SocketOption.Debug, SocketOption.DontRoute, SocketOption.Broadcast, SocketOption.KeepAlive,
+        SocketOption.OutOfBandInline,
         SocketOption.NoCheck, SocketOption.PassSecurity, SocketOption.Timestamp, SocketOption.TimestampNanoseconds,
         SocketOption.ReceiveQueueOverflow,
     ];

@@ -5,8 +5,8 @@ using Sandbox.Sentry.Sync;
 namespace Sandbox.Sentry.Sockets;
 
 /// <summary>
-/// A stream of bytes, with files and credentials fixed to the bytes they were sent with (unix(7)): a read ends behind bytes that
-/// carried files, and does not mix bytes of different senders once credentials are asked for.
+/// A stream of bytes, with files and credentials fixed to the bytes they were sent with (unix(7)): a read ends behind
+/// bytes that carried files, and does not mix bytes of different senders once credentials are asked for.
 /// </summary>
 internal sealed class StreamChannel : Channel
 {
@@ -65,7 +65,9 @@ internal sealed class StreamChannel : Channel
         return count;
     }
 
-    /// <summary>Limits a read of <paramref name="count"/> bytes at the marks it meets, and gives it the first one's data.</summary>
+    /// <summary>
+    /// Limits a read of <paramref name="count"/> bytes at the marks it meets, and gives it the first one's data.
+    /// </summary>
     private int TakeMark(int count, bool isPeek, ref MessageInfo info)
     {
         Mark mark = _marks!.Peek();

@@ -7,11 +7,12 @@ internal static class Blocking
 {
     /// <summary>
     /// Repeats <paramref name="attempt"/> until it gives anything but EAGAIN, a signal comes (ERESTARTSYS)
-    /// or <paramref name="deadline"/> passes (EAGAIN, as SO_RCVTIMEO has it). EIOCBQUEUED where the call may be deferred: the
-    /// node stays registered, and the whole call is made again after the next event.
+    /// or <paramref name="deadline"/> passes (EAGAIN, as SO_RCVTIMEO has it). EIOCBQUEUED where the call may be
+    /// deferred: the node stays registered, and the whole call is made again after the next event.
     /// </summary>
     public static Result<int> Until<TState>(
-        Sleeper sleeper, WaitQueue queue, PollEvents events, Deadline deadline, TState state, Func<TState, Result<int>> attempt)
+        Sleeper sleeper, WaitQueue queue, PollEvents events, Deadline deadline, TState state,
+        Func<TState, Result<int>> attempt)
         where TState : allows ref struct
     {
         bool isRegistered = false;
@@ -44,7 +45,8 @@ internal static class Blocking
                 if (!sleeper.MayDefer)
                 {
                     if (sleeper.Parker.Park(deadline) is not Errno.Ok and Errno reason)
-                        return reason == Errno.ETIMEDOUT ? attempt(state) : reason; // Some files answer a time-out by themselves.
+                        // Some files answer a time-out by themselves.
+                        return reason == Errno.ETIMEDOUT ? attempt(state) : reason;
                     continue;
                 }
 

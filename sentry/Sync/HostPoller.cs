@@ -10,8 +10,8 @@ internal interface IHostReadiness
 }
 
 /// <summary>
-/// The one thread that watches host descriptors (stdio, the console) and passes their readiness on to wait queues; started when
-/// the first descriptor is registered. Edge-triggered: an event says "try again".
+/// The one thread that watches host descriptors (stdio, the console) and passes their readiness on to wait queues;
+/// started when the first descriptor is registered. Edge-triggered: an event says "try again".
 /// </summary>
 internal static class HostPoller
 {
@@ -21,7 +21,9 @@ internal static class HostPoller
     private static int _epoll = -1; // Guarded by _lock until set.
     private static long _lastId;
 
-    /// <summary>Watches a descriptor until <see cref="Remove"/>; gives the id to remove it by. EPERM if it is always ready.</summary>
+    /// <summary>
+    /// Watches a descriptor until <see cref="Remove"/>; gives the id to remove it by. EPERM if it is always ready.
+    /// </summary>
     public static Result<ulong> Add(int fd, IHostReadiness target, PollEvents events = PollEvents.In | PollEvents.Out)
     {
         if (Start() is not Errno.Ok and Errno refused)

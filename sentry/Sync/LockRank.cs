@@ -9,7 +9,9 @@ internal enum LockRank
     /// <summary>One container's life (create, start, exec, exit as runsc sees it).</summary>
     Container,
 
-    /// <summary>An epoll instance's interest list; held while the files in it are polled, so outside every file's lock.</summary>
+    /// <summary>
+    /// An epoll instance's interest list; held while the files in it are polled, so outside every file's lock.
+    /// </summary>
     Epoll,
 
     /// <summary>Mount trees of a mount namespace.</summary>
@@ -36,7 +38,9 @@ internal enum LockRank
     /// <summary>A socket; the listener before the connection.</summary>
     Socket,
 
-    /// <summary>The process tree: pids, parents, groups, sessions, signals, wait states. One per sandbox, like tasklist_lock.</summary>
+    /// <summary>
+    /// The process tree: pids, parents, groups, sessions, signals, wait states. One per sandbox, like tasklist_lock.
+    /// </summary>
     ProcessTree,
 
     /// <summary>Futex buckets.</summary>
@@ -51,9 +55,13 @@ internal enum LockRank
     /// <summary>The timer queue.</summary>
     Timers,
 
-    /// <summary>A wait queue. Waiters are called under it: they may only set flags, wake, and notify an outer queue (epoll).</summary>
+    /// <summary>
+    /// A wait queue. Waiters are called under it: they may only set flags, wake, and notify an outer queue (epoll).
+    /// </summary>
     WaitQueue,
 
-    /// <summary>An epoll instance's ready list: taken by its waiters under a wait queue's lock, released before it notifies.</summary>
+    /// <summary>
+    /// An epoll instance's ready list: taken by its waiters under a wait queue's lock, released before it notifies.
+    /// </summary>
     ReadyList,
 }

@@ -5,7 +5,9 @@ namespace Sandbox.Sentry.Sync;
 /// <summary>Whose handler sleeps: told what becomes of the thread it sleeps on.</summary>
 internal interface IParkOwner
 {
-    /// <summary>A deferred call can go on. Any thread, once per <see cref="Parker.TryDefer"/>, without a wait queue's lock.</summary>
+    /// <summary>
+    /// A deferred call can go on. Any thread, once per <see cref="Parker.TryDefer"/>, without a wait queue's lock.
+    /// </summary>
     void Resume();
 
     /// <summary>The calling thread, which runs the handler, is about to sleep for who knows how long.</summary>
@@ -13,8 +15,9 @@ internal interface IParkOwner
 }
 
 /// <summary>
-/// Where one task's handler sleeps. Its own thread parks; anyone may wake it or interrupt it, before or while it sleeps:
-/// neither is lost. Where a call can go on from its start, the handler ends instead of sleeping, and the owner is told.
+/// Where one task's handler sleeps. Its own thread parks; anyone may wake it or interrupt it, before or while it
+/// sleeps: neither is lost. Where a call can go on from its start, the handler ends instead of sleeping,
+/// and the owner is told.
 /// </summary>
 internal sealed class Parker(IParkOwner? owner = null)
 {
@@ -59,7 +62,9 @@ internal sealed class Parker(IParkOwner? owner = null)
     /// <summary>Ends interruptible parks until <see cref="ClearInterrupt"/>.</summary>
     public void Interrupt() => Set(Interrupted);
 
-    /// <summary>Called where the interruption is dealt with: before signals are looked at on the way back to the guest.</summary>
+    /// <summary>
+    /// Called where the interruption is dealt with: before signals are looked at on the way back to the guest.
+    /// </summary>
     public void ClearInterrupt() => Interlocked.And(ref _futex.Word, ~Interrupted);
 
     /// <summary>What <see cref="HeldWakes"/> held back.</summary>

@@ -2,7 +2,9 @@ using System.Diagnostics;
 
 namespace Sandbox.Sentry.Sync;
 
-/// <summary>A lock with a place in the <see cref="LockRank"/> order; debug builds check the order on every entry.</summary>
+/// <summary>
+/// A lock with a place in the <see cref="LockRank"/> order; debug builds check the order on every entry.
+/// </summary>
 internal sealed class RankedLock(LockRank rank)
 {
     [ThreadStatic]
@@ -27,7 +29,9 @@ internal sealed class RankedLock(LockRank rank)
         return new Scope(_lock, before);
     }
 
-    /// <summary>Takes a second lock of a rank that is already held, where the caller knows an order among them.</summary>
+    /// <summary>
+    /// Takes a second lock of a rank that is already held, where the caller knows an order among them.
+    /// </summary>
     public Scope EnterNested()
     {
         AssertNothingHeldFrom(_bit << 1);

@@ -3,8 +3,8 @@ using Sandbox.Linux;
 namespace Sandbox.Sentry.Sync;
 
 /// <summary>
-/// A task's own place to wait: its parker and a wait node that is used again and again. Only the task's handler uses it,
-/// but for <see cref="DeferredUntil"/>.
+/// A task's own place to wait: its parker and a wait node that is used again and again. Only the task's handler uses
+/// it, but for <see cref="DeferredUntil"/>.
 /// </summary>
 internal sealed class Sleeper(IParkOwner? owner = null) : IWaitTarget
 {
@@ -13,8 +13,9 @@ internal sealed class Sleeper(IParkOwner? owner = null) : IWaitTarget
     public Parker Parker { get; } = new(owner);
 
     /// <summary>
-    /// A call that would have to wait may answer EIOCBQUEUED instead, as long as it has done nothing yet: it is made again from
-    /// its start when there is something to find. Set for each call anew; a handler that has done a part clears it.
+    /// A call that would have to wait may answer EIOCBQUEUED instead, as long as it has done nothing yet: it is made
+    /// again from its start when there is something to find. Set for each call anew;
+    /// a handler that has done a part clears it.
     /// </summary>
     public bool MayDefer { get; set; }
 
@@ -24,7 +25,9 @@ internal sealed class Sleeper(IParkOwner? owner = null) : IWaitTarget
     /// <summary>When a deferred call gives up. Any thread may read it.</summary>
     public Deadline DeferredUntil => new(Volatile.Read(ref _deferredUntil));
 
-    /// <summary>The reusable node of <see cref="Blocking.Until{TState}"/>; busy while that runs, and while a call is deferred.</summary>
+    /// <summary>
+    /// The reusable node of <see cref="Blocking.Until{TState}"/>; busy while that runs, and while a call is deferred.
+    /// </summary>
     internal WaitNode Node { get; } = new();
 
     public void OnEvent(WaitNode node, PollEvents events) => Parker.Wake();

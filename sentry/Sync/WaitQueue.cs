@@ -2,7 +2,9 @@ using Sandbox.Linux;
 
 namespace Sandbox.Sentry.Sync;
 
-/// <summary>Told of events on a <see cref="WaitQueue"/>. Called under the queue's lock: may only set flags, wake or pass on.</summary>
+/// <summary>
+/// Told of events on a <see cref="WaitQueue"/>. Called under the queue's lock: may only set flags, wake or pass on.
+/// </summary>
 internal interface IWaitTarget
 {
     void OnEvent(WaitNode node, PollEvents events);
@@ -19,8 +21,8 @@ internal sealed class WaitNode
 }
 
 /// <summary>
-/// Who waits for a file or another object. The same queue serves read, poll and epoll: a state change is made first, under the
-/// object's own lock, and then notified, outside it.
+/// Who waits for a file or another object. The same queue serves read, poll and epoll: a state change is made first,
+/// under the object's own lock, and then notified, outside it.
 /// </summary>
 internal sealed class WaitQueue
 {
@@ -29,7 +31,8 @@ internal sealed class WaitQueue
     private WaitNode? _last;
 
     /// <summary>
-    /// Registers <paramref name="node"/> (not registered elsewhere) for <paramref name="mask"/>; Error and HangUp always report.
+    /// Registers <paramref name="node"/> (not registered elsewhere) for <paramref name="mask"/>;
+    /// Error and HangUp always report.
     /// </summary>
     public void Add(WaitNode node, IWaitTarget target, PollEvents mask)
     {

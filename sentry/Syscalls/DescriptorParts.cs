@@ -8,8 +8,8 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Syscalls;
 
 /// <summary>
-/// What the kernel and the VFS need of pipes, pidfds and sockets without knowing them. The composition root calls this once,
-/// before the first guest runs.
+/// What the kernel and the VFS need of pipes, pidfds and sockets without knowing them. The composition root calls this
+/// once, before the first guest runs.
 /// </summary>
 internal static class DescriptorParts
 {

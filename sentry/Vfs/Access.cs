@@ -35,10 +35,14 @@ internal static class Access
     {
         if (Check(path.Inode, wanted, credentials) is not Errno.Ok and Errno error)
             return error;
-        return (wanted & AccessMask.Write) != 0 && path.Mount.IsReadOnly && IsStored(path.Inode) ? Errno.EROFS : Errno.Ok;
+        return (wanted & AccessMask.Write) != 0 && path.Mount.IsReadOnly && IsStored(path.Inode)
+            ? Errno.EROFS
+            : Errno.Ok;
     }
 
-    /// <summary>Whether names may be added to, removed from or renamed in a directory. EACCES, EROFS, ENOENT if it was removed.</summary>
+    /// <summary>
+    /// Whether names may be added to, removed from or renamed in a directory. EACCES, EROFS, ENOENT if it was removed.
+    /// </summary>
     public static Errno CheckModifyDirectory(VfsPath directory, Credentials credentials)
     {
         if (directory.Mount.IsReadOnly)
@@ -49,7 +53,8 @@ internal static class Access
     }
 
     /// <summary>
-    /// Whether <paramref name="child"/> may lose its name in <paramref name="directory"/>: the rules of the sticky bit. EPERM.
+    /// Whether <paramref name="child"/> may lose its name in <paramref name="directory"/>: the rules of the sticky bit.
+    /// EPERM.
     /// </summary>
     public static Errno CheckRemoveName(VfsPath directory, Inode child, Credentials credentials)
     {
@@ -67,8 +72,8 @@ internal static class Access
         inode.UserId == credentials.FileSystemUserId || HasOver(inode, Capability.FileOwner, credentials);
 
     /// <summary>
-    /// True if the task has a capability over a file: in its own user namespace, if that has names for the file's owner and
-    /// group (user_namespaces(7), "Capabilities").
+    /// True if the task has a capability over a file: in its own user namespace, if that has names for the file's owner
+    /// and group (user_namespaces(7), "Capabilities").
     /// </summary>
     public static bool HasOver(Inode inode, Capability capability, Credentials credentials)
     {

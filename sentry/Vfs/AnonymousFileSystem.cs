@@ -2,7 +2,9 @@ using Sandbox.Linux;
 
 namespace Sandbox.Sentry.Vfs;
 
-/// <summary>A filesystem that is mounted nowhere and holds the inodes of files without a name (pipes, sockets, eventfds).</summary>
+/// <summary>
+/// A filesystem that is mounted nowhere and holds the inodes of files without a name (pipes, sockets, eventfds).
+/// </summary>
 internal sealed class AnonymousFileSystem : FileSystem
 {
     private readonly string _typeName;
@@ -31,7 +33,8 @@ internal sealed class AnonymousFileSystem : FileSystem
 
     public override Errno GetStatistics(out StatFs statistics)
     {
-        statistics = new StatFs { Type = _magic, BlockBytes = 4096, FragmentBytes = 4096, NameMaxBytes = FileName.MaxBytes };
+        statistics =
+            new StatFs { Type = _magic, BlockBytes = 4096, FragmentBytes = 4096, NameMaxBytes = FileName.MaxBytes };
         return Errno.Ok;
     }
 }

@@ -3,12 +3,13 @@ using Sandbox.Sentry.Sync;
 namespace Sandbox.Sentry.Vfs;
 
 /// <summary>
-/// A name in a directory, cached: it names an inode, or remembers that there is nothing (a negative dentry). The tree of
-/// dentries is one per filesystem; mounts show parts of it at places.
+/// A name in a directory, cached: it names an inode, or remembers that there is nothing (a negative dentry). The tree
+/// of dentries is one per filesystem; mounts show parts of it at places.
 /// </summary>
 /// <remarks>
 /// A dentry leaves the cache by removal of its name, by <see cref="DentryCache.Prune"/>, or because it turned out stale
-/// (<see cref="IsDropped"/>). Pins keep it from being pruned: two dentries for one directory would remember different children.
+/// (<see cref="IsDropped"/>). Pins keep it from being pruned:
+/// two dentries for one directory would remember different children.
 /// </remarks>
 internal sealed class Dentry
 {
@@ -34,7 +35,9 @@ internal sealed class Dentry
 
     public FileSystem FileSystem { get; }
 
-    /// <summary>Null for a root. Changes by rename, under the filesystem's RenameLock and both directories' locks.</summary>
+    /// <summary>
+    /// Null for a root. Changes by rename, under the filesystem's RenameLock and both directories' locks.
+    /// </summary>
     public Dentry? Parent { get; set; }
 
     /// <summary>Changes by rename with <see cref="Parent"/>.</summary>
@@ -59,7 +62,9 @@ internal sealed class Dentry
     /// <summary>The cache's clock when the walk last came by.</summary>
     internal int LastUsed;
 
-    /// <summary>Guards the children, and the directory operations of <see cref="Inode"/>. Parents before children.</summary>
+    /// <summary>
+    /// Guards the children, and the directory operations of <see cref="Inode"/>. Parents before children.
+    /// </summary>
     public RankedLock Lock => _lock ?? MakeLock();
 
     /// <summary>True if an open file, a working directory, a mount or a watch needs this very dentry.</summary>
@@ -67,7 +72,9 @@ internal sealed class Dentry
 
     /// <summary>The cached child, positive or negative, or null. With <see cref="Lock"/> held.</summary>
     public Dentry? FindChild(ReadOnlySpan<byte> name) =>
-        _children is not null && _children.GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(name, out Dentry? child) ? child : null;
+        _children is not null && _children.GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(name, out Dentry? child)
+            ? child
+            : null;
 
     /// <summary>Caches a child, replacing one of the same name. With <see cref="Lock"/> held.</summary>
     public void SetChild(Dentry child)
@@ -80,7 +87,9 @@ internal sealed class Dentry
         _children.Add(child.Name, child);
     }
 
-    /// <summary>Forgets a child: its name is gone, or the next walk shall look it up again. With <see cref="Lock"/> held.</summary>
+    /// <summary>
+    /// Forgets a child: its name is gone, or the next walk shall look it up again. With <see cref="Lock"/> held.
+    /// </summary>
     public void RemoveChild(ReadOnlySpan<byte> name)
     {
         if (TakeChild(name) is { } child)
@@ -90,7 +99,8 @@ internal sealed class Dentry
     /// <summary>Takes a child out to put it elsewhere (rename). With <see cref="Lock"/> held.</summary>
     public Dentry? TakeChild(ReadOnlySpan<byte> name)
     {
-        if (_children is null || !_children.GetAlternateLookup<ReadOnlySpan<byte>>().Remove(name, out _, out Dentry? child))
+        if (_children is null
+            || !_children.GetAlternateLookup<ReadOnlySpan<byte>>().Remove(name, out _, out Dentry? child))
             return null;
         DentryCache.CountRemoved(FileSystem);
         if (_children.Count == 0)
@@ -117,8 +127,8 @@ internal sealed class Dentry
             Inode?.DropUse();
     }
 
-    // Takes this dentry and what is cached below it out of the cache, except what is pinned. Not recursive: a guest decides
-    // how deep a tree is. The parent's lock is held.
+    // Takes this dentry and what is cached below it out of the cache, except what is pinned. Not recursive: a guest
+    // decides how deep a tree is. The parent's lock is held.
     private void Drop()
     {
         if (!Leave())

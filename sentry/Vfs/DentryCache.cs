@@ -17,8 +17,9 @@ internal static class DentryCache
     private static int _isPruning;
 
     /// <summary>
-    /// The dentry of a name, positive or negative, from the cache or else from the filesystem. With the directory's lock held.
-    /// ESTALE if the directory has left the cache (walk again), ENOENT if it was removed, and what the filesystem says.
+    /// The dentry of a name, positive or negative, from the cache or else from the filesystem. With the directory's
+    /// lock held. ESTALE if the directory has left the cache (walk again), ENOENT if it was removed,
+    /// and what the filesystem says.
     /// </summary>
     public static Errno Lookup(Dentry directory, ReadOnlySpan<byte> name, out Dentry child)
     {
@@ -43,12 +44,15 @@ internal static class DentryCache
         return LookupMissing(directory, name, ref child);
     }
 
-    /// <summary>ESTALE if the directory has left the cache (walk again), ENOENT if it was removed. With its lock held.</summary>
+    /// <summary>
+    /// ESTALE if the directory has left the cache (walk again), ENOENT if it was removed. With its lock held.
+    /// </summary>
     public static Errno CheckUsable(Dentry directory) =>
         directory.IsRemoved ? Errno.ENOENT : directory.IsDropped && !directory.IsPinned ? Errno.ESTALE : Errno.Ok;
 
     /// <summary>
-    /// The dentry for a new name, in place of the negative one. With the directory's lock held, after the filesystem made it.
+    /// The dentry for a new name, in place of the negative one. With the directory's lock held,
+    /// after the filesystem made it.
     /// </summary>
     public static Dentry Add(Dentry directory, ReadOnlySpan<byte> name, Inode inode)
     {
@@ -74,8 +78,8 @@ internal static class DentryCache
     public static bool IsOverCapacity(FileSystem fileSystem) => Volatile.Read(ref fileSystem.DentryCount) > Capacity;
 
     /// <summary>
-    /// Drops dentries of a filesystem that were not used for long, are not pinned and have no children left. One thread at a time;
-    /// others go on without waiting. No lock is held.
+    /// Drops dentries of a filesystem that were not used for long, are not pinned and have no children left. One thread
+    /// at a time; others go on without waiting. No lock is held.
     /// </summary>
     public static void Prune(FileSystem fileSystem)
     {
@@ -148,7 +152,8 @@ internal static class DentryCache
                 bool isDirectory = child.Inode is { IsDirectory: true };
                 if (isDirectory && !isSecondVisit)
                     pending.Push((child, false));
-                else if (isDirectory == isSecondVisit && child.LastUsed - oldest < 0 && !child.IsPinned && IsPlain(child.Inode))
+                else if (isDirectory == isSecondVisit && child.LastUsed - oldest < 0 && !child.IsPinned
+                    && IsPlain(child.Inode))
                     unused.Add(child);
             }
 

@@ -5,8 +5,8 @@ using Sandbox.Sentry.Sync;
 namespace Sandbox.Sentry.Vfs;
 
 /// <summary>
-/// A descriptor table, shared by tasks with CLONE_FILES. Holds one reference to each file per descriptor. Its account pays for the
-/// table, and for each file that gets its first descriptor here, from when the number is reserved.
+/// A descriptor table, shared by tasks with CLONE_FILES. Holds one reference to each file per descriptor. Its account
+/// pays for the table, and for each file that gets its first descriptor here, from when the number is reserved.
 /// </summary>
 internal sealed class FdTable(MemoryAccount account)
 {
@@ -45,8 +45,9 @@ internal sealed class FdTable(MemoryAccount account)
     }
 
     /// <summary>
-    /// Installs a file at the lowest free number ≥ <paramref name="minimum"/>; the table takes over the caller's reference, also
-    /// on failure (it is released then). EMFILE beyond <paramref name="limit"/> (RLIMIT_NOFILE), EINVAL if minimum is beyond it, ENOMEM.
+    /// Installs a file at the lowest free number ≥ <paramref name="minimum"/>; the table takes over the caller's
+    /// reference, also on failure (it is released then). EMFILE beyond <paramref name="limit"/> (RLIMIT_NOFILE), EINVAL
+    /// if minimum is beyond it, ENOMEM.
     /// </summary>
     public Result<int> Install(OpenFile file, bool closeOnExec, int limit, int minimum = 0)
     {
@@ -61,8 +62,8 @@ internal sealed class FdTable(MemoryAccount account)
     }
 
     /// <summary>
-    /// Promises a number, which nobody sees before <see cref="Publish"/>; else give it back by <see cref="Unreserve"/>. EMFILE,
-    /// EINVAL, ENOMEM; not the latter for what is the operator's (<paramref name="mayExceed"/>).
+    /// Promises a number, which nobody sees before <see cref="Publish"/>; else give it back by <see cref="Unreserve"/>.
+    /// EMFILE, EINVAL, ENOMEM; not the latter for what is the operator's (<paramref name="mayExceed"/>).
     /// </summary>
     public Result<int> Reserve(int limit, int minimum = 0, bool mayExceed = false)
     {
@@ -91,7 +92,9 @@ internal sealed class FdTable(MemoryAccount account)
         }
     }
 
-    /// <summary>Makes a reserved number a descriptor of <paramref name="file"/>, taking over the caller's reference.</summary>
+    /// <summary>
+    /// Makes a reserved number a descriptor of <paramref name="file"/>, taking over the caller's reference.
+    /// </summary>
     public void Publish(int number, OpenFile file, bool closeOnExec)
     {
         if (!file.AdoptCharge(account))
@@ -141,7 +144,9 @@ internal sealed class FdTable(MemoryAccount account)
         return error;
     }
 
-    /// <summary>Takes a descriptor out of the table and gives its file, with the table's reference, to the caller. EBADF.</summary>
+    /// <summary>
+    /// Takes a descriptor out of the table and gives its file, with the table's reference, to the caller. EBADF.
+    /// </summary>
     public Result<OpenFile> Remove(Fd fd)
     {
         using (_lock.Enter())

@@ -38,7 +38,8 @@ internal readonly struct FileName : IEquatable<FileName>
         return hash.ToHashCode();
     }
 
-    private sealed class ByteComparer : IEqualityComparer<FileName>, IAlternateEqualityComparer<ReadOnlySpan<byte>, FileName>
+    private sealed class ByteComparer : IEqualityComparer<FileName>,
+        IAlternateEqualityComparer<ReadOnlySpan<byte>, FileName>
     {
         public bool Equals(FileName x, FileName y) => x.Equals(y);
 

@@ -87,7 +87,8 @@ internal sealed class FsContext
     /// <summary>A copy in a mount namespace of its own, at the same places (unshare(2), CLONE_NEWNS). ENOMEM.</summary>
     public Result<FsContext> Unshare(UserNamespace owner)
     {
-        if (Mounts.Clone(owner, out Dictionary<Mount, Mount> translation).Failed(out MountNamespace? mounts, out Errno error))
+        if (Mounts.Clone(owner, out Dictionary<Mount, Mount> translation).Failed(
+            out MountNamespace? mounts, out Errno error))
             return error;
         using (_lock.Enter())
             return new FsContext(mounts, Translate(_root), Translate(_workingDirectory), Umask);

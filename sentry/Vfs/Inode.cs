@@ -8,7 +8,8 @@ namespace Sandbox.Sentry.Vfs;
 /// that is not a directory (or a filesystem that lacks the operation) answers.
 /// </summary>
 /// <remarks>
-/// The VFS holds the parent directory's dentry lock (rank Directory) during Lookup and all operations that change entries.
+/// The VFS holds the parent directory's dentry lock (rank Directory) during Lookup
+/// and all operations that change entries.
 /// </remarks>
 internal abstract class Inode
 {
@@ -22,7 +23,9 @@ internal abstract class Inode
 
     public FileSystem FileSystem { get; }
 
-    /// <summary>File type and permission bits (st_mode). Kept current by the filesystem; a single word, read without a lock.</summary>
+    /// <summary>
+    /// File type and permission bits (st_mode). Kept current by the filesystem; a single word, read without a lock.
+    /// </summary>
     public uint Mode { get; protected set; }
 
     /// <summary>Kernel uid of the owner.</summary>
@@ -51,7 +54,9 @@ internal abstract class Inode
     /// <summary>What flock(2) and fcntl(2) locks hang on, created at first use by the layer above.</summary>
     public object? Locks;
 
-    /// <summary>The pipe of a FIFO or the bound socket of a socket node, created at first use by the layer above.</summary>
+    /// <summary>
+    /// The pipe of a FIFO or the bound socket of a socket node, created at first use by the layer above.
+    /// </summary>
     public object? Endpoint;
 
     private int _images;
@@ -71,8 +76,8 @@ internal abstract class Inode
     public static IFileCopies? Copies { get; set; }
 
     /// <summary>
-    /// True for a regular file of which this sandbox hears every change, of bytes and attributes: guests may have copies until
-    /// then (<see cref="NotifyChange"/>).
+    /// True for a regular file of which this sandbox hears every change, of bytes and attributes: guests may have
+    /// copies until then (<see cref="NotifyChange"/>).
     /// </summary>
     public virtual bool MayBeCopied => false;
 
@@ -80,8 +85,8 @@ internal abstract class Inode
     public void CountCopies(int change) => Interlocked.Add(ref _copies, change);
 
     /// <summary>
-    /// Something about the file has changed or is about to. A filesystem says so afterwards and, where guests could see the change
-    /// before that, also before; while there are no copies it costs one read.
+    /// Something about the file has changed or is about to. A filesystem says so afterwards and, where guests could see
+    /// the change before that, also before; while there are no copies it costs one read.
     /// </summary>
     public void NotifyChange()
     {
@@ -98,8 +103,8 @@ internal abstract class Inode
     public virtual Errno SetAttributes(in AttributeChange change) => Errno.EPERM;
 
     /// <summary>
-    /// For a name found in the dentry cache: is it still this inode? False makes the walk look it up again. Also the place
-    /// where attributes of a shared mount are refreshed. True at once for everything only the Sentry changes.
+    /// For a name found in the dentry cache: is it still this inode? False makes the walk look it up again. Also the
+    /// place where attributes of a shared mount are refreshed. True at once for everything only the Sentry changes.
     /// </summary>
     public virtual bool Revalidate() => true;
 
@@ -114,16 +119,20 @@ internal abstract class Inode
     /// <summary>The entry of that name, or ENOENT.</summary>
     public virtual Result<Inode> Lookup(ReadOnlySpan<byte> name) => Errno.ENOTDIR;
 
-    /// <summary>A new regular file; umask is applied already. EEXIST, ENOSPC, EDQUOT, ENOENT if this directory is removed.</summary>
+    /// <summary>
+    /// A new regular file; umask is applied already. EEXIST, ENOSPC, EDQUOT, ENOENT if this directory is removed.
+    /// </summary>
     public virtual Result<Inode> CreateFile(ReadOnlySpan<byte> name, in NewInode attributes) => Errno.EPERM;
 
     public virtual Result<Inode> CreateDirectory(ReadOnlySpan<byte> name, in NewInode attributes) => Errno.EPERM;
 
-    public virtual Result<Inode> CreateSymbolicLink(ReadOnlySpan<byte> name, ReadOnlySpan<byte> target, in NewInode attributes) =>
+    public virtual Result<Inode> CreateSymbolicLink(
+        ReadOnlySpan<byte> name, ReadOnlySpan<byte> target, in NewInode attributes) =>
         Errno.EPERM;
 
     /// <summary>A FIFO, socket or device node, by the type bits of the mode.</summary>
-    public virtual Result<Inode> CreateNode(ReadOnlySpan<byte> name, ulong rawDevice, in NewInode attributes) => Errno.EPERM;
+    public virtual Result<Inode> CreateNode(ReadOnlySpan<byte> name, ulong rawDevice, in NewInode attributes) =>
+        Errno.EPERM;
 
     /// <summary>A regular file without a name (O_TMPFILE). EOPNOTSUPP.</summary>
     public virtual Result<Inode> CreateTemporaryFile(in NewInode attributes) => Errno.EOPNOTSUPP;
@@ -139,11 +148,12 @@ internal abstract class Inode
 
     /// <summary>
     /// Moves <paramref name="child"/> from here to <paramref name="newParent"/> (same filesystem), replacing
-    /// <paramref name="replaced"/> if given (types were checked to fit; a directory must be empty: ENOTEMPTY), or exchanging
-    /// both with RENAME_EXCHANGE (<paramref name="exchange"/>). EXDEV where the filesystem cannot.
+    /// <paramref name="replaced"/> if given (types were checked to fit; a directory must be empty: ENOTEMPTY), or
+    /// exchanging both with RENAME_EXCHANGE (<paramref name="exchange"/>). EXDEV where the filesystem cannot.
     /// </summary>
     public virtual Errno Rename(
-        ReadOnlySpan<byte> name, Inode child, Inode newParent, ReadOnlySpan<byte> newName, Inode? replaced, bool exchange) =>
+        ReadOnlySpan<byte> name, Inode child, Inode newParent, ReadOnlySpan<byte> newName, Inode? replaced,
+        bool exchange) =>
         Errno.EPERM;
 
     // ---- Links ----
@@ -152,16 +162,17 @@ internal abstract class Inode
     public virtual Result<byte[]> ReadLink(ICaller caller) => Errno.EINVAL;
 
     /// <summary>
-    /// Where a magic link (/proc/PID/fd/N, exe, cwd, root, ns) leads, or null for an ordinary symbolic link whose text is
-    /// walked. EACCES, ENOENT.
+    /// Where a magic link (/proc/PID/fd/N, exe, cwd, root, ns) leads, or null for an ordinary symbolic link whose text
+    /// is walked. EACCES, ENOENT.
     /// </summary>
     public virtual Result<VfsPath?> FollowMagicLink(ICaller caller) => (VfsPath?)null;
 
     // ---- Contents ----
 
     /// <summary>
-    /// A new open file (file description) with one reference. Access was checked; O_TRUNC was done through SetAttributes;
-    /// O_CREAT and O_EXCL are dealt with. May block for FIFOs through <c>caller.Sleeper</c>. ENXIO for sockets.
+    /// A new open file (file description) with one reference. Access was checked; O_TRUNC was done through
+    /// SetAttributes; O_CREAT and O_EXCL are dealt with. May block for FIFOs through <c>caller.Sleeper</c>.
+    /// ENXIO for sockets.
     /// </summary>
     public abstract Result<OpenFile> Open(VfsPath path, OpenFlags flags, ICaller caller);
 
@@ -170,7 +181,8 @@ internal abstract class Inode
     public virtual Result<byte[]> GetExtendedAttribute(ReadOnlySpan<byte> name) => Errno.EOPNOTSUPP;
 
     /// <summary>XATTR_CREATE (1) gives EEXIST, XATTR_REPLACE (2) ENODATA.</summary>
-    public virtual Errno SetExtendedAttribute(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, int flags) => Errno.EOPNOTSUPP;
+    public virtual Errno SetExtendedAttribute(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, int flags) =>
+        Errno.EOPNOTSUPP;
 
     public virtual Errno RemoveExtendedAttribute(ReadOnlySpan<byte> name) => Errno.EOPNOTSUPP;
 
@@ -180,8 +192,8 @@ internal abstract class Inode
     // ---- Lifetime ----
 
     /// <summary>
-    /// No dentry in the cache names it and no open file has it, as far as the VFS knows; a hint to drop host handles. A walk that
-    /// is still going on may use it once more.
+    /// No dentry in the cache names it and no open file has it, as far as the VFS knows; a hint to drop host handles. A
+    /// walk that is still going on may use it once more.
     /// </summary>
     public virtual void Forget()
     {

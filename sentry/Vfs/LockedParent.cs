@@ -4,8 +4,8 @@ using Sandbox.Sentry.Sync;
 namespace Sandbox.Sentry.Vfs;
 
 /// <summary>
-/// A directory, locked, and the name in it that an operation is about. If <see cref="Kind"/> is not a name ("/", "..") nothing is
-/// locked. Dispose gives the lock back.
+/// A directory, locked, and the name in it that an operation is about. If <see cref="Kind"/> is not a name ("/", "..")
+/// nothing is locked. Dispose gives the lock back.
 /// </summary>
 internal ref struct LockedParent
 {

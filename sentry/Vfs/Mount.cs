@@ -46,7 +46,9 @@ internal sealed class Mount
     /// <summary>Changed by remount, under the namespace's lock; a single word, read without it.</summary>
     public MountFlags Flags { get; set; }
 
-    /// <summary>The mount this one stands on; null for the root of a namespace, or detached. Guarded by the namespace's lock.</summary>
+    /// <summary>
+    /// The mount this one stands on; null for the root of a namespace, or detached. Guarded by the namespace's lock.
+    /// </summary>
     public Mount? Parent { get; set; }
 
     /// <summary>The dentry of <see cref="Parent"/> this one covers.</summary>
@@ -55,10 +57,14 @@ internal sealed class Mount
     /// <summary>The namespace it is in; null once detached.</summary>
     public MountNamespace? Namespace { get; set; }
 
-    /// <summary>Whom it shares what is mounted below it with; null if it is not shared. Changed by <see cref="PeerGroup"/> only.</summary>
+    /// <summary>
+    /// Whom it shares what is mounted below it with; null if it is not shared. Changed by <see cref="PeerGroup"/> only.
+    /// </summary>
     public PeerGroup? Peers { get; set; }
 
-    /// <summary>Whose mounts it gets without giving any back; null if it is no slave. Changed by <see cref="PeerGroup"/> only.</summary>
+    /// <summary>
+    /// Whose mounts it gets without giving any back; null if it is no slave. Changed by <see cref="PeerGroup"/> only.
+    /// </summary>
     public PeerGroup? Master { get; set; }
 
     /// <summary>MS_UNBINDABLE: no bind mount shows it. Guarded by the namespace's lock.</summary>

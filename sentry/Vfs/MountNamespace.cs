@@ -9,7 +9,8 @@ namespace Sandbox.Sentry.Vfs;
 internal sealed class MountNamespace(UserNamespace owner, MemoryAccount? account = null)
 {
     private readonly MemoryAccount _account = account ?? MemoryAccount.Sandbox;
-    private readonly CollectedCharge _charge = new(account ?? MemoryAccount.Sandbox); // A namespace ends when nobody is in it any more.
+    // A namespace ends when nobody is in it any more.
+    private readonly CollectedCharge _charge = new(account ?? MemoryAccount.Sandbox);
 
     // Guarded by Lock for writing; replaced as a whole, so that the walk reads it without the lock.
     private volatile Dictionary<(Mount, Dentry), Mount> _byPlace = [];
@@ -49,7 +50,9 @@ internal sealed class MountNamespace(UserNamespace owner, MemoryAccount? account
         _mounts.Count + mounts <= _account.Limits[KernelLimit.Mounts]
         && _account.FreeObjectBytes >= (long)ObjectCost.Mount * mounts;
 
-    /// <summary>The top of what is mounted on a place: the walk that found it may be older than a mount that covers it now.</summary>
+    /// <summary>
+    /// The top of what is mounted on a place: the walk that found it may be older than a mount that covers it now.
+    /// </summary>
     public VfsPath Topmost(VfsPath place)
     {
         while (FindAt(place.Mount, place.Dentry) is { } covering)
@@ -57,7 +60,9 @@ internal sealed class MountNamespace(UserNamespace owner, MemoryAccount? account
         return place;
     }
 
-    /// <summary>Whether something is mounted on a mount that is not among <paramref name="gone"/>. With <see cref="Lock"/> held.</summary>
+    /// <summary>
+    /// Whether something is mounted on a mount that is not among <paramref name="gone"/>. With <see cref="Lock"/> held.
+    /// </summary>
     public bool HasChildren(Mount parent, List<Mount> gone) =>
         _mounts.Exists(mount => mount.Parent == parent && !gone.Contains(mount));
 
@@ -89,7 +94,9 @@ internal sealed class MountNamespace(UserNamespace owner, MemoryAccount? account
         mount.Namespace = null;
     }
 
-    /// <summary>Takes the root mount out, to put another in its place at once (pivot_root). With <see cref="Lock"/> held.</summary>
+    /// <summary>
+    /// Takes the root mount out, to put another in its place at once (pivot_root). With <see cref="Lock"/> held.
+    /// </summary>
     public void DetachRoot(Mount mount)
     {
         if (mount.Parent is not null)
@@ -113,8 +120,8 @@ internal sealed class MountNamespace(UserNamespace owner, MemoryAccount? account
     }
 
     /// <summary>
-    /// A copy with mounts of its own (unshare(2), CLONE_NEWNS), peers of the old ones that are shared; for another user namespace
-    /// their slaves. <paramref name="translation"/> tells which mount became which, for
+    /// A copy with mounts of its own (unshare(2), CLONE_NEWNS), peers of the old ones that are shared; for another user
+    /// namespace their slaves. <paramref name="translation"/> tells which mount became which, for
     /// the root and working directory of who moves there. ENOMEM.
     /// </summary>
     public Result<MountNamespace> Clone(UserNamespace owner, out Dictionary<Mount, Mount> translation)
@@ -148,7 +155,8 @@ internal sealed class MountNamespace(UserNamespace owner, MemoryAccount? account
 
     private static Mount CopyTo(MountNamespace space, Mount mount)
     {
-        Mount copy = new(mount.FileSystem, mount.Root, mount.Flags) { Namespace = space, IsUnbindable = mount.IsUnbindable };
+        Mount copy =
+            new(mount.FileSystem, mount.Root, mount.Flags) { Namespace = space, IsUnbindable = mount.IsUnbindable };
         if (mount.Peers is { } peers && space.Owner != mount.Namespace!.Owner)
         {
             peers.Follow(copy);

@@ -8,9 +8,12 @@ namespace Sandbox.Sentry.Vfs;
 
 /// <summary>
 /// An open file description (open(2)): shared by dup'ed and inherited descriptors. Operations never block: EAGAIN means
-/// "register with <see cref="Waiters"/> and try again", which only <see cref="Blocking"/> does, whatever O_NONBLOCK says.
+/// "register with <see cref="Waiters"/> and try again", which only <see cref="Blocking"/> does,
+/// whatever O_NONBLOCK says.
 /// </summary>
-/// <remarks>Counted references, because the guest sees the moment of release (end of file on a pipe, lock release).</remarks>
+/// <remarks>
+/// Counted references, because the guest sees the moment of release (end of file on a pipe, lock release).
+/// </remarks>
 internal abstract class OpenFile
 {
     // One for all files: observers come and go seldom.
@@ -47,39 +50,50 @@ internal abstract class OpenFile
     /// <summary>The file; anonymous files have an inode of their own.</summary>
     public abstract Inode Inode { get; }
 
-    public bool IsReadable => (Flags & OpenFlags.AccessMode) is OpenFlags.ReadOnly or OpenFlags.ReadWrite && !IsPathOnly;
+    public bool IsReadable =>
+        (Flags & OpenFlags.AccessMode) is OpenFlags.ReadOnly or OpenFlags.ReadWrite && !IsPathOnly;
 
-    public bool IsWritable => (Flags & OpenFlags.AccessMode) is OpenFlags.WriteOnly or OpenFlags.ReadWrite && !IsPathOnly;
+    public bool IsWritable =>
+        (Flags & OpenFlags.AccessMode) is OpenFlags.WriteOnly or OpenFlags.ReadWrite && !IsPathOnly;
 
     public bool IsNonBlocking => (Flags & OpenFlags.NonBlock) != 0;
 
     public bool IsPathOnly => (Flags & OpenFlags.Path) != 0;
 
-    /// <summary>Where readiness is announced; null for files that are always ready (regular files, directories).</summary>
+    /// <summary>
+    /// Where readiness is announced; null for files that are always ready (regular files, directories).
+    /// </summary>
     public virtual WaitQueue? Waiters => null;
 
-    /// <summary>What this file is called in /proc/PID/fd when it has no path: "pipe:[12]", "anon_inode:[eventfd]".</summary>
+    /// <summary>
+    /// What this file is called in /proc/PID/fd when it has no path: "pipe:[12]", "anon_inode:[eventfd]".
+    /// </summary>
     public virtual string AnonymousName => $"anon_inode:[{Inode.Number}]";
 
-    /// <summary>What /proc/PID/fdinfo says beyond position and flags (proc_pid_fdinfo(5)), for <paramref name="reader"/>.</summary>
+    /// <summary>
+    /// What /proc/PID/fdinfo says beyond position and flags (proc_pid_fdinfo(5)), for <paramref name="reader"/>.
+    /// </summary>
     public virtual void Describe(ICaller reader, ByteBuilder text)
     {
     }
 
     /// <summary>
-    /// True for pipes and stream sockets: a blocking write(2) goes on until everything is written (or a signal, an error), while
-    /// other files' short counts are answered as they are.
+    /// True for pipes and stream sockets: a blocking write(2) goes on until everything is written (or a signal, an
+    /// error), while other files' short counts are answered as they are.
     /// </summary>
     public virtual bool WritesWholly => false;
 
     /// <summary>True for what O_ASYNC works on: pipes, sockets, terminals, inotify.</summary>
     public virtual bool SendsIoSignals => false;
 
-    /// <summary>Who gets a signal when this file is ready (fcntl(2), F_SETOWN), if anybody ever asked; the kernel's own.</summary>
+    /// <summary>
+    /// Who gets a signal when this file is ready (fcntl(2), F_SETOWN), if anybody ever asked; the kernel's own.
+    /// </summary>
     public FileObserver? IoSignal => Volatile.Read(ref _ioSignal);
 
     /// <summary>
-    /// Asked once before a task reads or writes: terminals stop background processes here (SIGTTIN, SIGTTOU with ERESTARTSYS; EIO).
+    /// Asked once before a task reads or writes: terminals stop background processes here (SIGTTIN,
+    /// SIGTTOU with ERESTARTSYS; EIO).
     /// </summary>
     public virtual Errno BeforeTransfer(ICaller caller, bool isWrite) => Errno.Ok;
 
@@ -101,11 +115,14 @@ internal abstract class OpenFile
     /// <summary>What is ready now (poll(2)). The default is always readable and writable.</summary>
     public virtual PollEvents Poll() => PollEvents.Readable | PollEvents.Writable;
 
-    /// <summary>Reads at the file's own offset and moves it. 0 at the end of file; EAGAIN if it would block; EISDIR, EINVAL.</summary>
+    /// <summary>
+    /// Reads at the file's own offset and moves it. 0 at the end of file; EAGAIN if it would block; EISDIR, EINVAL.
+    /// </summary>
     public virtual Result<int> Read(Span<byte> destination) => Errno.EINVAL;
 
     /// <summary>
-    /// Writes at the file's own offset (or the end, O_APPEND) and moves it. EAGAIN, EPIPE (the caller sends SIGPIPE), ENOSPC.
+    /// Writes at the file's own offset (or the end, O_APPEND) and moves it. EAGAIN, EPIPE (the caller sends SIGPIPE),
+    /// ENOSPC.
     /// </summary>
     public virtual Result<int> Write(ReadOnlySpan<byte> source) => Errno.EINVAL;
 
@@ -119,17 +136,20 @@ internal abstract class OpenFile
     public virtual Result<long> Seek(long offset, SeekWhence whence) => Errno.ESPIPE;
 
     /// <summary>
-    /// Lists entries from the file's own position on, "." and ".." included, until the sink is full; moves the position past
-    /// those it took. ENOTDIR.
+    /// Lists entries from the file's own position on, "." and ".." included, until the sink is full; moves the position
+    /// past those it took. ENOTDIR.
     /// </summary>
     public virtual Errno ReadDirectory(IDirectorySink sink) => Errno.ENOTDIR;
 
-    /// <summary>ioctl(2). ENOTTY for an unknown request. <paramref name="caller"/>'s memory holds what the argument points to.</summary>
+    /// <summary>
+    /// ioctl(2). ENOTTY for an unknown request. <paramref name="caller"/>'s memory holds what the argument points to.
+    /// </summary>
     public virtual SyscallResult Control(ICaller caller, uint request, ulong argument) => Errno.ENOTTY;
 
     /// <summary>
-    /// The Sentry's descriptor to map this file with, whose access must not exceed this file's. The guest maps it at the
-    /// offset it gave. ENODEV if the file cannot be mapped. The descriptor stays the file's; it lives as long as the file.
+    /// The Sentry's descriptor to map this file with, whose access must not exceed this file's. The guest maps it at
+    /// the offset it gave. ENODEV if the file cannot be mapped. The descriptor stays the file's;
+    /// it lives as long as the file.
     /// </summary>
     public virtual Result<int> GetMappingFd(MapFlags flags, MemoryProtection protection) => Errno.ENODEV;
 
@@ -142,19 +162,22 @@ internal abstract class OpenFile
     /// <summary>ftruncate(2), on a writable file.</summary>
     public virtual Errno Truncate(long length) => Inode.SetAttributes(new AttributeChange { SizeBytes = length });
 
-    /// <summary>A descriptor that referred to this file was closed (close(2)) in a table; not the last one necessarily.</summary>
+    /// <summary>
+    /// A descriptor that referred to this file was closed (close(2)) in a table; not the last one necessarily.
+    /// </summary>
     public virtual Errno Flush(FdTable closer) => Errno.Ok;
 
     /// <summary>
-    /// A descriptor table is about to lose the file, and nobody can know yet: when this returns, no guest reads it by itself any more.
+    /// A descriptor table is about to lose the file, and nobody can know yet: when this returns,
+    /// no guest reads it by itself any more.
     /// </summary>
     public virtual void BeforeRemoval()
     {
     }
 
     /// <summary>
-    /// Takes over the charge for an open file (<see cref="ObjectCost.OpenFile"/>), to give it back with the last reference. False
-    /// if somebody is charged for it already: then the caller keeps what it has charged.
+    /// Takes over the charge for an open file (<see cref="ObjectCost.OpenFile"/>), to give it back with the last
+    /// reference. False if somebody is charged for it already: then the caller keeps what it has charged.
     /// </summary>
     public bool AdoptCharge(MemoryAccount account) => Interlocked.CompareExchange(ref _account, account, null) is null;
 
@@ -252,11 +275,15 @@ internal abstract class OpenFile
 /// <summary>Takes directory entries (getdents64(2)).</summary>
 internal interface IDirectorySink
 {
-    /// <summary>False if there is no room; the entry will come again next time. <paramref name="nextOffset"/> is d_off.</summary>
+    /// <summary>
+    /// False if there is no room; the entry will come again next time. <paramref name="nextOffset"/> is d_off.
+    /// </summary>
     bool Add(ReadOnlySpan<byte> name, ulong inode, FileType type, long nextOffset);
 }
 
-/// <summary>Told when the last reference to a file goes, before the file is taken down. On at most one file's list.</summary>
+/// <summary>
+/// Told when the last reference to a file goes, before the file is taken down. On at most one file's list.
+/// </summary>
 internal abstract class FileObserver
 {
     // Guarded by OpenFile's observer lock.

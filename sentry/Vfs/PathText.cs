@@ -9,8 +9,8 @@ internal static class PathText
     private const int MaxBytes = 64 * 1024;
 
     /// <summary>
-    /// The path of a place as seen from a root, with " (deleted)" behind a removed name. Of a place that is not below the root it
-    /// is the path to the top of what the place is in, without a remark.
+    /// The path of a place as seen from a root, with " (deleted)" behind a removed name. Of a place that is not below
+    /// the root it is the path to the top of what the place is in, without a remark.
     /// </summary>
     public static byte[] Describe(VfsPath place, VfsPath root)
     {
@@ -50,8 +50,8 @@ internal static class PathText
     }
 
     /// <summary>
-    /// getcwd(2): the path with its NUL, and with "(unreachable)" in front if it is not below the root: only here, for links of
-    /// /proc do without. ENOENT if the directory was removed.
+    /// getcwd(2): the path with its NUL, and with "(unreachable)" in front if it is not below the root: only here, for
+    /// links of /proc do without. ENOENT if the directory was removed.
     /// </summary>
     public static Result<byte[]> CurrentDirectory(VfsPath place, VfsPath root)
     {
@@ -82,7 +82,8 @@ internal static class PathText
                 {
                     if (mount.Parent is not { } parent || mount.MountPoint is not { } mountPoint)
                     {
-                        IsReachable = false; // The top of a namespace or of a detached tree, without having met the root.
+                        // The top of a namespace or of a detached tree, without having met the root.
+                        IsReachable = false;
                         return;
                     }
 

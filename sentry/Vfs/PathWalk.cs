@@ -16,8 +16,8 @@ internal enum LastComponent
 }
 
 /// <summary>
-/// One walk along a path (path_resolution(7)). Cached names cost a lock and a hash lookup per component and no allocation. It
-/// lives on the stack of one call.
+/// One walk along a path (path_resolution(7)). Cached names cost a lock and a hash lookup per component and no
+/// allocation. It lives on the stack of one call.
 /// </summary>
 internal struct PathWalk
 {
@@ -35,7 +35,8 @@ internal struct PathWalk
     /// <param name="start">Where a relative path starts.</param>
     /// <param name="flags">Restrictions (openat2(2)).</param>
     /// <param name="credentials">Others than the caller's (access(2)), or null.</param>
-    public PathWalk(ICaller caller, VfsPath start, ResolveFlags flags = ResolveFlags.None, Credentials? credentials = null)
+    public PathWalk(
+        ICaller caller, VfsPath start, ResolveFlags flags = ResolveFlags.None, Credentials? credentials = null)
     {
         (_caller, _flags) = (caller, flags);
         _credentials = credentials ?? caller.Credentials;
@@ -47,11 +48,12 @@ internal struct PathWalk
     public readonly VfsPath Current => _current;
 
     /// <summary>
-    /// Walks a whole path. The last component is followed too if it is a link and <paramref name="follow"/> is set or a slash
-    /// stands behind it. ENOENT, ENOTDIR, EACCES, ELOOP, ENAMETOOLONG, EXDEV.
+    /// Walks a whole path. The last component is followed too if it is a link and <paramref name="follow"/> is set or a
+    /// slash stands behind it. ENOENT, ENOTDIR, EACCES, ELOOP, ENAMETOOLONG, EXDEV.
     /// </summary>
     public static Result<VfsPath> Resolve(
-        ICaller caller, VfsPath start, scoped ReadOnlySpan<byte> path, bool follow, ResolveFlags flags = ResolveFlags.None,
+        ICaller caller, VfsPath start, scoped ReadOnlySpan<byte> path, bool follow,
+        ResolveFlags flags = ResolveFlags.None,
         Credentials? credentials = null)
     {
         for (int attempt = 0; ; attempt++)
@@ -66,15 +68,18 @@ internal struct PathWalk
     }
 
     /// <summary>
-    /// Walks to the directory of the last component and takes its lock. See <see cref="LockedParent"/> for what comes back.
+    /// Walks to the directory of the last component and takes its lock.
+    /// See <see cref="LockedParent"/> for what comes back.
     /// </summary>
     public static Errno LockParent(
-        ICaller caller, VfsPath start, ReadOnlySpan<byte> path, out LockedParent parent, ResolveFlags flags = ResolveFlags.None)
+        ICaller caller, VfsPath start, ReadOnlySpan<byte> path, out LockedParent parent,
+        ResolveFlags flags = ResolveFlags.None)
     {
         for (int attempt = 0; ; attempt++)
         {
             PathWalk walk = new(caller, start, flags);
-            Errno error = walk.WalkParents(path, out ReadOnlySpan<byte> last, out LastComponent kind, out bool isSlashed);
+            Errno error = walk.WalkParents(
+                path, out ReadOnlySpan<byte> last, out LastComponent kind, out bool isSlashed);
             if (error == Errno.Ok)
             {
                 parent = new LockedParent(walk._current, last, kind, isSlashed);
@@ -141,7 +146,9 @@ internal struct PathWalk
             {
                 last = name;
                 isSlashed = !rest.IsEmpty;
-                kind = name is [(byte)'.'] ? LastComponent.Dot : name is [(byte)'.', (byte)'.'] ? LastComponent.DotDot : LastComponent.Name;
+                kind = name is [(byte)'.']
+                    ? LastComponent.Dot
+                    : name is [(byte)'.', (byte)'.'] ? LastComponent.DotDot : LastComponent.Name;
                 return Errno.Ok;
             }
 
@@ -152,8 +159,8 @@ internal struct PathWalk
     }
 
     /// <summary>
-    /// Goes on along the text of a link that stands in the current directory: all but its last component, which comes back.
-    /// A magic link, which has no such text, is gone through at once: then <paramref name="last"/> is empty.
+    /// Goes on along the text of a link that stands in the current directory: all but its last component, which comes
+    /// back. A magic link, which has no such text, is gone through at once: then <paramref name="last"/> is empty.
     /// </summary>
     public Errno WalkLinkParents(
         VfsPath link, out ReadOnlySpan<byte> last, out LastComponent kind, out bool isSlashed)
@@ -183,7 +190,9 @@ internal struct PathWalk
         return child.Inode is null ? Errno.ENOENT : Enter(new VfsPath(_current.Mount, child), follow);
     }
 
-    /// <summary>Goes to a child of the current directory: through what is mounted there, and along a link if wanted.</summary>
+    /// <summary>
+    /// Goes to a child of the current directory: through what is mounted there, and along a link if wanted.
+    /// </summary>
     public Errno Enter(VfsPath child, bool follow)
     {
         if (child.Dentry.MountCount != 0 && CrossMounts(ref child) is not Errno.Ok and Errno error)
@@ -209,7 +218,8 @@ internal struct PathWalk
     private Errno ReadLink(VfsPath link, out byte[]? text)
     {
         text = null;
-        if ((_flags & ResolveFlags.NoSymlinks) != 0 || (link.Mount.Flags & MountFlags.NoSymbolicFollow) != 0 || ++_links > MaxLinks)
+        if ((_flags & ResolveFlags.NoSymlinks) != 0 || (link.Mount.Flags & MountFlags.NoSymbolicFollow) != 0
+            || ++_links > MaxLinks)
             return Errno.ELOOP;
         if (link.Inode.FollowMagicLink(_caller).Failed(out VfsPath? target, out Errno error))
             return error;

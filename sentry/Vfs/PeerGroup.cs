@@ -1,8 +1,9 @@
 namespace Sandbox.Sentry.Vfs;
 
 /// <summary>
-/// Mounts that show each other's changes, and their slaves, which follow without being followed (mount_namespaces(7)). Members are
-/// held weakly: a mount namespace that nobody uses any more goes with its mounts. Guarded by <see cref="MountNamespace.Lock"/>.
+/// Mounts that show each other's changes, and their slaves, which follow without being followed (mount_namespaces(7)).
+/// Members are held weakly: a mount namespace that nobody uses any more goes with its mounts. Guarded by
+/// <see cref="MountNamespace.Lock"/>.
 /// </summary>
 internal sealed class PeerGroup
 {
@@ -51,7 +52,9 @@ internal sealed class PeerGroup
         Remove(_slaves, slave);
     }
 
-    /// <summary>All mounts to which a change below <paramref name="origin"/>, a member, goes: peers, slaves, and theirs.</summary>
+    /// <summary>
+    /// All mounts to which a change below <paramref name="origin"/>, a member, goes: peers, slaves, and theirs.
+    /// </summary>
     public List<Mount> Receivers(Mount origin)
     {
         List<Mount> found = [];

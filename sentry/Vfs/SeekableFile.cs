@@ -5,10 +5,11 @@ using Sandbox.Sentry.Sync;
 namespace Sandbox.Sentry.Vfs;
 
 /// <summary>
-/// An open file with a position. Reads and writes at the position are serialised, as Linux serialises them, because processes
-/// that inherited one open file rely on not overwriting each other.
+/// An open file with a position. Reads and writes at the position are serialised, as Linux serialises them, because
+/// processes that inherited one open file rely on not overwriting each other.
 /// </summary>
-internal abstract class SeekableFile(VfsPath path, OpenFlags flags, Credentials credentials) : OpenFile(path, flags, credentials)
+internal abstract class SeekableFile(VfsPath path, OpenFlags flags, Credentials credentials) : OpenFile(
+    path, flags, credentials)
 {
     private readonly RankedLock _positionLock = new(LockRank.Position);
     private long _position; // Guarded by _positionLock; but while it has an owner, that may have a newer one.
@@ -46,7 +47,9 @@ internal abstract class SeekableFile(VfsPath path, OpenFlags flags, Credentials 
         return scope;
     }
 
-    /// <summary>Remembers where a reader was last, for who reads ahead: a hint, without a lock. Gives the offset before.</summary>
+    /// <summary>
+    /// Remembers where a reader was last, for who reads ahead: a hint, without a lock. Gives the offset before.
+    /// </summary>
     public long ExchangeLastRead(long offset) => Interlocked.Exchange(ref _lastRead, offset);
 
     /// <summary>The position as it was last seen, without a lock: a hint.</summary>
@@ -123,8 +126,8 @@ internal abstract class SeekableFile(VfsPath path, OpenFlags flags, Credentials 
     }
 
     /// <summary>
-    /// Writes at an offset, or at the end of file, which is then where <paramref name="offset"/> moves to. That the file is about
-    /// to change has been told.
+    /// Writes at an offset, or at the end of file, which is then where <paramref name="offset"/> moves to. That the
+    /// file is about to change has been told.
     /// </summary>
     protected abstract Result<int> WriteAt(ReadOnlySpan<byte> source, ref long offset, bool isAppend);
 

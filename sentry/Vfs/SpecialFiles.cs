@@ -6,8 +6,9 @@ namespace Sandbox.Sentry.Vfs;
 internal delegate Result<OpenFile> DeviceOpener(Inode inode, VfsPath path, OpenFlags flags, ICaller caller);
 
 /// <summary>
-/// What stands behind device nodes and FIFOs, whatever filesystem the node is in: an inode of such a type answers its Open with
-/// <see cref="Open"/>. Filled at start-up by the layers above, before the first guest runs; read without a lock.
+/// What stands behind device nodes and FIFOs, whatever filesystem the node is in: an inode of such a type answers its
+/// Open with <see cref="Open"/>. Filled at start-up by the layers above, before the first guest runs;
+/// read without a lock.
 /// </summary>
 internal static class SpecialFiles
 {
@@ -52,7 +53,8 @@ internal static class SpecialFiles
 internal static class DeviceNumber
 {
     public static ulong Make(uint major, uint minor) =>
-        ((ulong)(major & 0xFFFFF000) << 32) | ((ulong)(major & 0xFFF) << 8) | ((ulong)(minor & 0xFFFFFF00) << 12) | (minor & 0xFF);
+        ((ulong)(major & 0xFFFFF000) << 32) | ((ulong)(major & 0xFFF) << 8) | ((ulong)(minor & 0xFFFFFF00) << 12)
+            | (minor & 0xFF);
 
     public static uint Major(ulong device) => (uint)(((device >> 32) & 0xFFFFF000) | ((device >> 8) & 0xFFF));
 
@@ -62,7 +64,8 @@ internal static class DeviceNumber
 /// <summary>A device node of a synthetic filesystem (/dev/null of devtmpfs, /dev/pts/0).</summary>
 internal sealed class DeviceNode : SyntheticInode
 {
-    public DeviceNode(FileSystem fileSystem, FileType type, uint permissions, ulong rawDevice, uint userId = 0, uint groupId = 0)
+    public DeviceNode(
+        FileSystem fileSystem, FileType type, uint permissions, ulong rawDevice, uint userId = 0, uint groupId = 0)
         : base(fileSystem, (uint)type | permissions, userId, groupId)
     {
         RawDevice = rawDevice;

@@ -4,7 +4,9 @@ using Sandbox.Linux;
 
 namespace Sandbox.Sentry.Vfs;
 
-/// <summary>struct termios2 (44 bytes; include/uapi/asm-generic/termbits.h): termios with both speeds, in baud.</summary>
+/// <summary>
+/// struct termios2 (44 bytes; include/uapi/asm-generic/termbits.h): termios with both speeds, in baud.
+/// </summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct Termios2
 {
@@ -13,7 +15,9 @@ internal struct Termios2
     public uint OutputSpeed;
 }
 
-/// <summary>struct termio (18 bytes; include/uapi/asm-generic/termios.h): System V's form, the low halves of the modes.</summary>
+/// <summary>
+/// struct termio (18 bytes; include/uapi/asm-generic/termios.h): System V's form, the low halves of the modes.
+/// </summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct Termio
 {
@@ -33,8 +37,9 @@ internal struct Termio
 }
 
 /// <summary>
-/// The three forms in which ioctl_tty(2) takes and gives a terminal's attributes: TCGETS, TCGETS2 (which glibc's isatty asks
-/// since 2.42) and TCGETA, each with three ways to set: at once, after output has drained, and after that with input forgotten.
+/// The three forms in which ioctl_tty(2) takes and gives a terminal's attributes: TCGETS, TCGETS2 (which glibc's isatty
+/// asks since 2.42) and TCGETA, each with three ways to set: at once, after output has drained,
+/// and after that with input forgotten.
 /// </summary>
 internal static class TermiosForms
 {
@@ -50,19 +55,27 @@ internal static class TermiosForms
 
     private static readonly uint[] _fastSpeeds =
     [
-        57600, 115200, 230400, 460800, 500000, 576000, 921600, 1000000, 1152000, 1500000, 2000000, 2500000, 3000000, 3500000, 4000000,
+        57600, 115200, 230400, 460800, 500000, 576000, 921600, 1000000, 1152000, 1500000, 2000000, 2500000, 3000000,
+        3500000, 4000000,
     ];
 
     public static bool IsGet(uint request) => request is Get or GetShort or Get2;
 
     public static bool IsSet(uint request) =>
-        request is (>= Set and <= SetFlushing) or (>= SetShort and <= SetShortFlushing) or (>= Set2 and <= Set2Flushing);
+        request is (>= Set and <= SetFlushing) or (>= SetShort and <= SetShortFlushing)
+            or (>= Set2 and <= Set2Flushing);
 
-    /// <summary>0 to set at once, 1 after output has drained (TCSETSW), 2 after that with typed input forgotten (TCSETSF).</summary>
+    /// <summary>
+    /// 0 to set at once, 1 after output has drained (TCSETSW), 2 after that with typed input forgotten (TCSETSF).
+    /// </summary>
     public static int ManyOf(uint request) =>
-        (int)(request >= Set2 ? request - Set2 : request >= SetShort && request <= SetShortFlushing ? request - SetShort : request - Set);
+        (int)(request >= Set2
+            ? request - Set2
+            : request >= SetShort && request <= SetShortFlushing ? request - SetShort : request - Set);
 
-    /// <summary>Writes the attributes in the form that <paramref name="request"/>, for which <see cref="IsGet"/>, asks for.</summary>
+    /// <summary>
+    /// Writes the attributes in the form that <paramref name="request"/>, for which <see cref="IsGet"/>, asks for.
+    /// </summary>
     public static Errno Write(ICaller caller, uint request, UserAddress address, in Termios2 attributes)
     {
         switch (request)
@@ -86,7 +99,8 @@ internal static class TermiosForms
 
     /// <summary>
     /// Reads what the guest wants in the form of <paramref name="request"/>, for which <see cref="IsSet"/>, over
-    /// <paramref name="attributes"/> as they are. The speeds follow the mode bits, but for BOTHER, which takes them as given.
+    /// <paramref name="attributes"/> as they are. The speeds follow the mode bits, but for BOTHER,
+    /// which takes them as given.
     /// </summary>
     public static Errno Read(ICaller caller, uint request, UserAddress address, ref Termios2 attributes)
     {
@@ -125,7 +139,8 @@ internal static class TermiosForms
 
     private static void SetSpeeds(ref Termios2 attributes)
     {
-        uint control = (uint)attributes.Termios.Control, output = control & SpeedMask, input = (control >> InputSpeedShift) & SpeedMask;
+        uint control = (uint)attributes.Termios.Control, output = control & SpeedMask,
+            input = (control >> InputSpeedShift) & SpeedMask;
         if (output != OtherSpeed)
             attributes.OutputSpeed = SpeedOf(output);
         if (input == 0)

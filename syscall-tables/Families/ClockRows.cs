@@ -18,7 +18,8 @@ internal static unsafe class ClockRows
             .Shows(F.Clock, F.Time);
         rows[Sys.settimeofday] = Syscall.Of<UserPtr<Timeval>, UserAddress>("settimeofday", &ClockSyscalls.SetTimeOfDay)
             .Partial("always EPERM: time is the host's");
-        rows[Sys.gettimeofday] = Syscall.Of<UserPtr<Timeval>, UserPtr<long>>("gettimeofday", &ClockSyscalls.GetTimeOfDay)
+        rows[Sys.gettimeofday] = Syscall.Of<UserPtr<Timeval>, UserPtr<long>>(
+            "gettimeofday", &ClockSyscalls.GetTimeOfDay)
             .Shows(F.MicroTimeOut, F.Address);
         rows[Sys.time] = Syscall.Of<UserPtr<long>>("time", &ClockSyscalls.Time);
         rows[Sys.times] = Syscall.Of<UserPtr<ClockSyscalls.ProcessTimes>>("times", &ClockSyscalls.Times);

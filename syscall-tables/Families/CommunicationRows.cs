@@ -6,7 +6,9 @@ using F = Sandbox.SyscallTables.Tracing.ArgumentFormat;
 
 namespace Sandbox.SyscallTables.Families;
 
-/// <summary>Interprocess communication: System V shared memory, semaphores and messages, POSIX message queues.</summary>
+/// <summary>
+/// Interprocess communication: System V shared memory, semaphores and messages, POSIX message queues.
+/// </summary>
 internal static unsafe class CommunicationRows
 {
     public static void Add(Syscall?[] rows)

@@ -47,8 +47,10 @@ internal static unsafe class FileRows
             .Waits("vfs_read");
         rows[Sys.pwritev] = Syscall.Of<Fd, UserPtr<IoVector>, ulong, long>("pwritev", &ReadWriteSyscalls.WriteVectorAt)
             .Waits("vfs_write");
-        rows[Sys.preadv2] = Syscall.Of<Fd, UserPtr<IoVector>, ulong, long, long, int>("preadv2", &ReadWriteSyscalls.ReadVector2);
-        rows[Sys.pwritev2] = Syscall.Of<Fd, UserPtr<IoVector>, ulong, long, long, int>("pwritev2", &ReadWriteSyscalls.WriteVector2)
+        rows[Sys.preadv2] = Syscall.Of<Fd, UserPtr<IoVector>, ulong, long, long, int>(
+            "preadv2", &ReadWriteSyscalls.ReadVector2);
+        rows[Sys.pwritev2] = Syscall.Of<Fd, UserPtr<IoVector>, ulong, long, long, int>(
+            "pwritev2", &ReadWriteSyscalls.WriteVector2)
             .Partial("no RWF_APPEND");
         rows[Sys.lseek] = Syscall.Of<Fd, long, SeekWhence>("lseek", &ReadWriteSyscalls.Seek)
             .ByPage(PageCall.NoInput);
@@ -88,7 +90,8 @@ internal static unsafe class FileRows
             .Waits("locks_lock_inode_wait");
         rows[Sys.inotify_init] = Syscall.Of("inotify_init", &InotifySyscalls.Init);
         rows[Sys.inotify_init1] = Syscall.Of<OpenFlags>("inotify_init1", &InotifySyscalls.Init1);
-        rows[Sys.inotify_add_watch] = Syscall.Of<Fd, UserString, InotifyEvents>("inotify_add_watch", &InotifySyscalls.AddWatch)
+        rows[Sys.inotify_add_watch] = Syscall.Of<Fd, UserString, InotifyEvents>(
+            "inotify_add_watch", &InotifySyscalls.AddWatch)
             .Partial("what others change in a directory of the host is not seen");
         rows[Sys.inotify_rm_watch] = Syscall.Of<Fd, int>("inotify_rm_watch", &InotifySyscalls.RemoveWatch);
     }
@@ -115,7 +118,8 @@ internal static unsafe class FileRows
         rows[Sys.copy_file_range] = Syscall.Of<Fd, UserPtr<long>, Fd, UserPtr<long>, ulong, uint>(
             "copy_file_range", &SpliceSyscalls.CopyFileRange)
             .Shows(F.Fd, F.LongIn, F.Fd, F.LongIn, F.Unsigned64, F.Hexadecimal);
-        rows[Sys.splice] = Syscall.Of<Fd, UserPtr<long>, Fd, UserPtr<long>, ulong, uint>("splice", &SpliceSyscalls.Splice)
+        rows[Sys.splice] = Syscall.Of<Fd, UserPtr<long>, Fd, UserPtr<long>, ulong, uint>(
+            "splice", &SpliceSyscalls.Splice)
             .Shows(F.Fd, F.LongIn, F.Fd, F.LongIn, F.Unsigned64, F.SpliceFlags)
             .Waits("splice");
         rows[Sys.tee] = Syscall.Of<Fd, Fd, ulong, uint>("tee", &SpliceSyscalls.Tee)

@@ -12,10 +12,12 @@ internal static unsafe class LimitRows
     {
         rows[Sys.getrlimit] = Syscall.Of<uint, UserPtr<Limit>>("getrlimit", &LimitSyscalls.Get)
             .Shows(F.Resource, F.LimitOut);
-        const string unenforced = "RLIMIT_MEMLOCK is the host's; STACK below 8 MiB, CORE, MSGQUEUE and RTTIME limit nothing";
+        const string unenforced =
+            "RLIMIT_MEMLOCK is the host's; STACK below 8 MiB, CORE, MSGQUEUE and RTTIME limit nothing";
         rows[Sys.setrlimit] = Syscall.Of<uint, UserPtr<Limit>>("setrlimit", &LimitSyscalls.Set).Partial(unenforced)
             .Shows(F.Resource, F.Limit);
-        rows[Sys.prlimit64] = Syscall.Of<int, uint, UserPtr<Limit>, UserPtr<Limit>>("prlimit64", &LimitSyscalls.GetAndSet)
+        rows[Sys.prlimit64] = Syscall.Of<int, uint, UserPtr<Limit>, UserPtr<Limit>>(
+            "prlimit64", &LimitSyscalls.GetAndSet)
             .Partial(unenforced)
             .Shows(F.Signed32, F.Resource, F.Limit, F.LimitOut);
         rows[Sys.getrusage] = Syscall.Of<int, UserPtr<ResourceUsage>>("getrusage", &LimitSyscalls.Usage)
@@ -30,11 +32,14 @@ internal static unsafe class LimitRows
     private static void AddScheduling(Syscall?[] rows)
     {
         const string hostSchedules = "remembered and told; the host schedules";
-        rows[Sys.sched_getaffinity] = Syscall.Of<int, uint, UserAddress>("sched_getaffinity", &ScheduleSyscalls.GetAffinity);
-        rows[Sys.sched_setaffinity] = Syscall.Of<int, uint, UserAddress>("sched_setaffinity", &ScheduleSyscalls.SetAffinity)
+        rows[Sys.sched_getaffinity] = Syscall.Of<int, uint, UserAddress>(
+            "sched_getaffinity", &ScheduleSyscalls.GetAffinity);
+        rows[Sys.sched_setaffinity] = Syscall.Of<int, uint, UserAddress>(
+            "sched_setaffinity", &ScheduleSyscalls.SetAffinity)
             .Partial(hostSchedules);
         rows[Sys.sched_getscheduler] = Syscall.Of<int>("sched_getscheduler", &ScheduleSyscalls.GetScheduler);
-        rows[Sys.sched_setscheduler] = Syscall.Of<int, int, UserPtr<int>>("sched_setscheduler", &ScheduleSyscalls.SetScheduler)
+        rows[Sys.sched_setscheduler] = Syscall.Of<int, int, UserPtr<int>>(
+            "sched_setscheduler", &ScheduleSyscalls.SetScheduler)
             .Partial(hostSchedules)
             .Shows(F.Signed32, F.SchedulePolicy, F.Address);
         rows[Sys.sched_getparam] = Syscall.Of<int, UserPtr<int>>("sched_getparam", &ScheduleSyscalls.GetParameter);
@@ -49,8 +54,10 @@ internal static unsafe class LimitRows
         rows[Sys.sched_rr_get_interval] = Syscall.Of<int, UserPtr<Timespec>>(
             "sched_rr_get_interval", &ScheduleSyscalls.RoundRobinInterval);
         rows[Sys.getpriority] = Syscall.Of<int, int>("getpriority", &ScheduleSyscalls.GetPriority);
-        rows[Sys.setpriority] = Syscall.Of<int, int, int>("setpriority", &ScheduleSyscalls.SetPriority).Partial(hostSchedules);
+        rows[Sys.setpriority] = Syscall.Of<int, int, int>("setpriority", &ScheduleSyscalls.SetPriority).Partial(
+            hostSchedules);
         rows[Sys.ioprio_get] = Syscall.Of<int, int>("ioprio_get", &ScheduleSyscalls.GetIoPriority);
-        rows[Sys.ioprio_set] = Syscall.Of<int, int, int>("ioprio_set", &ScheduleSyscalls.SetIoPriority).Partial(hostSchedules);
+        rows[Sys.ioprio_set] = Syscall.Of<int, int, int>("ioprio_set", &ScheduleSyscalls.SetIoPriority).Partial(
+            hostSchedules);
     }
 }

@@ -4,7 +4,9 @@ using F = Sandbox.SyscallTables.Tracing.ArgumentFormat;
 
 namespace Sandbox.SyscallTables.Families;
 
-/// <summary>Memory: mappings and advice. Most of these calls run natively and never get here (docs/architecture.md, 4.4).</summary>
+/// <summary>
+/// Memory: mappings and advice. Most of these calls run natively and never get here (docs/architecture.md, 4.4).
+/// </summary>
 internal static unsafe class MemoryRows
 {
     public static void Add(Syscall?[] rows)

@@ -90,7 +90,8 @@ internal static unsafe class PathRows
             .ByPage(PageCall.Path);
         rows[Sys.renameat] = Syscall.Of<Fd, UserString, Fd, UserString>("renameat", &LinkSyscalls.RenameAt)
             .Shows(F.DirectoryFd, F.Text, F.DirectoryFd, F.Text);
-        rows[Sys.renameat2] = Syscall.Of<Fd, UserString, Fd, UserString, RenameFlags>("renameat2", &LinkSyscalls.RenameAt2)
+        rows[Sys.renameat2] = Syscall.Of<Fd, UserString, Fd, UserString, RenameFlags>(
+            "renameat2", &LinkSyscalls.RenameAt2)
             .Partial("no RENAME_WHITEOUT")
             .Shows(F.DirectoryFd, F.Text, F.DirectoryFd, F.Text, F.RenameFlags);
     }
@@ -109,7 +110,8 @@ internal static unsafe class PathRows
         rows[Sys.lchown] = Syscall.Of<UserString, uint, uint>("lchown", &AttributeSyscalls.ChangeLinkOwner);
         rows[Sys.fchown] = Syscall.Of<Fd, uint, uint>("fchown", &AttributeSyscalls.ChangeOwnerOf)
             .ByPage(PageCall.NoInput);
-        rows[Sys.fchownat] = Syscall.Of<Fd, UserString, uint, uint, AtFlags>("fchownat", &AttributeSyscalls.ChangeOwnerAt);
+        rows[Sys.fchownat] = Syscall.Of<Fd, UserString, uint, uint, AtFlags>(
+            "fchownat", &AttributeSyscalls.ChangeOwnerAt);
         rows[Sys.umask] = Syscall.Of<uint>("umask", &AttributeSyscalls.SetUmask)
             .Shows(F.Octal);
         rows[Sys.truncate] = Syscall.Of<UserString, long>("truncate", &AttributeSyscalls.Truncate);
@@ -119,23 +121,27 @@ internal static unsafe class PathRows
             .Shows(F.Fd, F.FallocateMode, F.Signed64, F.Signed64);
         rows[Sys.utimensat] = Syscall.Of<Fd, UserString, UserPtr<FileTimeSyscalls.TimePair>, AtFlags>(
             "utimensat", &FileTimeSyscalls.SetTimesAt);
-        rows[Sys.utimes] = Syscall.Of<UserString, UserPtr<FileTimeSyscalls.TimePair>>("utimes", &FileTimeSyscalls.SetTimesOld);
+        rows[Sys.utimes] = Syscall.Of<UserString, UserPtr<FileTimeSyscalls.TimePair>>(
+            "utimes", &FileTimeSyscalls.SetTimesOld);
         rows[Sys.futimesat] = Syscall.Of<Fd, UserString, UserPtr<FileTimeSyscalls.TimePair>>(
             "futimesat", &FileTimeSyscalls.SetTimesOldAt);
-        rows[Sys.utime] = Syscall.Of<UserString, UserPtr<FileTimeSyscalls.SecondsPair>>("utime", &FileTimeSyscalls.SetSeconds);
+        rows[Sys.utime] = Syscall.Of<UserString, UserPtr<FileTimeSyscalls.SecondsPair>>(
+            "utime", &FileTimeSyscalls.SetSeconds);
     }
 
     private static void AddExtendedAttributes(Syscall?[] rows)
     {
         rows[Sys.getxattr] = Syscall.Of<UserString, UserString, UserAddress, ulong>("getxattr", &XattrSyscalls.Get)
             .Shows(F.Text, F.Text, F.DataOut, F.Unsigned64);
-        rows[Sys.lgetxattr] = Syscall.Of<UserString, UserString, UserAddress, ulong>("lgetxattr", &XattrSyscalls.GetLink)
+        rows[Sys.lgetxattr] = Syscall.Of<UserString, UserString, UserAddress, ulong>(
+            "lgetxattr", &XattrSyscalls.GetLink)
             .Shows(F.Text, F.Text, F.DataOut, F.Unsigned64);
         rows[Sys.fgetxattr] = Syscall.Of<Fd, UserString, UserAddress, ulong>("fgetxattr", &XattrSyscalls.GetFile)
             .Shows(F.Fd, F.Text, F.DataOut, F.Unsigned64);
         rows[Sys.setxattr] = Syscall.Of<UserString, UserString, UserAddress, ulong, int>("setxattr", &XattrSyscalls.Set)
             .Shows(F.Text, F.Text, F.Data, F.Unsigned64, F.Hexadecimal);
-        rows[Sys.lsetxattr] = Syscall.Of<UserString, UserString, UserAddress, ulong, int>("lsetxattr", &XattrSyscalls.SetLink)
+        rows[Sys.lsetxattr] = Syscall.Of<UserString, UserString, UserAddress, ulong, int>(
+            "lsetxattr", &XattrSyscalls.SetLink)
             .Shows(F.Text, F.Text, F.Data, F.Unsigned64, F.Hexadecimal);
         rows[Sys.fsetxattr] = Syscall.Of<Fd, UserString, UserAddress, ulong, int>("fsetxattr", &XattrSyscalls.SetFile)
             .Shows(F.Fd, F.Text, F.Data, F.Unsigned64, F.Hexadecimal);
@@ -151,9 +157,11 @@ internal static unsafe class PathRows
 
     private static void AddMounts(Syscall?[] rows)
     {
-        rows[Sys.mount] = Syscall.Of<UserString, UserString, UserString, ulong, UserString>("mount", &MountSyscalls.Mount)
+        rows[Sys.mount] = Syscall.Of<UserString, UserString, UserString, ulong, UserString>(
+            "mount", &MountSyscalls.Mount)
             .Shows(F.Text, F.Text, F.Text, F.MountFlags, F.Text);
-        rows[Sys.umount2] = Syscall.Of<UserString, int>("umount2", &MountSyscalls.Unmount).Partial("MNT_EXPIRE is always EAGAIN")
+        rows[Sys.umount2] = Syscall.Of<UserString, int>("umount2", &MountSyscalls.Unmount).Partial(
+            "MNT_EXPIRE is always EAGAIN")
             .Shows(F.Text, F.UnmountFlags);
         rows[Sys.pivot_root] = Syscall.Of<UserString, UserString>("pivot_root", &MountSyscalls.PivotRoot);
         const string newInterface = "mount(2) is there; programs fall back";

@@ -17,7 +17,8 @@ internal static unsafe class ProcessRows
         rows[Sys.vfork] = Syscall.Of("vfork", &ProcessSyscalls.Vfork)
             .Waits("kernel_clone")
             .NeedsRegisters();
-        rows[Sys.clone] = Syscall.Of<ulong, UserAddress, UserAddress, UserAddress, ulong>("clone", &ProcessSyscalls.Clone)
+        rows[Sys.clone] = Syscall.Of<ulong, UserAddress, UserAddress, UserAddress, ulong>(
+            "clone", &ProcessSyscalls.Clone)
             .Partial("no CLONE_PTRACE, CLONE_NEWTIME, CLONE_NEWCGROUP")
             .Shows(F.CloneFlags, F.Address, F.Address, F.Address, F.Hexadecimal)
             .Waits("kernel_clone")
@@ -30,12 +31,14 @@ internal static unsafe class ProcessRows
         rows[Sys.execve] = Syscall.Of<UserString, UserAddress, UserAddress>("execve", &ExecSyscalls.Execve)
             .Shows(F.Text, F.TextArray, F.Address)
             .NeedsRegisters();
-        rows[Sys.execveat] = Syscall.Of<Fd, UserString, UserAddress, UserAddress, AtFlags>("execveat", &ExecSyscalls.ExecveAt)
+        rows[Sys.execveat] = Syscall.Of<Fd, UserString, UserAddress, UserAddress, AtFlags>(
+            "execveat", &ExecSyscalls.ExecveAt)
             .Shows(F.DirectoryFd, F.Text, F.TextArray, F.Address, F.AtFlags)
             .NeedsRegisters();
         rows[Sys.exit] = Syscall.Of<int>("exit", &ProcessSyscalls.Exit);
         rows[Sys.exit_group] = Syscall.Of<int>("exit_group", &ProcessSyscalls.ExitGroup);
-        rows[Sys.wait4] = Syscall.Of<int, UserPtr<int>, WaitOptions, UserPtr<ResourceUsage>>("wait4", &ProcessSyscalls.Wait4)
+        rows[Sys.wait4] = Syscall.Of<int, UserPtr<int>, WaitOptions, UserPtr<ResourceUsage>>(
+            "wait4", &ProcessSyscalls.Wait4)
             .Shows(F.Signed32, F.WaitStatusOut, F.WaitOptions, F.ResourceUsageOut)
             .Waits("do_wait");
         rows[Sys.waitid] = Syscall.Of<int, int, UserPtr<SignalInfo>, WaitOptions, UserPtr<ResourceUsage>>(

@@ -33,7 +33,8 @@ internal static unsafe class SignalRows
             .Shows(F.Signed32, F.Signal);
         rows[Sys.tgkill] = Syscall.Of<int, int, int>("tgkill", &KillSyscalls.ThreadGroupKill)
             .Shows(F.Signed32, F.Signed32, F.Signal);
-        rows[Sys.rt_sigqueueinfo] = Syscall.Of<int, int, UserPtr<SignalInfo>>("rt_sigqueueinfo", &KillSyscalls.QueueInfo)
+        rows[Sys.rt_sigqueueinfo] = Syscall.Of<int, int, UserPtr<SignalInfo>>(
+            "rt_sigqueueinfo", &KillSyscalls.QueueInfo)
             .Shows(F.Signed32, F.Signal, F.SignalInfo);
         rows[Sys.rt_tgsigqueueinfo] = Syscall.Of<int, int, int, UserPtr<SignalInfo>>(
             "rt_tgsigqueueinfo", &KillSyscalls.ThreadQueueInfo);

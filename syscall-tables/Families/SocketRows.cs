@@ -36,10 +36,12 @@ internal static unsafe class SocketRows
         rows[Sys.setsockopt] = Syscall.Of<Fd, int, int, UserAddress, int>("setsockopt", &SocketSyscalls.SetOption)
             .Partial("SO_RCVLOWAT, SO_TIMESTAMP*, SO_RXQ_OVFL, most IP_*, IPV6_*, TCP_*: kept, without effect")
             .Shows(F.Fd, F.SocketLevel, F.SocketOption, F.Data, F.Signed32);
-        rows[Sys.getsockopt] = Syscall.Of<Fd, int, int, UserAddress, UserPtr<int>>("getsockopt", &SocketSyscalls.GetOption)
+        rows[Sys.getsockopt] = Syscall.Of<Fd, int, int, UserAddress, UserPtr<int>>(
+            "getsockopt", &SocketSyscalls.GetOption)
             .Shows(F.Fd, F.SocketLevel, F.SocketOption, F.LongOut, F.IntegerOut);
 
-        rows[Sys.sendto] = Syscall.Of<Fd, UserAddress, ulong, SocketFlags, UserAddress, int>("sendto", &MessageSyscalls.SendTo)
+        rows[Sys.sendto] = Syscall.Of<Fd, UserAddress, ulong, SocketFlags, UserAddress, int>(
+            "sendto", &MessageSyscalls.SendTo)
             .Partial("no MSG_OOB")
             .Shows(F.Fd, F.Data, F.Unsigned64, F.MessageFlags, F.SocketAddress, F.Signed32)
             .Waits("sock_sendmsg", withoutThread: true)
@@ -52,14 +54,16 @@ internal static unsafe class SocketRows
         rows[Sys.sendmsg] = Syscall.Of<Fd, UserPtr<MessageHeader>, SocketFlags>("sendmsg", &MessageSyscalls.SendMessage)
             .Waits("sock_sendmsg", withoutThread: true)
             .ByPage(PageCall.Message);
-        rows[Sys.recvmsg] = Syscall.Of<Fd, UserPtr<MessageHeader>, SocketFlags>("recvmsg", &MessageSyscalls.ReceiveMessage)
+        rows[Sys.recvmsg] = Syscall.Of<Fd, UserPtr<MessageHeader>, SocketFlags>(
+            "recvmsg", &MessageSyscalls.ReceiveMessage)
             .Shows(F.Fd, F.MessageOut, F.MessageFlags)
             .Waits("sock_recvmsg", withoutThread: true)
             .ByPage(PageCall.Message);
         rows[Sys.sendmmsg] = Syscall.Of<Fd, UserPtr<MessageSyscalls.CountedHeader>, uint, SocketFlags>(
             "sendmmsg", &MessageSyscalls.SendMessages)
             .Waits("sock_sendmsg");
-        rows[Sys.recvmmsg] = Syscall.Of<Fd, UserPtr<MessageSyscalls.CountedHeader>, uint, SocketFlags, UserPtr<Timespec>>(
+        rows[Sys.recvmmsg] =
+            Syscall.Of<Fd, UserPtr<MessageSyscalls.CountedHeader>, uint, SocketFlags, UserPtr<Timespec>>(
             "recvmmsg", &MessageSyscalls.ReceiveMessages)
             .Waits("sock_recvmsg");
     }

@@ -3,8 +3,9 @@ using Sandbox.Linux;
 namespace Sandbox.SyscallTables.Families;
 
 /// <summary>
-/// The calls of Linux that nobody here handles, each with the errno a program can live with and the reason. ENOSYS stands for
-/// "this kernel was built without it", which is what programs probe for; EPERM for what a container may not do on Linux either.
+/// The calls of Linux that nobody here handles, each with the errno a program can live with and the reason. ENOSYS
+/// stands for "this kernel was built without it", which is what programs probe for;
+/// EPERM for what a container may not do on Linux either.
 /// </summary>
 internal static class UnsupportedRows
 {
@@ -15,7 +16,8 @@ internal static class UnsupportedRows
     {
         Add(rows, Sys.kcmp, "kcmp", Errno.ENOSYS, "as a Linux without CONFIG_KCMP");
         Add(rows, Sys.bpf, "bpf", Errno.EPERM, "as for a process without CAP_BPF");
-        Add(rows, Sys.perf_event_open, "perf_event_open", Errno.EACCES, "as with perf_event_paranoid=3: there are no counters");
+        Add(rows, Sys.perf_event_open, "perf_event_open", Errno.EACCES,
+            "as with perf_event_paranoid=3: there are no counters");
         const string noKeys = "no key rings: as a Linux without CONFIG_KEYS";
         Add(rows, Sys.add_key, "add_key", Errno.ENOSYS, noKeys);
         Add(rows, Sys.request_key, "request_key", Errno.ENOSYS, noKeys);
@@ -36,10 +38,13 @@ internal static class UnsupportedRows
         Add(rows, Sys.pkey_alloc, "pkey_alloc", Errno.ENOSPC, noKeys);
         Add(rows, Sys.pkey_free, "pkey_free", Errno.EINVAL, noKeys);
         Add(rows, Sys.pkey_mprotect, "pkey_mprotect", Errno.EINVAL, noKeys);
-        Add(rows, Sys.userfaultfd, "userfaultfd", Errno.EPERM, "as with vm.unprivileged_userfaultfd=0: faults are the host's");
+        Add(rows, Sys.userfaultfd, "userfaultfd", Errno.EPERM,
+            "as with vm.unprivileged_userfaultfd=0: faults are the host's");
         Add(rows, Sys.memfd_secret, "memfd_secret", Errno.ENOSYS, "as a Linux without secretmem.enable");
-        Add(rows, Sys.map_shadow_stack, "map_shadow_stack", Errno.EOPNOTSUPP, "as on a processor without shadow stacks");
-        Add(rows, Sys.remap_file_pages, "remap_file_pages", Errno.ENOSYS, "obsolete since Linux 3.16: several mmap(2) do the same");
+        Add(rows, Sys.map_shadow_stack, "map_shadow_stack", Errno.EOPNOTSUPP,
+            "as on a processor without shadow stacks");
+        Add(rows, Sys.remap_file_pages, "remap_file_pages", Errno.ENOSYS,
+            "obsolete since Linux 3.16: several mmap(2) do the same");
         const string oneNode = "as a Linux without CONFIG_NUMA: one node";
         Add(rows, Sys.mbind, "mbind", Errno.ENOSYS, oneNode);
         Add(rows, Sys.set_mempolicy, "set_mempolicy", Errno.ENOSYS, oneNode);
@@ -48,7 +53,8 @@ internal static class UnsupportedRows
         Add(rows, Sys.move_pages, "move_pages", Errno.ENOSYS, oneNode);
         Add(rows, Sys.set_mempolicy_home_node, "set_mempolicy_home_node", Errno.ENOSYS, oneNode);
         Add(rows, Sys.process_madvise, "process_madvise", Errno.ENOSYS, "advice for another process does not reach it");
-        Add(rows, Sys.process_mrelease, "process_mrelease", Errno.ENOSYS, "a killed process's memory is freed by the host at once");
+        Add(rows, Sys.process_mrelease, "process_mrelease", Errno.ENOSYS,
+            "a killed process's memory is freed by the host at once");
         Add(rows, Sys.mseal, "mseal", Errno.ENOSYS, "unsealed mappings only: the host could not seal a private stub's");
     }
 

@@ -1,6 +1,8 @@
 namespace Sandbox.SyscallTables.Tracing;
 
-/// <summary>How a traced argument is written. "Out" formats are read when the call is over, all others before it.</summary>
+/// <summary>
+/// How a traced argument is written. "Out" formats are read when the call is over, all others before it.
+/// </summary>
 internal enum ArgumentFormat
 {
     Signed32,

@@ -7,7 +7,9 @@ using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.SyscallTables.Tracing;
 
-/// <summary>Writes one argument of a call. Reads guest memory and believes none of it; what cannot be read shows as an address.</summary>
+/// <summary>
+/// Writes one argument of a call. Reads guest memory and believes none of it; what cannot be read shows as an address.
+/// </summary>
 internal readonly struct ArgumentText(Task task, SyscallArguments call)
 {
     /// <summary>More of a string or a buffer is not shown.</summary>
@@ -19,7 +21,8 @@ internal readonly struct ArgumentText(Task task, SyscallArguments call)
         or ArgumentFormat.MicroTimeOut or ArgumentFormat.TimerTimeOut or ArgumentFormat.TimerMicroTimeOut
         or ArgumentFormat.SignalSetOut or ArgumentFormat.SignalActionOut or ArgumentFormat.SignalInfoOut
         or ArgumentFormat.SocketAddressOut or ArgumentFormat.MessageOut or ArgumentFormat.EpollEventsOut
-        or ArgumentFormat.FdPairOut or ArgumentFormat.IntegerOut or ArgumentFormat.LongOut or ArgumentFormat.WaitStatusOut
+        or ArgumentFormat.FdPairOut or ArgumentFormat.IntegerOut or ArgumentFormat.LongOut
+        or ArgumentFormat.WaitStatusOut
         or ArgumentFormat.ResourceUsageOut or ArgumentFormat.LimitOut or ArgumentFormat.QueueAttributesOut
         or ArgumentFormat.PollDescriptors;
 
@@ -102,7 +105,8 @@ internal readonly struct ArgumentText(Task task, SyscallArguments call)
     {
         byte[] bytes = new byte[limit];
         // A string that is longer than what is shown fills the buffer: E2BIG stands for just that.
-        if (task.Memory.ReadString(new UserAddress(address), bytes, Errno.E2BIG).Failed(out int length, out Errno error))
+        if (task.Memory.ReadString(new UserAddress(address), bytes, Errno.E2BIG).Failed(
+            out int length, out Errno error))
             return error == Errno.E2BIG ? Quoted(bytes) + "..." : null;
         return Quoted(bytes.AsSpan(0, length));
     }

@@ -7,13 +7,15 @@ namespace Sandbox.SyscallTables.Tracing;
 internal static class FlagNames
 {
     /// <summary>
-    /// One set of names. Each entry is "value NAME". An entry under a mask names the one value of a field ("Choices"), the
-    /// others are bits that add up.
+    /// One set of names. Each entry is "value NAME". An entry under a mask names the one value of a field ("Choices"),
+    /// the others are bits that add up.
     /// </summary>
-    /// <param name="ChoiceMask">The bits that hold one of <paramref name="Choices"/>; all of them for a plain constant.</param>
+    /// <param name="ChoiceMask">The bits that hold one of <paramref name="Choices"/>;
+    /// all of them for a plain constant.</param>
     /// <param name="Choices">Names of the field's values.</param>
     /// <param name="Bits">Names of flags, wider ones first.</param>
-    internal sealed record Set(ulong ChoiceMask, (ulong Value, string Name)[] Choices, (ulong Value, string Name)[] Bits)
+    internal sealed record Set(
+        ulong ChoiceMask, (ulong Value, string Name)[] Choices, (ulong Value, string Name)[] Bits)
     {
         /// <summary>Names only, one of which is meant.</summary>
         public static Set Constant(params (ulong Value, string Name)[] names) => new(ulong.MaxValue, names, []);

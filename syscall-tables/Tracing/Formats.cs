@@ -11,8 +11,8 @@ using F = Sandbox.SyscallTables.Tracing.ArgumentFormat;
 namespace Sandbox.SyscallTables.Tracing;
 
 /// <summary>
-/// How each argument of a call is written: as its row says, or from the types that the row gives the arguments, where those
-/// are no plain integers and no structures that are passed both ways.
+/// How each argument of a call is written: as its row says, or from the types that the row gives the arguments, where
+/// those are no plain integers and no structures that are passed both ways.
 /// </summary>
 internal static class Formats
 {

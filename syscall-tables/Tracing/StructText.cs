@@ -9,7 +9,9 @@ using Sandbox.Sentry.Syscalls;
 
 namespace Sandbox.SyscallTables.Tracing;
 
-/// <summary>Writes the structures that calls pass by address. Each gives null when guest memory cannot be read.</summary>
+/// <summary>
+/// Writes the structures that calls pass by address. Each gives null when guest memory cannot be read.
+/// </summary>
 internal readonly struct StructText(UserMemory memory)
 {
     private const int ShownItems = 8;
@@ -50,7 +52,8 @@ internal readonly struct StructText(UserMemory memory)
             if (!Read(address + (index * 8), out PollDescriptor entry))
                 return null;
             text.Append(index == 0 ? "" : ", ");
-            text.Append(CultureInfo.InvariantCulture, $"{{fd={entry.Fd}, events={FileNames.Poll.Describe(entry.Wanted)}");
+            text.Append(
+                CultureInfo.InvariantCulture, $"{{fd={entry.Fd}, events={FileNames.Poll.Describe(entry.Wanted)}");
             if (entry.Ready != 0)
                 text.Append(CultureInfo.InvariantCulture, $", revents={FileNames.Poll.Describe(entry.Ready)}");
             text.Append('}');
@@ -182,7 +185,8 @@ internal readonly struct StructText(UserMemory memory)
             : null;
 
     private string? Queue(ulong address) => Read(address, out QueueAttributes queue)
-        ? Invariant($"{{flags={queue.Flags}, maxmsg={queue.MaxMessages}, msgsize={queue.MaxBytes}, curmsgs={queue.Count}}}")
+        ? Invariant(
+            $"{{flags={queue.Flags}, maxmsg={queue.MaxMessages}, msgsize={queue.MaxBytes}, curmsgs={queue.Count}}}")
         : null;
 
     private string? Event(ulong address)

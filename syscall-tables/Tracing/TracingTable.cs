@@ -22,8 +22,8 @@ internal sealed record TraceOptions
 }
 
 /// <summary>
-/// A table that shows what goes through another (<c>--strace</c>): arguments, result and time of each call. It stands in front
-/// of the real table only when asked for, so that a sandbox without a trace does not even look at a flag.
+/// A table that shows what goes through another (<c>--strace</c>): arguments, result and time of each call. It stands
+/// in front of the real table only when asked for, so that a sandbox without a trace does not even look at a flag.
 /// </summary>
 internal sealed class TracingTable : ISyscallTable
 {
@@ -46,7 +46,8 @@ internal sealed class TracingTable : ISyscallTable
     public SyscallResult Invoke(Task task, in SyscallArguments arguments)
     {
         SyscallArguments call = arguments; // The original may be gone when the call returns.
-        bool isShown = _options.Write is not null && (uint)call.Number < LinuxX64.Size && _formats[call.Number] is not null;
+        bool isShown = _options.Write is not null && (uint)call.Number < LinuxX64.Size
+            && _formats[call.Number] is not null;
         if (!isShown)
             return Count(task, call);
 

@@ -4,8 +4,8 @@ using Sandbox.Linux;
 namespace Sandbox.GuestTests;
 
 /// <summary>
-/// A guest program without a compiler: a list of system calls with the results they must have, written as a static x86-64
-/// ELF. It exits with 0, or with the number (from 1) of the first step that went otherwise.
+/// A guest program without a compiler: a list of system calls with the results they must have, written as a static
+/// x86-64 ELF. It exits with 0, or with the number (from 1) of the first step that went otherwise.
 /// </summary>
 /// <remarks>
 /// One read-write-execute segment: headers, code, then the data area at a fixed address. Registers used between steps:
@@ -71,7 +71,8 @@ public sealed class Guest
     }
 
     /// <summary>The call must fail with this errno.</summary>
-    public int Fails(Errno expected, int call, params ReadOnlySpan<Arg> arguments) => Returns(-(long)expected, call, arguments);
+    public int Fails(Errno expected, int call, params ReadOnlySpan<Arg> arguments) =>
+        Returns(-(long)expected, call, arguments);
 
     /// <summary>The call must not fail; its answer is there for <see cref="Arg.ResultOf"/>.</summary>
     public int Succeeds(int call, params ReadOnlySpan<Arg> arguments)
@@ -104,7 +105,9 @@ public sealed class Guest
         return Holds(address, bytes);
     }
 
-    /// <summary>Only in the child of the fork that <paramref name="forkStep"/> was: the steps added by the action, then exit(0).</summary>
+    /// <summary>
+    /// Only in the child of the fork that <paramref name="forkStep"/> was: the steps added by the action, then exit(0).
+    /// </summary>
     public void InChildOf(int forkStep, Action steps)
     {
         EmitMove(0xBA, false, ResultsAddress + ((ulong)forkStep * 8)); // mov rdx, &result
@@ -127,7 +130,8 @@ public sealed class Guest
         byte[] code = [.. _code];
         _code.RemoveRange(end, _code.Count - end);
 
-        const int dataOffset = (int)(DataAddress - LoadAddress), memoryBytes = (int)(ResultsAddress - LoadAddress) + ((MaxSteps + 1) * 8);
+        const int dataOffset = (int)(DataAddress - LoadAddress),
+            memoryBytes = (int)(ResultsAddress - LoadAddress) + ((MaxSteps + 1) * 8);
         if (HeaderBytes + code.Length > dataOffset || _data.Count > (int)(ResultsAddress - DataAddress))
             throw new InvalidOperationException("the guest program has outgrown its segment");
         byte[] file = new byte[dataOffset + _data.Count];
@@ -177,6 +181,7 @@ public sealed class Guest
             if (arguments[i].LoadBytes != 0)
                 EmitLoad(registers[i], i >= 3, arguments[i].LoadBytes);
         }
+
         EmitMove(0xB8, false, (ulong)call); // mov rax, number
         Emit(0x0F, 0x05); // syscall
         EmitMove(0xBA, false, ResultsAddress + ((ulong)_steps * 8)); // mov rdx, &result

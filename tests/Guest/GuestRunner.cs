@@ -63,8 +63,8 @@ public sealed class GuestRunner : IXunitSerializable
         using ScratchFolder folder = new("linux");
         string copy = folder["program"];
 
-        // By another process: a descriptor of ours, open for writing, would be inherited by what other tests start meanwhile,
-        // and the program be busy.
+        // By another process: a descriptor of ours, open for writing, would be inherited by what other tests start
+        // meanwhile, and the program be busy.
         HostProgram.Run(["install", "-m", "755", program, copy], _limit);
         string current = folder["cwd"];
         Directory.CreateDirectory(current);

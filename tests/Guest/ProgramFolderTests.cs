@@ -15,9 +15,11 @@ public sealed class ProgramFolderTests
             folders.Add(Path.GetFileName(folder));
         foreach (Type type in typeof(ProgramTests).Assembly.GetTypes())
         {
-            if (type.GetCustomAttribute<FamilyAttribute>() is { } family && type.IsSubclassOf(typeof(ProgramTests)) && type.IsPublic)
+            if (type.GetCustomAttribute<FamilyAttribute>() is { } family && type.IsSubclassOf(typeof(ProgramTests))
+                && type.IsPublic)
                 families.Add(family.Name);
         }
+
         folders.Sort(StringComparer.Ordinal);
         families.Sort(StringComparer.Ordinal);
         Assert.Equal(folders, families);
@@ -32,6 +34,7 @@ public sealed class ProgramFolderTests
             if (Path.GetRelativePath(ProgramTests.Folder, file).Split('/').Length != 2)
                 lost.Add(file);
         }
+
         Assert.Empty(lost);
     }
 

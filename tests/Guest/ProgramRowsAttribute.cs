@@ -7,13 +7,14 @@ using Xunit.v3;
 namespace Sandbox.GuestTests;
 
 /// <summary>
-/// The rows of a family: each of its programs on Linux and in each variant of the sandbox. The kernel is a trait too, so
-/// that `-trait kernel=NAME` runs one of them alone.
+/// The rows of a family: each of its programs on Linux and in each variant of the sandbox. The kernel is a trait too,
+/// so that `-trait kernel=NAME` runs one of them alone.
 /// </summary>
 [AttributeUsage(AttributeTargets.Method)]
 internal sealed class ProgramRowsAttribute : DataAttribute
 {
-    public override ValueTask<IReadOnlyCollection<ITheoryDataRow>> GetData(MethodInfo testMethod, DisposalTracker disposalTracker)
+    public override ValueTask<IReadOnlyCollection<ITheoryDataRow>> GetData(
+        MethodInfo testMethod, DisposalTracker disposalTracker)
     {
         string family = testMethod.ReflectedType!.GetCustomAttribute<FamilyAttribute>()!.Name;
         List<ITheoryDataRow> rows = [];
@@ -28,6 +29,7 @@ internal sealed class ProgramRowsAttribute : DataAttribute
                 });
             }
         }
+
         return new ValueTask<IReadOnlyCollection<ITheoryDataRow>>(rows);
     }
 

@@ -4,12 +4,13 @@ using Xunit;
 namespace Sandbox.GuestTests;
 
 /// <summary>
-/// The C programs of one folder of Programs/, each on Linux and in every variant of the sandbox: what Linux does is what the
-/// sandbox must do. A program prints each expectation that was not met and ends with status 0 if there was none.
+/// The C programs of one folder of Programs/, each on Linux and in every variant of the sandbox: what Linux does is
+/// what the sandbox must do. A program prints each expectation that was not met
+/// and ends with status 0 if there was none.
 /// </summary>
 /// <remarks>
-/// The build makes one class for every folder (see the project file), so that a program in a folder is all that a new row
-/// takes, and so that the folders run side by side.
+/// The build makes one class for every folder (see the project file), so that a program in a folder is all that a new
+/// row takes, and so that the folders run side by side.
 /// </remarks>
 public abstract class ProgramTests
 {

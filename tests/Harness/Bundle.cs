@@ -2,13 +2,16 @@ using System.Text.Json.Nodes;
 
 namespace Sandbox.Harness;
 
-/// <summary>An OCI bundle: a folder with a root file system and a config.json that `runsc spec` could have written.</summary>
+/// <summary>
+/// An OCI bundle: a folder with a root file system and a config.json that `runsc spec` could have written.
+/// </summary>
 public sealed class Bundle
 {
     private static readonly string[] _allCapabilities =
     [
         "CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_SETGID",
-        "CAP_SETUID", "CAP_SETPCAP", "CAP_NET_BIND_SERVICE", "CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_IPC_LOCK", "CAP_IPC_OWNER",
+        "CAP_SETUID", "CAP_SETPCAP", "CAP_NET_BIND_SERVICE", "CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_IPC_LOCK",
+        "CAP_IPC_OWNER",
         "CAP_SYS_CHROOT", "CAP_SYS_PTRACE", "CAP_SYS_ADMIN", "CAP_SYS_NICE", "CAP_MKNOD", "CAP_SETFCAP",
     ];
 
@@ -24,7 +27,8 @@ public sealed class Bundle
                 ["terminal"] = false,
                 ["user"] = new JsonObject { ["uid"] = 0, ["gid"] = 0 },
                 ["args"] = Strings(arguments),
-                ["env"] = Strings("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "TERM=xterm"),
+                ["env"] = Strings(
+                    "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "TERM=xterm"),
                 ["cwd"] = "/",
                 ["capabilities"] = new JsonObject
                 {
@@ -79,7 +83,8 @@ public sealed class Bundle
         ["options"] = Strings(options),
     };
 
-    public static JsonObject Limit(string type, ulong soft, ulong hard) => new() { ["type"] = type, ["soft"] = soft, ["hard"] = hard };
+    public static JsonObject Limit(string type, ulong soft, ulong hard) =>
+        new() { ["type"] = type, ["soft"] = soft, ["hard"] = hard };
 
     public static JsonArray Strings(params string[] values)
     {

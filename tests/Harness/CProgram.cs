@@ -11,7 +11,9 @@ public static class CProgram
     /// <summary>No warnings: a program that asks for errors on purpose cannot do without causing them.</summary>
     private static readonly string[] _flags = ["-O1", "-g", "-static", "-pthread", "-w"];
 
-    /// <summary>The compiled program; compiled again only when its source, a header or the flags have changed.</summary>
+    /// <summary>
+    /// The compiled program; compiled again only when its source, a header or the flags have changed.
+    /// </summary>
     /// <param name="folder">A suite's folder with all its programs: any header below it may be included.</param>
     /// <param name="name">The source below that folder, without ".c": FAMILY/NAME or NAME.</param>
     public static string Compile(string folder, string name)
@@ -33,6 +35,7 @@ public static class CProgram
                 File.Move(unfinished, binary, overwrite: true);
             }
         }
+
         return binary;
     }
 

@@ -17,7 +17,9 @@ public static class Checkout
     /// <summary>A root file system with nothing but busybox-static (made by `make rootfs`).</summary>
     public static string BusyboxRoot => Path.Combine(Artifacts, "rootfs", "busybox");
 
-    /// <summary>A Debian root with compilers and interpreters (made by `make rootfs`), or the one of SANDBOX_DEBIAN.</summary>
+    /// <summary>
+    /// A Debian root with compilers and interpreters (made by `make rootfs`), or the one of SANDBOX_DEBIAN.
+    /// </summary>
     public static string DebianRoot => Environment.GetEnvironmentVariable("SANDBOX_DEBIAN") is { Length: > 0 } path
         ? path
         : Path.Combine(Artifacts, "rootfs", "debian");
@@ -29,6 +31,7 @@ public static class Checkout
             if (File.Exists(Path.Combine(folder, "Sandbox.sln")))
                 return folder;
         }
+
         throw new DirectoryNotFoundException("the tests must run from inside a checkout: no Sandbox.sln above them");
     }
 }

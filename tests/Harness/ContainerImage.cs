@@ -6,8 +6,8 @@ using Sandbox.Linux;
 namespace Sandbox.Harness;
 
 /// <summary>
-/// An image of one layer, made from a folder on this machine: nothing is pulled. Its archive is what `docker save` writes, which
-/// `ctr image import`, `podman load` and `docker load` all take, and which carries the image's name.
+/// An image of one layer, made from a folder on this machine: nothing is pulled. Its archive is what `docker save`
+/// writes, which `ctr image import`, `podman load` and `docker load` all take, and which carries the image's name.
 /// </summary>
 /// <param name="Name">With registry and tag: "localhost/busybox:latest".</param>
 /// <param name="Root">The folder that becomes the root file system.</param>
@@ -45,7 +45,8 @@ public sealed record ContainerImage(string Name, string Root, params string[] Co
     public static ContainerImage Debian => new("localhost/debian:latest", Checkout.DebianRoot, "bash");
 
     /// <summary>
-    /// localhost/pause:latest: a static program that waits for SIGTERM and reaps orphans, as the first container of a pod does.
+    /// localhost/pause:latest: a static program that waits for SIGTERM and reaps orphans,
+    /// as the first container of a pod does.
     /// </summary>
     /// <param name="folder">Where its root is made; must not exist.</param>
     public static ContainerImage Pause(string folder)
@@ -54,7 +55,8 @@ public sealed record ContainerImage(string Name, string Root, params string[] Co
         string source = folder + ".c";
         File.WriteAllText(source, PauseSource);
         HostResult built = HostProgram.Run(
-            ["gcc", "-static", "-Os", "-s", "-o", System.IO.Path.Combine(folder, "pause"), source], TimeSpan.FromMinutes(2));
+            ["gcc", "-static", "-Os", "-s", "-o", System.IO.Path.Combine(folder, "pause"), source],
+            TimeSpan.FromMinutes(2));
         return built.Status == 0
             ? new ContainerImage("localhost/pause:latest", folder, "/pause")
             : throw new InvalidOperationException($"gcc: {built}");
@@ -69,7 +71,8 @@ public sealed record ContainerImage(string Name, string Root, params string[] Co
         string digest = Convert.ToHexStringLower(SHA256.HashData(content));
         content.Position = 0;
         byte[] config = System.Text.Encoding.UTF8.GetBytes(Config(digest).ToJsonString());
-        string configName = $"{Convert.ToHexStringLower(SHA256.HashData(config))}.json", layerName = $"{digest}/layer.tar";
+        string configName = $"{Convert.ToHexStringLower(SHA256.HashData(config))}.json",
+            layerName = $"{digest}/layer.tar";
         JsonArray manifest =
         [
             new JsonObject
@@ -85,8 +88,10 @@ public sealed record ContainerImage(string Name, string Root, params string[] Co
             tar.WriteEntry(new UstarTarEntry(TarEntryType.Directory, digest + "/") { Mode = (UnixFileMode)Modes.O755 });
             WriteFile(tar, layerName, content);
             WriteFile(tar, configName, new MemoryStream(config));
-            WriteFile(tar, "manifest.json", new MemoryStream(System.Text.Encoding.UTF8.GetBytes(manifest.ToJsonString())));
+            WriteFile(tar, "manifest.json", new MemoryStream(
+                System.Text.Encoding.UTF8.GetBytes(manifest.ToJsonString())));
         }
+
         File.Delete(layer);
     }
 
@@ -94,14 +99,16 @@ public sealed record ContainerImage(string Name, string Root, params string[] Co
     private void WriteLayer(string file)
     {
         HostResult packed = HostProgram.Run(
-            ["tar", "--create", "--numeric-owner", "--one-file-system", "--sort=name", "--file", file, "--directory", Root + "/", "."],
+            ["tar", "--create", "--numeric-owner", "--one-file-system", "--sort=name", "--file", file, "--directory",
+                Root + "/", "."],
             TimeSpan.FromMinutes(10));
         if (packed.Status != 0)
             throw new InvalidOperationException($"tar: {packed}");
     }
 
     private static void WriteFile(TarWriter tar, string name, Stream content) =>
-        tar.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, name) { Mode = (UnixFileMode)Modes.O644, DataStream = content });
+        tar.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, name) { Mode = (UnixFileMode)Modes.O644, DataStream =
+            content });
 
     private JsonObject Config(string layerDigest) => new()
     {

@@ -14,12 +14,13 @@ public sealed record HostResult(int Status, string Output, string Error, bool Is
         $"{(IsTimedOut ? "timed out" : $"status {Status}")} after {Elapsed.TotalSeconds:F1} s\n" +
         $"--- stdout\n{Shorten(Output)}\n--- stderr\n{Shorten(Error)}";
 
-    private static string Shorten(string text) => text.Length <= 6000 ? text : text[..3000] + "\n[...]\n" + text[^3000..];
+    private static string Shorten(string text) =>
+        text.Length <= 6000 ? text : text[..3000] + "\n[...]\n" + text[^3000..];
 }
 
 /// <summary>
-/// Runs a program on the host in a session of its own, against the harness's own clock: when time is up, its whole process
-/// group is killed, whatever the program thinks of it.
+/// Runs a program on the host in a session of its own, against the harness's own clock: when time is up, its whole
+/// process group is killed, whatever the program thinks of it.
 /// </summary>
 public sealed class HostProgram : IDisposable
 {
@@ -53,7 +54,9 @@ public sealed class HostProgram : IDisposable
         Feed(input, isInputKept);
     }
 
-    /// <summary>The host pid; also the number of its process group, because env and setsid execute the program in place.</summary>
+    /// <summary>
+    /// The host pid; also the number of its process group, because env and setsid execute the program in place.
+    /// </summary>
     public int Pid => _process.Id;
 
     /// <summary>What it has written to its standard output so far.</summary>
@@ -100,6 +103,7 @@ public sealed class HostProgram : IDisposable
             if (OutputSoFar.Contains(text, StringComparison.Ordinal))
                 return true;
         }
+
         return OutputSoFar.Contains(text, StringComparison.Ordinal);
     }
 
@@ -128,11 +132,14 @@ public sealed class HostProgram : IDisposable
             if (!reader.Join(TimeSpan.FromSeconds(3)))
                 AppendError("\n[harness: something still holds an output pipe of the ended program]");
         }
+
         lock (_output)
         {
             lock (_error)
                 return new HostResult(
-                    _process.HasExited ? _process.ExitCode : -1, _output.ToString(), _error.ToString(), isTimedOut, _clock.Elapsed);
+                    _process.HasExited
+                        ? _process.ExitCode
+                        : -1, _output.ToString(), _error.ToString(), isTimedOut, _clock.Elapsed);
         }
     }
 

@@ -23,7 +23,8 @@ public sealed class RunscState : IDisposable
     public static string NewId() => $"t{Environment.ProcessId}-{Interlocked.Increment(ref _nextContainer)}";
 
     /// <summary>The full command line of a runsc command.</summary>
-    public List<string> Command(params string[] arguments) => [Checkout.Runsc, "--root", Root, .. GlobalFlags, .. arguments];
+    public List<string> Command(params string[] arguments) =>
+        [Checkout.Runsc, "--root", Root, .. GlobalFlags, .. arguments];
 
     /// <summary>Runs a command to its end.</summary>
     public HostResult Run(TimeSpan limit, params string[] arguments) => HostProgram.Run(Command(arguments), limit);
@@ -56,6 +57,7 @@ public sealed class RunscState : IDisposable
             foreach (string entry in Directory.GetFileSystemEntries(Root))
                 HostProgram.Run(Command("delete", "--force", Path.GetFileNameWithoutExtension(entry)), _cleanUpLimit);
         }
+
         _folder.Dispose();
     }
 }

@@ -3,8 +3,8 @@ using System.Linq;
 namespace Sandbox.Harness;
 
 /// <summary>
-/// A way to start the sandbox that a guest must not be able to tell from the others. The Guest and the Hostile suite run
-/// everything under each of them; a platform or a shortcut that can be switched off gets its line here.
+/// A way to start the sandbox that a guest must not be able to tell from the others. The Guest and the Hostile suite
+/// run everything under each of them; a platform or a shortcut that can be switched off gets its line here.
 /// </summary>
 /// <param name="Name">As it stands in the name of a test.</param>
 /// <param name="Flags">Global flags of runsc.</param>
@@ -24,7 +24,9 @@ public sealed record SandboxVariant(string Name, params string[] Flags)
 
     public static IReadOnlyList<SandboxVariant> All { get; } = [Default, WithoutShortcuts, WithoutFsGsBase];
 
-    /// <summary>The only families of guest programs (folders of tests/Guest/Programs) that run under it; null: all.</summary>
+    /// <summary>
+    /// The only families of guest programs (folders of tests/Guest/Programs) that run under it; null: all.
+    /// </summary>
     public IReadOnlyList<string>? Families { get; init; }
 
     /// <summary>Whether the guest programs of this family run under it.</summary>

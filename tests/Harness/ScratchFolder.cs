@@ -11,7 +11,8 @@ public sealed class ScratchFolder : IDisposable
 
     public void Dispose()
     {
-        // Guests leave directories without permissions behind; rm as root copes, Directory.Delete follows no mounts either.
+        // Guests leave directories without permissions behind; rm as root copes,
+        // Directory.Delete follows no mounts either.
         if (Directory.Exists(Path))
             HostProgram.Run(["rm", "-rf", "--one-file-system", Path], TimeSpan.FromMinutes(1));
     }

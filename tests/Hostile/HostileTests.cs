@@ -4,7 +4,8 @@ using Xunit;
 namespace Sandbox.HostileTests;
 
 /// <summary>
-/// Guests that try to break, starve or leave the sandbox, in every variant of it. The host has the last word in each test.
+/// Guests that try to break, starve or leave the sandbox, in every variant of it.
+/// The host has the last word in each test.
 /// </summary>
 public sealed class HostileTests
 {
@@ -21,7 +22,8 @@ public sealed class HostileTests
 
     /// <summary>First seed, seeds, calls for each, and the user that makes them.</summary>
     public static MatrixTheoryData<string, string> Seeds => new(
-        SandboxVariant.All.Select(variant => variant.Name), ["1 12 2000 0", "1000 12 2000 0", "2000 12 2000 1000", "3000 4 12000 1000"]);
+        SandboxVariant.All.Select(variant => variant.Name),
+        ["1 12 2000 0", "1000 12 2000 0", "2000 12 2000 1000", "3000 4 12000 1000"]);
 
     [Theory, MemberData(nameof(Variants))]
     public void The_platforms_own_pages_cannot_be_used_or_rewritten(string variant) => Endures(variant, "stub");
@@ -37,7 +39,8 @@ public sealed class HostileTests
     public void Who_does_not_come_when_called_is_killed(string variant) => Endures(variant, "deaf");
 
     [Theory, MemberData(nameof(Variants))]
-    public void What_is_lent_for_a_mapping_allows_no_more_than_the_open_file(string variant) => Endures(variant, "lent");
+    public void What_is_lent_for_a_mapping_allows_no_more_than_the_open_file(string variant) =>
+        Endures(variant, "lent");
 
     /// <summary>Random calls with fixed seeds: what fails once fails again.</summary>
     [Theory, MemberData(nameof(Seeds))]

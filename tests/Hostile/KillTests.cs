@@ -5,7 +5,9 @@ using Xunit;
 
 namespace Sandbox.HostileTests;
 
-/// <summary>What the operator asks for happens whatever the guest does: kill, pause, delete; and a refused exec leaves nothing.</summary>
+/// <summary>
+/// What the operator asks for happens whatever the guest does: kill, pause, delete; and a refused exec leaves nothing.
+/// </summary>
 public sealed class KillTests
 {
     private static readonly TimeSpan _limit = TimeSpan.FromMinutes(2);
@@ -33,6 +35,7 @@ public sealed class KillTests
                 Assert.Equal(0, victim.Runsc.Run(_limit, "delete", "--force", victim.Id).Status);
                 break;
         }
+
         Assert.True(Victim.AwaitEnd(processes), $"after {way} there still is {string.Join(' ', processes)}");
     }
 
@@ -46,7 +49,9 @@ public sealed class KillTests
         Assert.True(Victim.AwaitEnd(processes, atMostRunning: true), "it runs on in the paused container");
     }
 
-    /// <summary>Descriptors that came with an exec that was refused are closed: those who read from it see the end.</summary>
+    /// <summary>
+    /// Descriptors that came with an exec that was refused are closed: those who read from it see the end.
+    /// </summary>
     [Fact]
     public void A_refused_exec_leaves_no_descriptor_behind()
     {
@@ -59,7 +64,8 @@ public sealed class KillTests
 
         void Refuse()
         {
-            HostResult refused = victim.Runsc.Run(_limit, "exec", "--cwd", "/bin/busybox", victim.Id, "/program", "idle");
+            HostResult refused = victim.Runsc.Run(
+                _limit, "exec", "--cwd", "/bin/busybox", victim.Id, "/program", "idle");
             Assert.False(refused.IsTimedOut || refused.Status == 0, refused.ToString());
         }
     }

@@ -6,8 +6,8 @@ using Xunit;
 namespace Sandbox.HostileTests;
 
 /// <summary>
-/// A running container that hostile programs are let loose in, and the question afterwards: does the same Sentry still serve, did it
-/// stumble, and is nothing left on the host?
+/// A running container that hostile programs are let loose in, and the question afterwards: does the same Sentry still
+/// serve, did it stumble, and is nothing left on the host?
 /// </summary>
 internal sealed class Victim : IDisposable
 {
@@ -33,7 +33,8 @@ internal sealed class Victim : IDisposable
             Runsc.GlobalFlags.Add(flag);
         // Not our pipes: the container holds what it gets here for as long as it lives.
         HostResult started = HostProgram.Run(
-            ["sh", "-c", "exec \"$0\" \"$@\" > /dev/null 2>&1", .. Runsc.Command("run", "--detach", "--bundle", bundle.Folder, _id)], _limit);
+            ["sh", "-c", "exec \"$0\" \"$@\" > /dev/null 2>&1",
+                .. Runsc.Command("run", "--detach", "--bundle", bundle.Folder, _id)], _limit);
         Assert.True(started.Status == 0, started.ToString());
         _sentry = ReadSentry();
     }
@@ -64,8 +65,10 @@ internal sealed class Victim : IDisposable
     /// <summary>The same Sentry serves, has met nothing that it did not expect, and leaves nothing behind.</summary>
     public void Survives(string[]? filesOnHost = null)
     {
-        HostResult alive = Runsc.Run(_limit, "exec", _id, "/bin/busybox", "sh", "-c", "echo ali''ve; busybox ls / | busybox wc -l");
-        Assert.True(alive.Status == 0 && alive.Output.StartsWith("alive\n", StringComparison.Ordinal), $"{alive}\n{ReadLog()}");
+        HostResult alive = Runsc.Run(
+            _limit, "exec", _id, "/bin/busybox", "sh", "-c", "echo ali''ve; busybox ls / | busybox wc -l");
+        Assert.True(
+            alive.Status == 0 && alive.Output.StartsWith("alive\n", StringComparison.Ordinal), $"{alive}\n{ReadLog()}");
         Assert.Equal(_sentry, ReadSentry());
         Assert.DoesNotContain("internal error", ReadLog());
         if (filesOnHost is not null)
@@ -102,7 +105,10 @@ internal sealed class Victim : IDisposable
     /// <summary>The Sentry's open descriptors.</summary>
     public int CountDescriptors() => Directory.GetFileSystemEntries($"/proc/{_sentry}/fd").Length;
 
-    /// <summary>True if the processes end within some seconds, or with <paramref name="atMostRunning"/> use no processor any more.</summary>
+    /// <summary>
+    /// True if the processes end within some seconds,
+    /// or with <paramref name="atMostRunning"/> use no processor any more.
+    /// </summary>
     public static bool AwaitEnd(List<int> processes, bool atMostRunning = false)
     {
         const int attempts = 200, pauseMilliseconds = 100;
@@ -113,6 +119,7 @@ internal sealed class Victim : IDisposable
             if (!processes.Exists(IsAlive) || (atMostRunning && attempt > 20 && TicksOf(processes) == before))
                 return true;
         }
+
         return false;
     }
 
@@ -127,6 +134,7 @@ internal sealed class Victim : IDisposable
             sum += long.Parse(fields[userTime], CultureInfo.InvariantCulture);
             sum += long.Parse(fields[systemTime], CultureInfo.InvariantCulture);
         }
+
         return sum;
     }
 
@@ -145,10 +153,12 @@ internal sealed class Victim : IDisposable
         Dictionary<int, int> parents = [];
         foreach (string directory in Directory.GetDirectories("/proc"))
         {
-            if (int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out int process)
+            if (int.TryParse(
+                Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out int process)
                 && StatusOf(process) is { } fields)
                 parents[process] = int.Parse(fields[1], CultureInfo.InvariantCulture);
         }
+
         List<int> found = [];
         foreach (int process in parents.Keys)
         {
@@ -158,6 +168,7 @@ internal sealed class Victim : IDisposable
             if (up == ancestor && process != ancestor)
                 found.Add(process);
         }
+
         return found;
     }
 

@@ -88,12 +88,14 @@ public sealed class BusyboxTests : ContainerTests
     [Fact]
     public void Writing_changes_the_container_and_never_the_hosts_root()
     {
-        Assert.Equal("mine\n", Sh("echo mine > /etc/written && rm /bin/vi && cat /etc/written && ! ls /bin/vi 2>/dev/null"));
+        Assert.Equal(
+            "mine\n", Sh("echo mine > /etc/written && rm /bin/vi && cat /etc/written && ! ls /bin/vi 2>/dev/null"));
         Assert.False(File.Exists(Path.Combine(Sandbox.Harness.Checkout.BusyboxRoot, "etc/written")));
         Assert.True(File.Exists(Path.Combine(Sandbox.Harness.Checkout.BusyboxRoot, "bin/vi")));
     }
 
     [Fact]
     public void Fork_heavy_scripts_and_deep_pipelines_finish() =>
-        Assert.Equal("x\n", Sh("echo x | cat | cat | cat | cat | cat | cat | cat | cat | cat | cat | cat | cat | cat | cat | cat"));
+        Assert.Equal("x\n", Sh(
+            "echo x | cat | cat | cat | cat | cat | cat | cat | cat | cat | cat | cat | cat | cat | cat | cat"));
 }

@@ -4,7 +4,9 @@ using Xunit;
 
 namespace Sandbox.RuntimeTests;
 
-/// <summary>Command lines as containerd, conmon, dockerd and people write them, and what these look for in the answers.</summary>
+/// <summary>
+/// Command lines as containerd, conmon, dockerd and people write them, and what these look for in the answers.
+/// </summary>
 public sealed class CommandTests : ContainerTests
 {
     [Theory]
@@ -32,7 +34,8 @@ public sealed class CommandTests : ContainerTests
     {
         string log = Path.Combine(Runsc.Scratch, "log");
         foreach (string flags in (ReadOnlySpan<string>)
-            ["--log-format=json --log LOG", "--log LOG --log-format json --systemd-cgroup", "--criu criu --rootless=auto --debug=false"])
+            ["--log-format=json --log LOG", "--log LOG --log-format json --systemd-cgroup",
+                "--criu criu --rootless=auto --debug=false"])
         {
             string[] words = Array.ConvertAll(flags.Split(' '), word => word.Replace("LOG", log));
             Succeeds(HostProgram.Run([Checkout.Runsc, "--root", Runsc.Root, .. words, "list"], Minutes(1)));
@@ -90,7 +93,8 @@ public sealed class CommandTests : ContainerTests
         Assert.True(state.RootElement.GetProperty("created").TryGetDateTimeOffset(out _));
         int pid = state.RootElement.GetProperty("pid").GetInt32();
         using (JsonDocument list = JsonDocument.Parse(Succeeds(Runsc.Run("list", "-f", "json"))))
-            Assert.Equal((1, pid), (list.RootElement.GetArrayLength(), list.RootElement[0].GetProperty("pid").GetInt32()));
+            Assert.Equal(
+                (1, pid), (list.RootElement.GetArrayLength(), list.RootElement[0].GetProperty("pid").GetInt32()));
         Assert.Equal(id + "\n", Succeeds(Runsc.Run("list", "-q")));
         Assert.Matches(@"^ID +PID +STATUS +BUNDLE +CREATED +OWNER\n", Succeeds(Runsc.Run("list")));
         Succeeds(Runsc.Run("kill", id, "9"));
@@ -128,7 +132,8 @@ public sealed class CommandTests : ContainerTests
         Assert.Contains("sleep 2000", table, StringComparison.Ordinal);
         HostProgram.SignalProcess(int.Parse(exec), 9);
         WaitUntil("the killed exec is gone", () => Succeeds(Runsc.Run("ps", "-f", "json", id)) == $"[{init}]\n");
-        WaitUntil("and its process, too", () => !Succeeds(Runsc.Run("ps", id)).Contains("2000", StringComparison.Ordinal));
+        WaitUntil("and its process, too", () =>
+            !Succeeds(Runsc.Run("ps", id)).Contains("2000", StringComparison.Ordinal));
         Succeeds(Runsc.Run("delete", "--force", id));
     }
 
@@ -167,7 +172,8 @@ public sealed class CommandTests : ContainerTests
     {
         (string Program, string Words)[] cases =
         [
-            ("no-such-program", "executable file not found in $PATH"), ("/no/such/program", "no such file or directory"),
+            ("no-such-program", "executable file not found in $PATH"),
+            ("/no/such/program", "no such file or directory"),
             ("/etc", "permission denied"),
         ];
         foreach ((string program, string words) in cases)
@@ -187,7 +193,8 @@ public sealed class CommandTests : ContainerTests
     [Fact]
     public void Delete_takes_several_ids_and_by_force_those_that_are_not_there()
     {
-        string bundle = Busybox("sleep", "1000").Write().Folder, first = RunscState.NewId(), second = RunscState.NewId();
+        string bundle = Busybox(
+            "sleep", "1000").Write().Folder, first = RunscState.NewId(), second = RunscState.NewId();
         Succeeds(Runsc.Run("create", "-b", bundle, first));
         Succeeds(Runsc.Run("run", "-d", "-b", bundle, second));
         FailsNaming("not stopped", Runsc.Run("delete", second));
@@ -200,7 +207,8 @@ public sealed class CommandTests : ContainerTests
     public void Run_keeps_the_container_when_asked_to()
     {
         string id = RunscState.NewId();
-        Assert.Equal(5, Runsc.Run("run", "--keep", "--bundle", Busybox("sh", "-c", "exit 5").Write().Folder, id).Status);
+        Assert.Equal(
+            5, Runsc.Run("run", "--keep", "--bundle", Busybox("sh", "-c", "exit 5").Write().Folder, id).Status);
         Assert.Equal("stopped", Status(id));
         Succeeds(Runsc.Run("delete", id));
     }
@@ -211,12 +219,14 @@ public sealed class CommandTests : ContainerTests
         Bundle bundle = Busybox("sh", "-c", "ls /proc/self/fd | tr '\\n' ' '; cat <&3; cat <&4").Write();
         string script = "exec 3<<<three 4<<<four 5</dev/null; exec \"$@\"";
         HostResult result = HostProgram.Run(
-            ["bash", "-c", script, "bash", .. Runsc.Command("run", "--preserve-fds", "2", "-b", bundle.Folder, RunscState.NewId())],
+            ["bash", "-c", script, "bash", .. Runsc.Command(
+                "run", "--preserve-fds", "2", "-b", bundle.Folder, RunscState.NewId())],
             Minutes(1));
         // 5 is the directory that ls itself has open.
         Assert.Equal((0, "0 1 2 3 4 5 three\nfour\n"), (result.Status, result.Output));
         FailsNaming("descriptor 12 is not open", HostProgram.Run(
-            ["bash", "-c", "for fd in 3 4 5 6 7 8 9 10 11; do eval \"exec $fd</dev/null\"; done; exec 12<&-; exec \"$@\"", "bash",
+            ["bash", "-c",
+                "for fd in 3 4 5 6 7 8 9 10 11; do eval \"exec $fd</dev/null\"; done; exec 12<&-; exec \"$@\"", "bash",
                 .. Runsc.Command("run", "--preserve-fds", "10", "-b", bundle.Folder, RunscState.NewId())], Minutes(1)));
     }
 
@@ -267,10 +277,12 @@ public sealed class CommandTests : ContainerTests
     [Fact]
     public void Features_need_no_flags_and_checkpoints_are_refused_but_explained()
     {
-        using (JsonDocument features = JsonDocument.Parse(Succeeds(HostProgram.Run([Checkout.Runsc, "features"], Minutes(1)))))
+        using (JsonDocument features = JsonDocument.Parse(
+            Succeeds(HostProgram.Run([Checkout.Runsc, "features"], Minutes(1)))))
         {
             Assert.Equal("1.0.0", features.RootElement.GetProperty("ociVersionMin").GetString());
-            Assert.Contains("network", features.RootElement.GetProperty("linux").GetProperty("namespaces").ToString(), StringComparison.Ordinal);
+            Assert.Contains("network", features.RootElement.GetProperty("linux").GetProperty(
+                "namespaces").ToString(), StringComparison.Ordinal);
         }
 
         Assert.Contains("--image-path", Succeeds(Runsc.Run("checkpoint", "--help")), StringComparison.Ordinal);
@@ -278,7 +290,8 @@ public sealed class CommandTests : ContainerTests
         FailsNaming("not supported", Runsc.Run(
             "checkpoint", "--image-path", "/x", "--work-path", "/x", "--leave-running", "--leave-running", id));
         FailsNaming("not supported", Runsc.Run(
-            "restore", "--image-path", "/x", "--bundle", "/x", "--pid-file", "/x", "--detach", "--no-subreaper", RunscState.NewId()));
+            "restore", "--image-path", "/x", "--bundle", "/x", "--pid-file", "/x", "--detach", "--no-subreaper",
+            RunscState.NewId()));
         Assert.Equal("running", Status(id));
         Succeeds(Runsc.Run("delete", "--force", id));
     }

@@ -33,7 +33,8 @@ public sealed class ConcurrencyTests : ContainerTests
         string id = RunDetached(Busybox("sh", "-c", "while :; do sleep 0.1; done"));
         string[][] commands =
         [
-            ["state", id], ["list"], ["ps", id], ["ps", "-f", "json", id], ["kill", id, "0"], ["kill", id, "CONT"], ["exec", id, "true"],
+            ["state", id], ["list"], ["ps", id], ["ps", "-f", "json", id], ["kill", id, "0"], ["kill", id, "CONT"],
+            ["exec", id, "true"],
             ["events", "--stats", id], ["pause", id], ["resume", id],
         ];
         List<HostProgram> running = [];
@@ -46,9 +47,11 @@ public sealed class ConcurrencyTests : ContainerTests
         AllAnswer(running, "paused", "running", "cannot exec");
         Runsc.Run("resume", id);
         Assert.Equal("running", Status(id));
-        foreach (string[] command in (string[][])[.. commands, ["kill", id, "KILL"], ["delete", "--force", id], ["delete", "--force", id]])
+        foreach (string[] command in (string[][])[
+            .. commands, ["kill", id, "KILL"], ["delete", "--force", id], ["delete", "--force", id]])
             running.Add(Runsc.Start(command));
-        AllAnswer(running, "paused", "running", "cannot exec", "does not exist", "container not running", "stopped", "exec");
+        AllAnswer(running, "paused", "running", "cannot exec", "does not exist", "container not running", "stopped",
+            "exec");
         Succeeds(Runsc.Run("delete", "--force", id));
         Assert.Equal("", Succeeds(Runsc.Run("list", "--quiet")));
     }
@@ -67,7 +70,8 @@ public sealed class ConcurrencyTests : ContainerTests
                 ["env"] = Bundle.Strings("PATH=/usr/bin:/bin"),
             }),
         };
-        using HostProgram create = HostProgram.Start(Quietly(Runsc.Command("create", "--bundle", bundle.Write().Folder, id)));
+        using HostProgram create = HostProgram.Start(
+            Quietly(Runsc.Command("create", "--bundle", bundle.Write().Folder, id)));
         WaitUntil("the hook runs", () => File.Exists(marker));
         Assert.Equal("creating", Status(id)); // A hook may ask, too: nobody waits for the lock.
         JsonNode given = JsonNode.Parse(File.ReadAllText(marker))!;
@@ -131,7 +135,8 @@ public sealed class ConcurrencyTests : ContainerTests
         for (int cycle = 0; cycle < cycles; cycle++)
         {
             string id = RunscState.NewId(), pidFile = Path.Combine(Runsc.Scratch, "pid");
-            Succeeds(HostProgram.Run(Quietly(Runsc.Command("create", "-b", bundle.Folder, "--pid-file", pidFile, id)), Minutes(1)));
+            Succeeds(HostProgram.Run(
+                Quietly(Runsc.Command("create", "-b", bundle.Folder, "--pid-file", pidFile, id)), Minutes(1)));
             monitors.Add(int.Parse(File.ReadAllText(pidFile)));
             Succeeds(Runsc.Run("start", id));
             Succeeds(Runsc.Run("kill", id, "KILL"));
@@ -143,16 +148,20 @@ public sealed class ConcurrencyTests : ContainerTests
         Assert.Empty(Directory.GetFileSystemEntries(Runsc.Root));
         Assert.DoesNotContain(Runsc.Scratch, File.ReadAllText("/proc/mounts"), StringComparison.Ordinal);
         Assert.DoesNotContain(Runsc.Scratch, File.ReadAllText("/proc/net/unix"), StringComparison.Ordinal);
-        HostResult groups = HostProgram.Run(["find", "/sys/fs/cgroup", "-path", $"*/{group}/*", "-type", "d"], Minutes(1));
+        HostResult groups = HostProgram.Run(
+            ["find", "/sys/fs/cgroup", "-path", $"*/{group}/*", "-type", "d"], Minutes(1));
         Assert.Equal("", groups.Output);
-        HostProgram.Run(["find", "/sys/fs/cgroup", "-name", group, "-type", "d", "-exec", "rmdir", "{}", "+"], Minutes(1));
+        HostProgram.Run(
+            ["find", "/sys/fs/cgroup", "-name", group, "-type", "d", "-exec", "rmdir", "{}", "+"], Minutes(1));
     }
 
     /// <summary>With its output nowhere: what a container that runs on holds of it, nobody waits for.</summary>
     private static List<string> Quietly(List<string> command) =>
         ["sh", "-c", "exec \"$@\" </dev/null >/dev/null 2>&1", "sh", .. command];
 
-    /// <summary>Every command ends, well or with one of the words, or as an exec that ended with its container.</summary>
+    /// <summary>
+    /// Every command ends, well or with one of the words, or as an exec that ended with its container.
+    /// </summary>
     private static void AllAnswer(List<HostProgram> programs, params string[] words)
     {
         const int killed = 137;

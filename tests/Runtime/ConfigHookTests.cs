@@ -93,7 +93,8 @@ public sealed class ConfigHookTests : ContainerTests
         bundle.Config["hooks"] = new JsonObject
         {
             ["createRuntime"] = new JsonArray(Hook("readlink /proc/self/ns/net >>$TRACE")),
-            ["createContainer"] = new JsonArray(Hook("pid=$(sed 's/.*\"pid\":\\([0-9]*\\).*/\\1/'); readlink /proc/self/ns/net /proc/$pid/ns/net >>$TRACE")),
+            ["createContainer"] = new JsonArray(Hook(
+                "pid=$(sed 's/.*\"pid\":\\([0-9]*\\).*/\\1/'); readlink /proc/self/ns/net /proc/$pid/ns/net >>$TRACE")),
         };
         Succeeds(Runsc.RunBundle(bundle, Minutes(1)));
         string[] links = File.ReadAllLines(Trace);

@@ -6,7 +6,9 @@ using Xunit;
 
 namespace Sandbox.RuntimeTests;
 
-/// <summary>A network namespace that somebody else configured is the container's network, as engines and CNI do it.</summary>
+/// <summary>
+/// A network namespace that somebody else configured is the container's network, as engines and CNI do it.
+/// </summary>
 public sealed class ConfigNetworkTests : ContainerTests
 {
     private const string Inside = "10.213.7.2", Outside = "10.213.7.1";
@@ -17,7 +19,8 @@ public sealed class ConfigNetworkTests : ContainerTests
     public void A_server_in_a_namespace_made_by_others_answers_the_host()
     {
         using ConfiguredNamespace space = new(_name);
-        Bundle bundle = Busybox("sh", "-c", "mkdir /tmp/www; echo hello >/tmp/www/index.html; httpd -f -p 80 -h /tmp/www");
+        Bundle bundle = Busybox(
+            "sh", "-c", "mkdir /tmp/www; echo hello >/tmp/www/index.html; httpd -f -p 80 -h /tmp/www");
         Network(bundle, space.Path);
         bundle.Write();
         string id = RunscState.NewId();
@@ -26,7 +29,8 @@ public sealed class ConfigNetworkTests : ContainerTests
         // The other way, by the loopback, and what the container sees of its network.
         Assert.Equal("hello\n", Succeeds(Runsc.Run("exec", id, "wget", "-q", "-O", "-", "http://127.0.0.1/")));
         Assert.Contains($"inet {Inside}/24", Succeeds(Runsc.Run("exec", id, "ip", "addr")), StringComparison.Ordinal);
-        Assert.Contains($"default via {Outside}", Succeeds(Runsc.Run("exec", id, "ip", "route")), StringComparison.Ordinal);
+        Assert.Contains(
+            $"default via {Outside}", Succeeds(Runsc.Run("exec", id, "ip", "route")), StringComparison.Ordinal);
         Assert.Contains("eth0:", Succeeds(Runsc.Run("exec", id, "cat", "/proc/net/dev")), StringComparison.Ordinal);
         Assert.Contains(":80 ", Succeeds(Runsc.Run("exec", id, "netstat", "-tln")), StringComparison.Ordinal);
         FailsNaming("", Runsc.Run("exec", id, "ip", "link", "set", "eth0", "down"));
@@ -39,7 +43,8 @@ public sealed class ConfigNetworkTests : ContainerTests
         using ConfiguredNamespace space = new(_name);
         Bundle bundle = Busybox("sh", "-c", "httpd -p 80 -h /tmp 2>&1; httpd -p 8080 -h /tmp && echo high");
         Network(bundle, space.Path);
-        bundle.Process["capabilities"] = new JsonObject { ["bounding"] = Bundle.Strings("CAP_KILL"), ["permitted"] = Bundle.Strings("CAP_KILL") };
+        bundle.Process["capabilities"] =
+            new JsonObject { ["bounding"] = Bundle.Strings("CAP_KILL"), ["permitted"] = Bundle.Strings("CAP_KILL") };
         Assert.Equal("httpd: bind: Permission denied\nhigh\n", Succeeds(Runsc.RunBundle(bundle, Minutes(1))));
         bundle.Config["linux"]!["sysctl"] = new JsonObject { ["net.ipv4.ip_unprivileged_port_start"] = "0" };
         Assert.Equal("high\n", Succeeds(Runsc.RunBundle(bundle, Minutes(1))));

@@ -10,7 +10,8 @@ public sealed class ConfigSeccompTests : ContainerTests
     [Fact]
     public void Denied_calls_fail_with_the_given_errno_and_the_status_says_so()
     {
-        Bundle bundle = Busybox("sh", "-c", "mkdir /tmp/x; echo $?; grep Seccomp /proc/self/status; hostname elsewhere; echo $?");
+        Bundle bundle = Busybox(
+            "sh", "-c", "mkdir /tmp/x; echo $?; grep Seccomp /proc/self/status; hostname elsewhere; echo $?");
         Confine(bundle, "SCMP_ACT_ALLOW", Rule("SCMP_ACT_ERRNO", 28, "mkdir", "mkdirat", "not_a_call_of_any_kernel"));
         HostResult result = Runsc.RunBundle(bundle, Minutes(1));
         Assert.Equal("1\nSeccomp:\t2\nSeccomp_filters:\t1\n0\n", result.Output);

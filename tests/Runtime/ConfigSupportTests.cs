@@ -4,7 +4,9 @@ using Xunit;
 
 namespace Sandbox.RuntimeTests;
 
-/// <summary>The rarer fields of config.json: each is honoured, warned about by name, or refused by name (docs/config.md).</summary>
+/// <summary>
+/// The rarer fields of config.json: each is honoured, warned about by name, or refused by name (docs/config.md).
+/// </summary>
 public sealed class ConfigSupportTests : ContainerTests
 {
     [Fact]
@@ -21,13 +23,15 @@ public sealed class ConfigSupportTests : ContainerTests
         linux["uidMappings"] = new JsonArray(Mapping(0, 100000, 65536));
         linux["gidMappings"] = new JsonArray(Mapping(0, 100000, 65536));
         Assert.Equal("0 7\n", Output(bundle));
-        Assert.Equal("100005 100006\n", Succeeds(HostProgram.Run(["stat", "-c", "%u %g", Path.Combine(folder, "new")], Minutes(1))));
+        Assert.Equal("100005 100006\n", Succeeds(
+            HostProgram.Run(["stat", "-c", "%u %g", Path.Combine(folder, "new")], Minutes(1))));
     }
 
     [Fact]
     public void A_tmpfs_with_tmpcopyup_starts_with_what_it_covers()
     {
-        Bundle bundle = Busybox("sh", "-c", "cat /etc/passwd | head -1; touch /etc/new && stat -c %a /etc; readlink /bin/ls; ls /bin | wc -l");
+        Bundle bundle = Busybox("sh", "-c",
+            "cat /etc/passwd | head -1; touch /etc/new && stat -c %a /etc; readlink /bin/ls; ls /bin | wc -l");
         bundle.Mounts.Add(Bundle.Mount("/etc", "tmpfs", "tmpfs", "tmpcopyup"));
         bundle.Mounts.Add(Bundle.Mount("/bin", "tmpfs", "tmpfs", "tmpcopyup", "ro"));
         string count = Sh("ls /bin | wc -l");
@@ -40,7 +44,8 @@ public sealed class ConfigSupportTests : ContainerTests
         Bundle bundle = Debian("python3", "-c", "import time; print(int(time.clock_gettime(time.CLOCK_MONOTONIC)))");
         JsonObject linux = (JsonObject)bundle.Config["linux"]!;
         ((JsonArray)linux["namespaces"]!).Add(new JsonObject { ["type"] = "time" });
-        linux["timeOffsets"] = new JsonObject { ["monotonic"] = new JsonObject { ["secs"] = 1_000_000_000, ["nanosecs"] = 0 } };
+        linux["timeOffsets"] =
+            new JsonObject { ["monotonic"] = new JsonObject { ["secs"] = 1_000_000_000, ["nanosecs"] = 0 } };
         Assert.True(long.Parse(Output(bundle), System.Globalization.CultureInfo.InvariantCulture) >= 1_000_000_000);
     }
 
@@ -53,7 +58,8 @@ public sealed class ConfigSupportTests : ContainerTests
         bundle.Config.Remove("hostname");
         bundle.Config["linux"]!["sysctl"] = new JsonObject
         {
-            ["kernel.shmmax"] = "12345678", ["net.core.somaxconn"] = "511", ["net.ipv4.tcp_mtu_probing"] = "1", ["kernel.hostname"] = "named",
+            ["kernel.shmmax"] = "12345678", ["net.core.somaxconn"] = "511", ["net.ipv4.tcp_mtu_probing"] = "1",
+                ["kernel.hostname"] = "named",
             ["fs.mqueue.msg_max"] = "20",
         };
         HostResult result = Runsc.RunBundle(bundle, Minutes(1));
@@ -141,7 +147,8 @@ public sealed class ConfigSupportTests : ContainerTests
     {
         Bundle bundle = Busybox("true");
         bundle.Mounts.Add(Bundle.Mount("/mnt", "bind", Runsc.Scratch, "rbind", "sparkling"));
-        Assert.Contains("\"sparkling\" is not known", Runsc.RunBundle(bundle, Minutes(1)).Error, StringComparison.Ordinal);
+        Assert.Contains(
+            "\"sparkling\" is not known", Runsc.RunBundle(bundle, Minutes(1)).Error, StringComparison.Ordinal);
         bundle.Mounts.Add(Bundle.Mount("/mnt", "bind", Runsc.Scratch, "rbind", "idmap"));
         FailsNaming("id-mapped mounts", Runsc.RunBundle(bundle, Minutes(1)));
     }

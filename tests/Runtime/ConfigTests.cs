@@ -35,7 +35,8 @@ public sealed class ConfigTests : ContainerTests
         };
         Assert.Equal(
             "CapInh:\t0000000000000000\nCapPrm:\t0000000000000021\nCapEff:\t0000000000000021\n" +
-            "CapBnd:\t0000000000000021\nCapAmb:\t0000000000000000\n", Output(bundle)); // root regains its bounding set at exec
+            // root regains its bounding set at exec
+            "CapBnd:\t0000000000000021\nCapAmb:\t0000000000000000\n", Output(bundle));
     }
 
     [Fact]
@@ -72,7 +73,8 @@ public sealed class ConfigTests : ContainerTests
         Directory.CreateDirectory(folder);
         File.WriteAllText(Path.Combine(folder, "in"), "from host\n");
         File.WriteAllText(file, "one file\n");
-        Bundle bundle = Busybox("sh", "-c", "cat /shared/in /etc/single; echo back > /shared/out; echo no > /ro/x; echo $?");
+        Bundle bundle = Busybox(
+            "sh", "-c", "cat /shared/in /etc/single; echo back > /shared/out; echo no > /ro/x; echo $?");
         bundle.Mounts.Add(Bundle.Mount("/shared", "bind", folder, "rbind", "rw"));
         bundle.Mounts.Add(Bundle.Mount("/ro", "bind", folder, "rbind", "ro"));
         bundle.Mounts.Add(Bundle.Mount("/etc/single", "bind", file, "bind", "ro"));
@@ -84,7 +86,8 @@ public sealed class ConfigTests : ContainerTests
     [Fact]
     public void Masked_and_readonly_paths_are_what_they_say()
     {
-        Bundle bundle = Busybox("sh", "-c", "cat /etc/passwd | wc -c | tr -d ' '; ls /var | wc -l | tr -d ' '; touch /home/x 2>/dev/null; echo $?");
+        Bundle bundle = Busybox("sh", "-c",
+            "cat /etc/passwd | wc -c | tr -d ' '; ls /var | wc -l | tr -d ' '; touch /home/x 2>/dev/null; echo $?");
         bundle.Config["linux"]!["maskedPaths"] = Bundle.Strings("/etc/passwd", "/var", "/not/there");
         bundle.Config["linux"]!["readonlyPaths"] = Bundle.Strings("/home");
         Assert.Equal("0\n0\n1\n", Output(bundle));
@@ -121,6 +124,8 @@ public sealed class ConfigTests : ContainerTests
     private string Output(Bundle bundle)
     {
         HostResult result = Runsc.RunBundle(bundle, Minutes(1));
-        return result.IsTimedOut || result.Output.Length == 0 ? throw new Xunit.Sdk.XunitException(result.ToString()) : result.Output;
+        return result.IsTimedOut || result.Output.Length == 0
+            ? throw new Xunit.Sdk.XunitException(result.ToString())
+            : result.Output;
     }
 }

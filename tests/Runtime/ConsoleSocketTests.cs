@@ -6,7 +6,9 @@ using static Tmds.Linux.LibC;
 
 namespace Sandbox.RuntimeTests;
 
-/// <summary>--console-socket: the caller gets the terminal's master, and all that is typed and shown passes through it.</summary>
+/// <summary>
+/// --console-socket: the caller gets the terminal's master, and all that is typed and shown passes through it.
+/// </summary>
 public sealed class ConsoleSocketTests : ContainerTests
 {
     [Fact]
@@ -34,7 +36,8 @@ public sealed class ConsoleSocketTests : ContainerTests
     [Fact]
     public void A_detached_exec_with_a_terminal_sends_its_own()
     {
-        string id = RunDetached(Busybox("sleep", "1000")), socket = NewSocketPath(), pidFile = Path.Combine(Runsc.Scratch, "exec.pid");
+        string id = RunDetached(Busybox("sleep", "1000")), socket = NewSocketPath(), pidFile = Path.Combine(
+            Runsc.Scratch, "exec.pid");
         using HostFd listener = Listen(socket);
         Succeeds(Runsc.Run("exec", "--tty", "--console-socket", socket, "--detach", "--pid-file", pidFile, id, "sh"));
         using HostFd master = ReceiveMaster(listener);
@@ -43,7 +46,8 @@ public sealed class ConsoleSocketTests : ContainerTests
         Type(master, "\x03sleep 1000\n");
         int monitor = int.Parse(File.ReadAllText(pidFile));
         HostProgram.SignalProcess(monitor, 9);
-        WaitUntil("the terminal's processes are gone", () => !Succeeds(Runsc.Run("exec", id, "ps")).Contains("{sh}") && Ended(monitor));
+        WaitUntil("the terminal's processes are gone", () =>
+            !Succeeds(Runsc.Run("exec", id, "ps")).Contains("{sh}") && Ended(monitor));
         Succeeds(Runsc.Run("delete", "--force", id));
     }
 
@@ -80,7 +84,8 @@ public sealed class ConsoleSocketTests : ContainerTests
 
     private static HostFd Listen(string path)
     {
-        Assert.False(HostListener.Listen(Encoding.UTF8.GetBytes(path), 1).Failed(out HostFd? listener, out Errno error), error.ToString());
+        Assert.False(HostListener.Listen(
+            Encoding.UTF8.GetBytes(path), 1).Failed(out HostFd? listener, out Errno error), error.ToString());
         return listener!;
     }
 

@@ -4,7 +4,9 @@ using Xunit;
 
 namespace Sandbox.RuntimeTests;
 
-/// <summary>What tests that run containers share: a state folder of their own, and bundles of the prepared roots.</summary>
+/// <summary>
+/// What tests that run containers share: a state folder of their own, and bundles of the prepared roots.
+/// </summary>
 public abstract class ContainerTests : IDisposable
 {
     private int _nextBundle;
@@ -60,6 +62,7 @@ public abstract class ContainerTests : IDisposable
                 return;
             Thread.Sleep(50);
         }
+
         Assert.Fail($"{id} is not {expected} but {Status(id)}");
     }
 

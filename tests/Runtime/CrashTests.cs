@@ -15,12 +15,14 @@ public sealed class CrashTests : ContainerTests
             Bundle bundle = Busybox("sh", "-c", $"echo container {i}; sleep 1; exit {i}").Write();
             running.Add(Runsc.Start("run", "--bundle", bundle.Folder, RunscState.NewId()));
         }
+
         for (int i = 0; i < running.Count; i++)
         {
             HostResult result = running[i].Wait(Minutes(4));
             running[i].Dispose();
             Assert.True(result.Status == i && result.Output == $"container {i}\n", result.ToString());
         }
+
         Assert.Empty(ProcessesOf(Runsc.Scratch));
     }
 
@@ -98,6 +100,7 @@ public sealed class CrashTests : ContainerTests
                 }
             }
         }
+
         return found;
     }
 
@@ -120,6 +123,7 @@ public sealed class CrashTests : ContainerTests
                 // It has ended meanwhile.
             }
         }
+
         return found;
     }
 }

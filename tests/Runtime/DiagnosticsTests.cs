@@ -8,7 +8,9 @@ using Xunit;
 
 namespace Sandbox.RuntimeTests;
 
-/// <summary>What an operator can see of a running sandbox: counters, traces, threads, metrics; and what nobody else can.</summary>
+/// <summary>
+/// What an operator can see of a running sandbox: counters, traces, threads, metrics; and what nobody else can.
+/// </summary>
 public sealed class DiagnosticsTests : ContainerTests
 {
     private const string BusyLoop = "while :; do cat /etc/passwd > /dev/null; done";
@@ -36,7 +38,8 @@ public sealed class DiagnosticsTests : ContainerTests
         for (int seconds = 3; calls == 0 || !counters.Contains("syscalls"); seconds *= 2)
         {
             Assert.True(seconds < 50, $"no calls in half a minute of recording, only {string.Join(", ", seen)}; {string.Join(", ", counters)}");
-            Succeeds(Runsc.Run(Minutes(4), "debug", "--trace", file, "--duration", seconds.ToString(CultureInfo.InvariantCulture), id));
+            Succeeds(Runsc.Run(Minutes(4), "debug", "--trace", file, "--duration",
+                seconds.ToString(CultureInfo.InvariantCulture), id));
             using EventPipeEventSource source = new(file);
             source.Dynamic.All += told =>
             {
@@ -54,6 +57,7 @@ public sealed class DiagnosticsTests : ContainerTests
             };
             source.Process();
         }
+
         Assert.Contains("gofer-messages", counters);
         Assert.Contains("memory-shared", counters);
     }
@@ -65,7 +69,8 @@ public sealed class DiagnosticsTests : ContainerTests
         FailsNaming("--diagnostics", Runsc.Run("debug", id));
         using JsonDocument state = JsonDocument.Parse(File.ReadAllText(Path.Combine(Runsc.Root, id, "state.json")));
         int sentry = state.RootElement.GetProperty("sentry").GetProperty("id").GetInt32();
-        Assert.Equal($"/proc/{sentry}/root/proc", Assert.Single(Directory.GetFileSystemEntries($"/proc/{sentry}/root/")));
+        Assert.Equal(
+            $"/proc/{sentry}/root/proc", Assert.Single(Directory.GetFileSystemEntries($"/proc/{sentry}/root/")));
         Assert.Empty(Directory.GetFiles("/tmp", $"dotnet-diagnostic-{sentry}-*"));
     }
 
@@ -73,7 +78,8 @@ public sealed class DiagnosticsTests : ContainerTests
     public void A_guest_sees_nothing_of_the_port()
     {
         string id = StartDetached(["--diagnostics"], "sleep", "1000");
-        HostResult found = Runsc.Run("exec", id, "sh", "-c", "find / -xdev -name 'dotnet-diagnostic*'; cat /proc/net/unix");
+        HostResult found = Runsc.Run(
+            "exec", id, "sh", "-c", "find / -xdev -name 'dotnet-diagnostic*'; cat /proc/net/unix");
         Assert.DoesNotContain("dotnet", Succeeds(found));
     }
 
@@ -82,7 +88,8 @@ public sealed class DiagnosticsTests : ContainerTests
     {
         string id = StartDetached([], "sh", "-c", "sleep 1000; true");
         string shown = Until(
-            () => Succeeds(Runsc.Run("debug", "--stacks", id)), text => text.Contains("hrtimer_nanosleep") && text.Contains("do_wait"));
+            () => Succeeds(Runsc.Run("debug", "--stacks", id)), text =>
+                text.Contains("hrtimer_nanosleep") && text.Contains("do_wait"));
         Assert.Matches(@"1 +1 +S +sh +do_wait +wait4\(0x", shown);
         Assert.Matches(@"S +sleep +hrtimer_nanosleep +(clock_)?nanosleep\(0x", shown);
         Assert.Contains("/bin/busybox+0x", shown);
@@ -93,7 +100,8 @@ public sealed class DiagnosticsTests : ContainerTests
     public void Debug_finds_the_registers_of_a_thread_that_computes()
     {
         string id = StartDetached([], "awk", "BEGIN { while (1) n++ }");
-        string shown = Until(() => Succeeds(Runsc.Run("debug", "--stacks", id)), text => text.Contains("/bin/busybox+0x"));
+        string shown = Until(
+            () => Succeeds(Runsc.Run("debug", "--stacks", id)), text => text.Contains("/bin/busybox+0x"));
         Assert.Matches(@"1 +1 +R +awk +0 +-", shown);
     }
 
@@ -101,7 +109,8 @@ public sealed class DiagnosticsTests : ContainerTests
     public void Metrics_are_OpenMetrics_text_and_come_over_a_unix_socket_too()
     {
         string id = StartDetached(["--diagnostics"], "sh", "-c", BusyLoop);
-        string text = Until(() => Succeeds(Runsc.Run("metrics", id)), text => text.Contains("syscall=\"wait4\",le=\"+Inf\""));
+        string text = Until(
+            () => Succeeds(Runsc.Run("metrics", id)), text => text.Contains("syscall=\"wait4\",le=\"+Inf\""));
         CheckOpenMetrics(text, id);
         string path = Path.Combine(Runsc.Scratch, "metrics.sock");
         using HostProgram server = Runsc.Start("metrics", "--listen", path);
@@ -119,7 +128,8 @@ public sealed class DiagnosticsTests : ContainerTests
     {
         const int proportionalKilobytesMax = 12 << 10;
         string id = StartDetached([], "sleep", "100000");
-        // Two looks between which no message came: the guest sleeps. A spinning Sentry, or a timer in it, would go on sending.
+        // Two looks between which no message came: the guest sleeps. A spinning Sentry, or a timer in it,
+        // would go on sending.
         string before = string.Empty;
         Until(
             () => Notifications(id),
@@ -149,6 +159,7 @@ public sealed class DiagnosticsTests : ContainerTests
             if (line.StartsWith("sandbox_notifications_total", StringComparison.Ordinal))
                 return line;
         }
+
         throw new InvalidOperationException("no notifications among the metrics");
     }
 
@@ -156,7 +167,8 @@ public sealed class DiagnosticsTests : ContainerTests
     {
         string text = File.ReadAllText($"/proc/{process}/stat");
         string[] fields = text[(text.LastIndexOf(')') + 2)..].Split(' ');
-        return long.Parse(fields[11], CultureInfo.InvariantCulture) + long.Parse(fields[12], CultureInfo.InvariantCulture);
+        return long.Parse(fields[11], CultureInfo.InvariantCulture) + long.Parse(
+            fields[12], CultureInfo.InvariantCulture);
     }
 
     private static int Proportional(int process)
@@ -166,6 +178,7 @@ public sealed class DiagnosticsTests : ContainerTests
             if (line.StartsWith("Pss:", StringComparison.Ordinal))
                 return int.Parse(line[4..^2].Trim(), CultureInfo.InvariantCulture);
         }
+
         return 0;
     }
 
@@ -196,6 +209,7 @@ public sealed class DiagnosticsTests : ContainerTests
         {
             return string.Empty; // It does not listen yet.
         }
+
         socket.Send(Encoding.ASCII.GetBytes($"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n"));
         using NetworkStream stream = new(socket);
         using StreamReader reader = new(stream);
@@ -210,6 +224,7 @@ public sealed class DiagnosticsTests : ContainerTests
             Thread.Sleep(100);
             text = read();
         }
+
         Assert.True(isGood(text), text);
         return text;
     }

@@ -10,10 +10,13 @@ internal static class HostCgroups
     /// <summary>The test needs the memory controller, in either version, and the right to use it.</summary>
     public static void NeedMemory() => Assert.SkipUnless(
         Directory.Exists($"{Root}/memory")
-            || (File.Exists($"{Root}/cgroup.controllers") && File.ReadAllText($"{Root}/cgroup.controllers").Contains("memory")),
+            || (File.Exists($"{Root}/cgroup.controllers")
+            && File.ReadAllText($"{Root}/cgroup.controllers").Contains("memory")),
         "the host has no memory cgroup");
 
-    /// <summary>The text of a control file of a group, by the names of version 1 and 2; null if there is neither.</summary>
+    /// <summary>
+    /// The text of a control file of a group, by the names of version 1 and 2; null if there is neither.
+    /// </summary>
     public static string? Read(string group, string controller, string legacy, string unified)
     {
         foreach (string path in (ReadOnlySpan<string>)

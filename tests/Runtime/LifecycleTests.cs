@@ -13,7 +13,8 @@ public sealed class LifecycleTests : ContainerTests
         Assert.Equal(0, Runsc.RunBundle(Busybox("true"), Minutes(1)).Status);
         Assert.Equal(37, Runsc.RunBundle(Busybox("sh", "-c", "exit 37"), Minutes(1)).Status);
         Assert.Equal(128 + 9, Runsc.RunBundle(Busybox("sh", "-c", "sh -c 'kill -9 $$'; exit $?"), Minutes(1)).Status);
-        Assert.Equal(128 + 15, Runsc.RunBundle(Busybox("sh", "-c", "trap 'trap - TERM; exit 143' TERM; kill $$"), Minutes(1)).Status);
+        Assert.Equal(128 + 15, Runsc.RunBundle(
+            Busybox("sh", "-c", "trap 'trap - TERM; exit 143' TERM; kill $$"), Minutes(1)).Status);
     }
 
     [Fact]
@@ -37,6 +38,7 @@ public sealed class LifecycleTests : ContainerTests
             Assert.Equal(bundle.Folder, state.RootElement.GetProperty("bundle").GetString());
             Assert.Equal(File.ReadAllText(pidFile).Trim(), state.RootElement.GetProperty("pid").GetInt32().ToString());
         }
+
         FailsNaming("already exists", Runsc.Run("create", "--bundle", bundle.Folder, id));
         Succeeds(Runsc.Run("start", id));
         Assert.Equal("running", Status(id));
@@ -64,7 +66,8 @@ public sealed class LifecycleTests : ContainerTests
         Assert.Equal("hello\n", Succeeds(Runsc.Run("exec", id, "cat", "/shared")));
         Assert.Equal(9, Runsc.Run("exec", id, "sh", "-c", "exit 9").Status);
         Assert.Equal("/tmp 1000 x\n", Succeeds(Runsc.Run(
-            "exec", "--cwd", "/tmp", "--user", "1000:1000", "--env", "V=x", id, "sh", "-c", "echo $(pwd) $(id -u) $V")));
+            "exec", "--cwd", "/tmp", "--user", "1000:1000", "--env", "V=x", id, "sh", "-c",
+            "echo $(pwd) $(id -u) $V")));
         Assert.Contains("sleep", Succeeds(Runsc.Run("exec", id, "ps")));
         Assert.NotEqual(0, Runsc.Run("exec", id, "no-such-program").Status);
         Succeeds(Runsc.Run("kill", id, "KILL"));
@@ -75,7 +78,8 @@ public sealed class LifecycleTests : ContainerTests
     [Fact]
     public void Signals_of_kill_reach_the_command()
     {
-        Bundle bundle = Busybox("sh", "-c", "trap 'echo usr1; exit 5' USR1; echo up; while :; do sleep 0.05; done").Write();
+        Bundle bundle = Busybox(
+            "sh", "-c", "trap 'echo usr1; exit 5' USR1; echo up; while :; do sleep 0.05; done").Write();
         string id = RunscState.NewId();
         using HostProgram run = Runsc.Start("run", "--bundle", bundle.Folder, id);
         Assert.True(run.WaitForOutput("up", Minutes(1)));
@@ -87,7 +91,8 @@ public sealed class LifecycleTests : ContainerTests
     [Fact]
     public void A_terminating_signal_of_run_is_passed_on_to_the_command()
     {
-        Bundle bundle = Busybox("sh", "-c", "trap 'echo term; exit 6' TERM; echo up; while :; do sleep 0.05; done").Write();
+        Bundle bundle = Busybox(
+            "sh", "-c", "trap 'echo term; exit 6' TERM; echo up; while :; do sleep 0.05; done").Write();
         using HostProgram run = Runsc.Start("run", "--bundle", bundle.Folder, RunscState.NewId());
         Assert.True(run.WaitForOutput("up", Minutes(1)));
         HostProgram.SignalProcess(run.Pid, 15);
@@ -118,7 +123,8 @@ public sealed class LifecycleTests : ContainerTests
     {
         string file = Path.Combine(Runsc.Scratch, "host-file");
         File.WriteAllText(file, "host\n");
-        Assert.Equal("host\nchanged\n", Succeeds(Runsc.Run("do", "sh", "-c", $"cat {file}; echo changed > {file}; cat {file}")));
+        Assert.Equal(
+            "host\nchanged\n", Succeeds(Runsc.Run("do", "sh", "-c", $"cat {file}; echo changed > {file}; cat {file}")));
         Assert.Equal("host\n", File.ReadAllText(file));
         Assert.Equal(3, Runsc.Run("do", "sh", "-c", "exit 3").Status);
     }

@@ -5,12 +5,16 @@ using Xunit;
 
 namespace Sandbox.RuntimeTests;
 
-/// <summary>Memory, tasks and CPUs of one container: what is enforced, what it sees, and what its operator can change.</summary>
+/// <summary>
+/// Memory, tasks and CPUs of one container: what is enforced, what it sees, and what its operator can change.
+/// </summary>
 public sealed class LimitTests : ContainerTests
 {
     private const long Mebibyte = 1 << 20;
 
-    /// <summary>Grows a shell to some hundred megabytes and stays: who is over a limit is killed before it is through.</summary>
+    /// <summary>
+    /// Grows a shell to some hundred megabytes and stays: who is over a limit is killed before it is through.
+    /// </summary>
     private const string Hog = "x=$(head -c 200000000 /dev/zero | tr '\\0' x); sleep 1000; echo lived";
 
     private readonly string _group = $"/runsc-limits-{RunscState.NewId()}";
@@ -81,7 +85,8 @@ public sealed class LimitTests : ContainerTests
     public void A_fork_bomb_stops_at_the_pids_limit()
     {
         // The shell that cannot fork ends; its children sleep on, and no more than the limit are there.
-        const string bomb = "(while :; do sleep 1000 & done) 2>/dev/null; read n < /sys/fs/cgroup/pids.current; echo $n";
+        const string bomb =
+            "(while :; do sleep 1000 & done) 2>/dev/null; read n < /sys/fs/cgroup/pids.current; echo $n";
         Bundle bundle = Limited(true, bomb, """{"pids":{"limit":20}}""");
         Assert.Equal("19\n", Succeeds(Runsc.RunBundle(bundle, Minutes(1)))); // 20 less the shell that ended.
     }
@@ -129,7 +134,8 @@ public sealed class LimitTests : ContainerTests
         HostCgroups.NeedMemory();
         string id = RunDetached(Limited(true, "sleep 1000", """{"memory":{"limit":33554432},"pids":{"limit":50}}"""));
         const string see = "cd /sys/fs/cgroup; cat memory.max pids.max cpu.max; nproc";
-        Assert.Equal($"{32 * Mebibyte}\n50\nmax 100000\n", BeforeProcessors(Succeeds(Runsc.Run("exec", id, "sh", "-c", see))));
+        Assert.Equal(
+            $"{32 * Mebibyte}\n50\nmax 100000\n", BeforeProcessors(Succeeds(Runsc.Run("exec", id, "sh", "-c", see))));
 
         string json = """{"memory":{"limit":50331648},"pids":{"limit":7},"cpu":{"quota":20000,"period":50000,"cpus":"0"}}""";
         Succeeds(Runsc.RunWithInput(json, Minutes(1), "update", "--resources", "-", id));
@@ -142,7 +148,8 @@ public sealed class LimitTests : ContainerTests
         Succeeds(Runsc.Run("update", $"--resources={file}", id));
         Succeeds(Runsc.Run("update", "--memory", "64m", "--pids-limit", "5", "--cpuset-cpus", "0", id));
         Assert.Equal($"{64 * Mebibyte}\n5\nmax 100000\n1\n", Succeeds(Runsc.Run("exec", id, "sh", "-c", see)));
-        const string bomb = "(while :; do sleep 1000 & done) >/dev/null 2>&1; read n < /sys/fs/cgroup/pids.current; echo $n";
+        const string bomb =
+            "(while :; do sleep 1000 & done) >/dev/null 2>&1; read n < /sys/fs/cgroup/pids.current; echo $n";
         Assert.Equal("4\n", Succeeds(Runsc.Run("exec", id, "sh", "-c", bomb)));
         FailsNaming("--memory", Runsc.Run("update", "--memory", "many", id));
         FailsNaming("does not exist", Runsc.Run("update", "--memory", "64m", "no-such-container"));
@@ -155,7 +162,8 @@ public sealed class LimitTests : ContainerTests
     {
         const string read = "awk '/^nr_throttled /{print $2}' /sys/fs/cgroup/cpu.stat";
         string id = RunDetached(Limited(true, "while :; do :; done", """{"cpu":{"quota":50000,"period":100000}}"""));
-        WaitUntil("a period in which the quota is used up", () => Succeeds(Runsc.Run("exec", id, "sh", "-c", read)) != "0\n");
+        WaitUntil("a period in which the quota is used up", () =>
+            Succeeds(Runsc.Run("exec", id, "sh", "-c", read)) != "0\n");
         Succeeds(Runsc.Run("delete", "--force", id));
     }
 
@@ -182,11 +190,13 @@ public sealed class LimitTests : ContainerTests
             bundles[index].Config["linux"]!["cgroupsPath"] = $"{_group}-{index}";
             bundles[index].Write();
         }
+
         string[] failures = new string[bundles.Length];
         System.Threading.Tasks.Parallel.For(0, bundles.Length, index =>
         {
             string id = RunscState.NewId();
-            HostResult created = Quietly("create", "--bundle", bundles[index].Folder, id), deleted = Quietly("delete", "--force", id);
+            HostResult created = Quietly("create", "--bundle", bundles[index].Folder, id), deleted = Quietly(
+                "delete", "--force", id);
             failures[index] = created.Status == 0 && deleted.Status == 0 ? "" : $"{created} {deleted}";
         });
         Assert.All(failures, static failure => Assert.Equal("", failure));
@@ -233,7 +243,8 @@ public sealed class LimitTests : ContainerTests
 
     /// <summary>A command whose container's output goes nowhere.</summary>
     private HostResult Quietly(params string[] arguments) =>
-        HostProgram.Run(["sh", "-c", "\"$@\" </dev/null >/dev/null 2>&1", "sh", .. Runsc.Command(arguments)], Minutes(1));
+        HostProgram.Run(
+            ["sh", "-c", "\"$@\" </dev/null >/dev/null 2>&1", "sh", .. Runsc.Command(arguments)], Minutes(1));
 
     private static string BeforeProcessors(string text) => text[..(text.TrimEnd('\n').LastIndexOf('\n') + 1)];
 

@@ -5,7 +5,9 @@ using Xunit;
 
 namespace Sandbox.RuntimeTests;
 
-/// <summary>Containers that join a sandbox which is there already, told by annotations or by namespaces, without any caller.</summary>
+/// <summary>
+/// Containers that join a sandbox which is there already, told by annotations or by namespaces, without any caller.
+/// </summary>
 public sealed class MembershipTests : ContainerTests
 {
     [Theory]
@@ -101,7 +103,9 @@ public sealed class MembershipTests : ContainerTests
         return id;
     }
 
-    /// <summary>Runs a command whose container keeps its standard output: a file, for the end of a pipe would be waited for.</summary>
+    /// <summary>
+    /// Runs a command whose container keeps its standard output: a file, for the end of a pipe would be waited for.
+    /// </summary>
     private void Detached(params string[] command)
     {
         string output = Path.Combine(Runsc.Scratch, "output");

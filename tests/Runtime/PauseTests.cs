@@ -28,7 +28,8 @@ public sealed class PauseTests : ContainerTests
     [Fact]
     public void Threads_that_compute_sleep_or_fork_are_all_paused()
     {
-        string id = StartCounting("(while :; do :; done) & sleep 1000 & while :; do (echo x >> /out/n) & wait $!; done");
+        string id = StartCounting(
+            "(while :; do :; done) & sleep 1000 & while :; do (echo x >> /out/n) & wait $!; done");
         for (int round = 0; round < 5; round++)
         {
             Succeeds(Runsc.Run("pause", id));
@@ -38,6 +39,7 @@ public sealed class PauseTests : ContainerTests
             Succeeds(Runsc.Run("resume", id));
             WaitUntil("the resumed container goes on", () => Counted > length);
         }
+
         Assert.Contains("sleep 1000", Succeeds(Runsc.Run("exec", id, "ps"))); // The sleep was not cut short.
         Succeeds(Runsc.Run("delete", "--force", id));
     }

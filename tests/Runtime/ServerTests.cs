@@ -2,7 +2,9 @@ using Xunit;
 
 namespace Sandbox.RuntimeTests;
 
-/// <summary>Servers of Debian and their clients, in one container, over the sandbox's own loopback and unix sockets.</summary>
+/// <summary>
+/// Servers of Debian and their clients, in one container, over the sandbox's own loopback and unix sockets.
+/// </summary>
 public sealed class ServerTests : ContainerTests
 {
     [Fact]

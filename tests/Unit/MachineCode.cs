@@ -15,7 +15,9 @@ internal static class MachineCode
         return stream.ToArray();
     }
 
-    /// <summary>Fails with the rows to embed when the bytes differ; they are also written to the temporary folder.</summary>
+    /// <summary>
+    /// Fails with the rows to embed when the bytes differ; they are also written to the temporary folder.
+    /// </summary>
     public static void AssertSame(string name, byte[] assembled, ReadOnlySpan<byte> embedded)
     {
         if (embedded.SequenceEqual(assembled))

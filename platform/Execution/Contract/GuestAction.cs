@@ -6,12 +6,15 @@ public enum GuestActionKind
     /// <summary>The call answers <see cref="GuestAction.Value"/>.</summary>
     Return,
 
-    /// <summary>The call answers Value, and the thread comes straight back to OnInterrupt before it runs any guest code.</summary>
+    /// <summary>
+    /// The call answers Value, and the thread comes straight back to OnInterrupt before it runs any guest code.
+    /// </summary>
     ReturnThenInterrupt,
 
     /// <summary>
     /// The host executes the guest's own call with its own registers, which the handler verified. For an mmap of a file
-    /// <see cref="GuestAction.HostFd"/> is lent at the descriptor number the guest passed. Never for a call that takes a pointer.
+    /// <see cref="GuestAction.HostFd"/> is lent at the descriptor number the guest passed.
+    /// Never for a call that takes a pointer.
     /// </summary>
     ExecuteOnHost,
 

@@ -4,8 +4,8 @@ using Sandbox.Linux;
 namespace Sandbox.Platform;
 
 /// <summary>
-/// The host's cgroups of one container, as control files the Sentry was given: stubs are put into them, so that the host charges
-/// what guests use to their container, and its OOM killer finds them (cgroups(7)). Takes the descriptors.
+/// The host's cgroups of one container, as control files the Sentry was given: stubs are put into them, so that the
+/// host charges what guests use to their container, and its OOM killer finds them (cgroups(7)). Takes the descriptors.
 /// </summary>
 public sealed class HostCgroup : IDisposable
 {

@@ -12,4 +12,5 @@ namespace Sandbox.Platform;
 /// <param name="Inode">Inode of the mapped file, 0 for anonymous memory.</param>
 /// <param name="HostName">The host's own name for it, for "[stack]", "[heap]", "[vdso]"; never shown otherwise.</param>
 public readonly record struct HostMapping(
-    ulong Start, ulong End, MemoryProtection Protection, bool IsShared, ulong Offset, ulong Device, ulong Inode, string HostName);
+    ulong Start, ulong End, MemoryProtection Protection, bool IsShared, ulong Offset, ulong Device, ulong Inode,
+    string HostName);

@@ -24,8 +24,8 @@ public interface IAddressSpace
     ulong StackTop { get; }
 
     /// <summary>
-    /// A page in the stub's window, readable and writable, that the kernel may use for structures which commands point to
-    /// (prctl(PR_SET_MM_MAP)). Guest code can write it too.
+    /// A page in the stub's window, readable and writable, that the kernel may use for structures which commands point
+    /// to (prctl(PR_SET_MM_MAP)). Guest code can write it too.
     /// </summary>
     ulong ScratchAddress { get; }
 
@@ -48,9 +48,9 @@ public interface IAddressSpace
     Result<uint> CompareExchange(UserAddress address, uint expected, uint value);
 
     /// <summary>
-    /// Makes the space ready for <see cref="Exchange"/>, until <see cref="EndExchange"/> on the same thread: for callers that need locks
-    /// around the exchange, which must be taken after this, for it may wait for the guest. EAGAIN: a thread of it does not come to
-    /// a stand, and the space is being killed; then there is nothing to end.
+    /// Makes the space ready for <see cref="Exchange"/>, until <see cref="EndExchange"/> on the same thread: for
+    /// callers that need locks around the exchange, which must be taken after this, for it may wait for the guest.
+    /// EAGAIN: a thread of it does not come to a stand, and the space is being killed; then there is nothing to end.
     /// </summary>
     Errno BeginExchange();
 
@@ -60,28 +60,37 @@ public interface IAddressSpace
     void EndExchange();
 
     /// <summary>
-    /// The mapping that contains an address, as the host has it (the identity a shared futex needs, and /proc/PID/maps).
-    /// EFAULT if nothing is mapped there.
+    /// The mapping that contains an address, as the host has it (the identity a shared futex needs, and
+    /// /proc/PID/maps). EFAULT if nothing is mapped there.
     /// </summary>
     Result<HostMapping> FindMapping(UserAddress address);
 
-    /// <summary>All mappings in address order without the stub's own, appended to <paramref name="mappings"/>.</summary>
+    /// <summary>
+    /// All mappings in address order without the stub's own, appended to <paramref name="mappings"/>.
+    /// </summary>
     Errno ListMappings(List<HostMapping> mappings);
 
     /// <summary>The bytes of a file below the host's <c>/proc/STUB/</c>, such as "smaps" or "statm".</summary>
     Result<byte[]> ReadProcFile(ReadOnlySpan<byte> name);
 
-    /// <summary>A piece of such a file, as pread(2) gives it: short at its end. For "pagemap", which is not read as a whole.</summary>
+    /// <summary>
+    /// A piece of such a file, as pread(2) gives it: short at its end. For "pagemap", which is not read as a whole.
+    /// </summary>
     Result<int> ReadProcFileAt(ReadOnlySpan<byte> name, long offset, Span<byte> destination);
 
-    /// <summary>prlimit(2) on the stub, for limits that the host enforces (AS, DATA, STACK, MEMLOCK). Never raises a hard limit.</summary>
+    /// <summary>
+    /// prlimit(2) on the stub, for limits that the host enforces (AS, DATA, STACK, MEMLOCK). Never raises a hard limit.
+    /// </summary>
     Errno SetLimit(int resource, ulong soft, ulong hard);
 
-    /// <summary>What the host process had used, once it has ended: then its files in /proc are gone. Nothing before.</summary>
+    /// <summary>
+    /// What the host process had used, once it has ended: then its files in /proc are gone. Nothing before.
+    /// </summary>
     ResourceUsage Usage { get; }
 
     /// <summary>
-    /// Kills the stub and everything that runs in it, at once, whatever the guest does. Its threads report <see cref="IGuestEvents.OnExit"/>.
+    /// Kills the stub and everything that runs in it, at once, whatever the guest does. Its threads report
+    /// <see cref="IGuestEvents.OnExit"/>.
     /// </summary>
     void Kill();
 }

@@ -9,15 +9,20 @@ public interface IGuestEvents
     /// <summary>The guest made a system call (<see cref="IGuestThread.Syscall"/>).</summary>
     GuestAction OnSyscall(IGuestThread thread);
 
-    /// <summary>The guest's code faulted. <paramref name="info"/> is the host's siginfo (signal, code, address, trap number).</summary>
+    /// <summary>
+    /// The guest's code faulted. <paramref name="info"/> is the host's siginfo (signal, code, address, trap number).
+    /// </summary>
     GuestAction OnFault(IGuestThread thread, in FaultInfo info);
 
-    /// <summary>The thread was brought in by <see cref="IGuestThread.Interrupt"/> or ReturnThenInterrupt; full state is at hand.</summary>
+    /// <summary>
+    /// The thread was brought in by <see cref="IGuestThread.Interrupt"/> or ReturnThenInterrupt; full state is at hand.
+    /// </summary>
     GuestAction OnInterrupt(IGuestThread thread);
 
     /// <summary>
-    /// The host thread is gone: it was killed, or its stub died (OOM killer, host SIGKILL). Comes once, from any thread, and
-    /// never while a handler of the same thread runs. <paramref name="hostSignal"/> is the signal that ended it, or 0.
+    /// The host thread is gone: it was killed, or its stub died (OOM killer, host SIGKILL). Comes once, from any
+    /// thread, and never while a handler of the same thread runs.
+    /// <paramref name="hostSignal"/> is the signal that ended it, or 0.
     /// </summary>
     void OnExit(IGuestThread thread, int hostSignal);
 }

@@ -14,12 +14,14 @@ public interface IGuestThread
     IAddressSpace AddressSpace { get; }
 
     /// <summary>
-    /// True if no guest code runs in it: a handler has it, it was not started, or it is gone. After <see cref="Interrupt"/> it
-    /// runs none either before OnInterrupt.
+    /// True if no guest code runs in it: a handler has it, it was not started, or it is gone. After
+    /// <see cref="Interrupt"/> it runs none either before OnInterrupt.
     /// </summary>
     bool IsStandingStill { get; }
 
-    /// <summary>The kernel's side of this thread. Set before <see cref="Start"/>, and for a child before it first runs.</summary>
+    /// <summary>
+    /// The kernel's side of this thread. Set before <see cref="Start"/>, and for a child before it first runs.
+    /// </summary>
     IGuestEvents? Events { get; set; }
 
     /// <summary>The system call being handled: always at hand in <see cref="IGuestEvents.OnSyscall"/>.</summary>
@@ -27,12 +29,15 @@ public interface IGuestThread
 
     /// <summary>
     /// True when registers, extended state and commands are available: for the calls the platform traps with their full
-    /// state (fork family, exec family, rt_sigreturn, sigaltstack-free calls listed by the platform), in OnInterrupt, OnFault,
-    /// and before <see cref="Start"/>. Otherwise answer <see cref="GuestAction.ReturnThenInterrupt"/> and use OnInterrupt.
+    /// state (fork family, exec family, rt_sigreturn, sigaltstack-free calls listed by the platform), in OnInterrupt,
+    /// OnFault, and before <see cref="Start"/>. Otherwise answer
+    /// <see cref="GuestAction.ReturnThenInterrupt"/> and use OnInterrupt.
     /// </summary>
     bool HasFullState { get; }
 
-    /// <summary>The general registers; read lazily, written back when the thread resumes. Only with <see cref="HasFullState"/>.</summary>
+    /// <summary>
+    /// The general registers; read lazily, written back when the thread resumes. Only with <see cref="HasFullState"/>.
+    /// </summary>
     ref UserRegisters Registers { get; }
 
     /// <summary>
@@ -51,46 +56,50 @@ public interface IGuestThread
     int ExtendedStateBytes { get; }
 
     /// <summary>
-    /// Executes memory calls (mmap, munmap, mprotect, mremap, madvise, prctl(PR_SET_MM), arch_prctl, …) in this thread's
-    /// address space, in order, and fills in <see cref="HostCommand.Result"/>; stops at the first that fails if
+    /// Executes memory calls (mmap, munmap, mprotect, mremap, madvise, prctl(PR_SET_MM), arch_prctl, …) in this
+    /// thread's address space, in order, and fills in <see cref="HostCommand.Result"/>;
+    /// stops at the first that fails if
     /// <paramref name="stopAtError"/>. Only with <see cref="HasFullState"/>. ESRCH if the thread is gone.
     /// </summary>
     Errno Execute(Span<HostCommand> commands, bool stopAtError);
 
     /// <summary>
-    /// From now on these calls come to <see cref="IGuestEvents.OnSyscall"/> even where the host would run them natively, on
-    /// this thread and all that it makes by Fork and CreateThread. Only with <see cref="HasFullState"/>. ENOMEM, ESRCH.
+    /// From now on these calls come to <see cref="IGuestEvents.OnSyscall"/> even where the host would run them
+    /// natively, on this thread and all that it makes by Fork and CreateThread. Only with <see cref="HasFullState"/>.
+    /// ENOMEM, ESRCH.
     /// </summary>
     /// <param name="numbers">Some of <see cref="IPlatform.NativeCalls"/>; empty does nothing.</param>
     /// <param name="onAllThreads">On every thread of the address space.</param>
     Errno TrapCalls(ReadOnlySpan<int> numbers, bool onAllThreads);
 
     /// <summary>
-    /// Forks the address space copy-on-write; the child thread is an exact copy, stopped with full state, its Events null.
-    /// Only with <see cref="HasFullState"/>. EAGAIN, ENOMEM.
+    /// Forks the address space copy-on-write; the child thread is an exact copy, stopped with full state, its Events
+    /// null. Only with <see cref="HasFullState"/>. EAGAIN, ENOMEM.
     /// </summary>
     Result<IGuestThread> Fork();
 
     /// <summary>
     /// A further thread in this address space with a copy of this thread's registers and extended state, stopped with
-    /// full state, Events null. fs base becomes <paramref name="threadPointer"/> if given. Only with <see cref="HasFullState"/>.
+    /// full state, Events null. fs base becomes <paramref name="threadPointer"/> if given.
+    /// Only with <see cref="HasFullState"/>.
     /// </summary>
     Result<IGuestThread> CreateThread(ulong? threadPointer);
 
     /// <summary>
-    /// Lets a thread that was made by CreateAddressSpace, Fork or CreateThread run for the first time, with its registers.
+    /// Lets a thread that was made by CreateAddressSpace, Fork or CreateThread run for the first time,
+    /// with its registers.
     /// </summary>
     void Start();
 
     /// <summary>
-    /// Brings the thread to <see cref="IGuestEvents.OnInterrupt"/> soon, if it is running guest code; while a handler of it
-    /// runs this is remembered and happens when the handler's answer resumes it. Any thread may call it.
+    /// Brings the thread to <see cref="IGuestEvents.OnInterrupt"/> soon, if it is running guest code; while a handler
+    /// of it runs this is remembered and happens when the handler's answer resumes it. Any thread may call it.
     /// </summary>
     void Interrupt();
 
     /// <summary>
-    /// Ends a thread that stands still (in a handler, or before Start) or runs, without ending its address space unless it
-    /// is the last. Any thread may call it; OnExit follows.
+    /// Ends a thread that stands still (in a handler, or before Start) or runs, without ending its address space unless
+    /// it is the last. Any thread may call it; OnExit follows.
     /// </summary>
     void Kill();
 }

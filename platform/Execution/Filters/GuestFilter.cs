@@ -15,10 +15,14 @@ internal static class GuestFilter
     /// <summary>Codes of arch_prctl; ARCH_SET_FS lies between the first two.</summary>
     private const uint SetGs = 0x1001, GetFs = 0x1003, GetGs = 0x1004;
 
-    /// <summary>MAP_32BIT, DENYWRITE, EXECUTABLE, NORESERVE, POPULATE, NONBLOCK, STACK: they change no more than where and when.</summary>
+    /// <summary>
+    /// MAP_32BIT, DENYWRITE, EXECUTABLE, NORESERVE, POPULATE, NONBLOCK, STACK: they change no more than where and when.
+    /// </summary>
     private const uint HarmlessMapFlags = 0x40 | 0x800 | 0x1000 | 0x4000 | 0x8000 | 0x10000 | 0x20000;
 
-    /// <summary>Calls whose handler always needs the registers or runs commands: full state at once instead of a kick later.</summary>
+    /// <summary>
+    /// Calls whose handler always needs the registers or runs commands: full state at once instead of a kick later.
+    /// </summary>
     public static ReadOnlySpan<int> TrappedCalls =>
     [
         Sys.clone, Sys.clone3, Sys.fork, Sys.vfork, Sys.execve, Sys.execveat, Sys.rt_sigreturn, Sys.sigaltstack,
@@ -46,9 +50,10 @@ internal static class GuestFilter
     }
 
     /// <summary>
-    /// A filter to put on top of the other one: these native calls trap, so that the Sentry sees them (a guest's own seccomp
-    /// filter may deny them). It cannot notify: the answer of the newest filter counts, and only the first has a listener.
-    /// A filter can only take away, so it does not matter that the guest could change it before the host reads it.
+    /// A filter to put on top of the other one: these native calls trap, so that the Sentry sees them (a guest's own
+    /// seccomp filter may deny them). It cannot notify: the answer of the newest filter counts, and only the first has
+    /// a listener. A filter can only take away, so it does not matter that the guest
+    /// could change it before the host reads it.
     /// </summary>
     public static BpfInstruction[] BuildTraps(ReadOnlySpan<int> numbers)
     {
@@ -58,7 +63,8 @@ internal static class GuestFilter
         program.Load(pointerHigh);
         program.IfNotEqual((uint)(StubLayout.CodeStart >> 32), guest);
         program.Load(pointerLow);
-        program.IfEqual(unchecked((uint)StubCode.CommandAddress), command); // The filter below notifies what comes from there.
+        // The filter below notifies what comes from there.
+        program.IfEqual(unchecked((uint)StubCode.CommandAddress), command);
         program.IfNotEqual(unchecked((uint)StubCode.BasesAddress), guest);
         program.Load(number);
         program.IfNotEqual(Sys.arch_prctl, guest);
@@ -78,15 +84,16 @@ internal static class GuestFilter
     }
 
     /// <summary>
-    /// Native calls from the stub's command loop are notified and compared like every command: otherwise guest code that
-    /// jumps there would get around <see cref="BuildTraps"/>.
+    /// Native calls from the stub's command loop are notified and compared like every command: otherwise guest code
+    /// that jumps there would get around <see cref="BuildTraps"/>.
     /// </summary>
     private static void AddCommands(SeccompFilterBuilder filter, ReadOnlySpan<int> numbers)
     {
         foreach (int number in numbers)
         {
             filter.Rule(
-                number, SeccompAction.Notify, SeccompTest.Equal(SeccompTest.InstructionPointer, StubCode.CommandAddress));
+                number, SeccompAction.Notify,
+                SeccompTest.Equal(SeccompTest.InstructionPointer, StubCode.CommandAddress));
         }
     }
 
@@ -98,7 +105,8 @@ internal static class GuestFilter
 
         // PR_SET_PDEATHSIG, SIGKILL: what every fork's child does first, so that no stub outlives the Sentry.
         filter.Allow(
-            Sys.prctl, SeccompTest.Equal(SeccompTest.InstructionPointer, StubCode.ForkedAddress), SeccompTest.Equal(0, 1),
+            Sys.prctl, SeccompTest.Equal(SeccompTest.InstructionPointer, StubCode.ForkedAddress),
+            SeccompTest.Equal(0, 1),
             SeccompTest.Equal(1, (ulong)Signal.Kill));
     }
 
@@ -126,7 +134,8 @@ internal static class GuestFilter
 
         // The same at a fixed address outside the window: replaces the caller's own mappings only.
         filter.Allow(
-            Sys.mmap, SeccompTest.Masked(3, ~(ulong)(HarmlessMapFlags | MapFixed | MapFixedNoReplace), privateAnonymous),
+            Sys.mmap, SeccompTest.Masked(
+                3, ~(ulong)(HarmlessMapFlags | MapFixed | MapFixedNoReplace), privateAnonymous),
             OutsideWindow(0), Short(1));
 
         // Removes, protects or advises about the caller's own mappings. mprotect cannot give more than the descriptor a

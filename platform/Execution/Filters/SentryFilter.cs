@@ -3,7 +3,8 @@ using Sandbox.Linux;
 namespace Sandbox.Platform.Filters;
 
 /// <summary>What the Sentry's filter must know about its process.</summary>
-/// <param name="ProcDirectory">Descriptor of its procfs: the only directory it may open files below, for reading.</param>
+/// <param name="ProcDirectory">Descriptor of its procfs: the only directory it may open files below,
+/// for reading.</param>
 /// <param name="UsesHostNetwork">It makes internet and routing sockets in the network namespace it is in.</param>
 public readonly record struct SentryFilterOptions(int ProcDirectory, bool UsesHostNetwork = false);
 
@@ -53,8 +54,10 @@ public static class SentryFilter
         filter.Allow(Sys.clone, SeccompTest.Equal(0, threadFlags));
         filter.Rule(Sys.clone3, SeccompAction.Fail(Errno.ENOSYS));
         filter.AllowAll(
-            Sys.exit, Sys.exit_group, Sys.futex, Sys.rt_sigprocmask, Sys.rt_sigreturn, Sys.rt_sigaction, Sys.sigaltstack,
-            Sys.sched_yield, Sys.sched_getaffinity, Sys.sched_setaffinity, Sys.gettid, Sys.getpid, Sys.rseq, Sys.set_robust_list,
+            Sys.exit, Sys.exit_group, Sys.futex, Sys.rt_sigprocmask, Sys.rt_sigreturn, Sys.rt_sigaction,
+            Sys.sigaltstack,
+            Sys.sched_yield, Sys.sched_getaffinity, Sys.sched_setaffinity, Sys.gettid, Sys.getpid, Sys.rseq,
+            Sys.set_robust_list,
             Sys.membarrier, Sys.restart_syscall, Sys.getcpu);
         filter.Allow(Sys.sched_setattr, SeccompTest.Int(0, 0)); // The caller itself.
         filter.AllowAll(
@@ -70,22 +73,25 @@ public static class SentryFilter
     {
         filter.AllowAll(
             Sys.read, Sys.write, Sys.readv, Sys.writev, Sys.pread64, Sys.pwrite64, Sys.preadv, Sys.pwritev, Sys.preadv2,
-            Sys.pwritev2, Sys.lseek, Sys.close, Sys.fstat, Sys.fstatfs, Sys.ftruncate, Sys.fallocate, Sys.fsync, Sys.fdatasync,
+            Sys.pwritev2, Sys.lseek, Sys.close, Sys.fstat, Sys.fstatfs, Sys.ftruncate, Sys.fallocate, Sys.fsync,
+            Sys.fdatasync,
             Sys.sync_file_range, Sys.fadvise64, Sys.getdents64, Sys.copy_file_range, Sys.flock);
         filter.AllowAll(
             Sys.fgetxattr, Sys.fsetxattr, Sys.flistxattr, Sys.fremovexattr, Sys.fchmod, Sys.fchown);
         filter.AllowAll(
-            Sys.dup, Sys.dup3, Sys.memfd_create, Sys.pipe2, Sys.eventfd2, Sys.epoll_create1, Sys.epoll_ctl, Sys.epoll_wait,
+            Sys.dup, Sys.dup3, Sys.memfd_create, Sys.pipe2, Sys.eventfd2, Sys.epoll_create1, Sys.epoll_ctl,
+            Sys.epoll_wait,
             Sys.epoll_pwait, Sys.poll, Sys.ppoll);
 
-        // Read-only below the procfs (flags without access mode, O_CREAT, O_TRUNC, O_TMPFILE). Anything else the runtime
-        // or libc try (/sys/devices/system/cpu/online, /proc/meminfo) they can do without. An absolute path ends in our
-        // own root, which holds nothing but that procfs.
+        // Read-only below the procfs (flags without access mode, O_CREAT, O_TRUNC, O_TMPFILE). Anything else the
+        // runtime or libc try (/sys/devices/system/cpu/online, /proc/meminfo) they can do without. An absolute path
+        // ends in our own root, which holds nothing but that procfs.
         const uint forbidden = (uint)(OpenFlags.AccessMode | OpenFlags.Create | OpenFlags.Truncate) | 0x400000;
         filter.Allow(
             Sys.openat, SeccompTest.Int(0, (uint)options.ProcDirectory), SeccompTest.IntMasked(2, forbidden, 0));
         filter.Rule(Sys.openat, SeccompAction.Fail(Errno.EPERM));
-        foreach (int number in (ReadOnlySpan<int>)[Sys.open, Sys.access, Sys.stat, Sys.readlink, Sys.faccessat, Sys.unlink])
+        foreach (int number in (ReadOnlySpan<int>)[
+            Sys.open, Sys.access, Sys.stat, Sys.readlink, Sys.faccessat, Sys.unlink])
             filter.Rule(number, SeccompAction.Fail(Errno.EPERM));
         const uint emptyPath = 0x1000;
         filter.Allow(Sys.newfstatat, SeccompTest.IntMasked(3, emptyPath, emptyPath));
@@ -101,7 +107,8 @@ public static class SentryFilter
         // Terminals that were passed in as stdio: attributes, window size, queue lengths; FIONBIO.
         ReadOnlySpan<uint> requests =
         [
-            0x5401, 0x5402, 0x5403, 0x5404, 0x5405, 0x5409, 0x540B, 0x540F, 0x5410, 0x5411, 0x5413, 0x5414, 0x541B, 0x5421,
+            0x5401, 0x5402, 0x5403, 0x5404, 0x5405, 0x5409, 0x540B, 0x540F, 0x5410, 0x5411, 0x5413, 0x5414,
+            0x541B, 0x5421,
         ];
         foreach (uint request in requests)
             filter.Allow(Sys.ioctl, SeccompTest.Int(1, request));
@@ -111,13 +118,16 @@ public static class SentryFilter
     private static void AddMessages(SeccompFilterBuilder filter)
     {
         filter.AllowAll(
-            Sys.sendmsg, Sys.recvmsg, Sys.sendto, Sys.recvfrom, Sys.accept, Sys.accept4, Sys.shutdown, Sys.getsockopt, Sys.getsockname,
+            Sys.sendmsg, Sys.recvmsg, Sys.sendto, Sys.recvfrom, Sys.accept, Sys.accept4, Sys.shutdown, Sys.getsockopt,
+            Sys.getsockname,
             Sys.getpeername);
         const uint unix = 1;
         filter.Allow(Sys.socketpair, SeccompTest.Int(0, unix));
     }
 
-    /// <summary>The container's network: TCP, UDP and ping sockets, routing netlink, questions about interfaces.</summary>
+    /// <summary>
+    /// The container's network: TCP, UDP and ping sockets, routing netlink, questions about interfaces.
+    /// </summary>
     private static void AddNetwork(SeccompFilterBuilder filter)
     {
         const uint inet = 2, inet6 = 10, netlink = 16, stream = 1, datagram = 2, raw = 3, typeMask = 0xF, route = 0;
@@ -127,10 +137,13 @@ public static class SentryFilter
             filter.Allow(Sys.socket, SeccompTest.Int(0, domain), SeccompTest.IntMasked(1, typeMask, datagram));
         }
 
-        filter.Allow(Sys.socket, SeccompTest.Int(0, netlink), SeccompTest.IntMasked(1, typeMask, datagram), SeccompTest.Int(2, route));
-        filter.Allow(Sys.socket, SeccompTest.Int(0, netlink), SeccompTest.IntMasked(1, typeMask, raw), SeccompTest.Int(2, route));
+        filter.Allow(Sys.socket, SeccompTest.Int(0, netlink), SeccompTest.IntMasked(1, typeMask, datagram),
+            SeccompTest.Int(2, route));
+        filter.Allow(Sys.socket, SeccompTest.Int(0, netlink), SeccompTest.IntMasked(1, typeMask, raw), SeccompTest.Int(
+            2, route));
         filter.AllowAll(Sys.bind, Sys.connect, Sys.listen, Sys.setsockopt);
-        // SIOCGIFNAME, CONF, FLAGS, ADDR, DSTADDR, BRDADDR, NETMASK, METRIC, MTU, HWADDR, INDEX, TXQLEN, MAP: no changes.
+        // SIOCGIFNAME, CONF, FLAGS, ADDR, DSTADDR, BRDADDR, NETMASK, METRIC, MTU, HWADDR, INDEX, TXQLEN, MAP:
+        // no changes.
         ReadOnlySpan<uint> questions =
             [0x8910, 0x8912, 0x8913, 0x8915, 0x8917, 0x8919, 0x891B, 0x891D, 0x8921, 0x8927, 0x8933, 0x8942, 0x8970];
         foreach (uint request in questions)
@@ -145,7 +158,8 @@ public static class SentryFilter
         foreach (uint request in requests)
             filter.Allow(Sys.ioctl, SeccompTest.Int(1, request));
         filter.AllowAll(
-            Sys.process_vm_readv, Sys.process_vm_writev, Sys.pidfd_open, Sys.pidfd_getfd, Sys.pidfd_send_signal, Sys.waitid,
+            Sys.process_vm_readv, Sys.process_vm_writev, Sys.pidfd_open, Sys.pidfd_getfd, Sys.pidfd_send_signal,
+            Sys.waitid,
             Sys.kill, Sys.tgkill, Sys.prlimit64);
     }
 }

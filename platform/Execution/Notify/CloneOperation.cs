@@ -19,7 +19,7 @@ internal readonly struct CloneOperation(GuestThread parent, CommandRunner runner
         if (!Platform.Receivers.TryReserve())
             return Errno.EAGAIN;
         Result<IGuestThread> result = ForkReserved();
-        if (result.Error is not Errno.Ok)
+        if (result.Error != Errno.Ok)
             Platform.Receivers.EndReservation();
         return result;
     }
@@ -60,6 +60,7 @@ internal readonly struct CloneOperation(GuestThread parent, CommandRunner runner
             parent.Space.Slots.Return(slot);
             return Errno.EAGAIN;
         }
+
         lock (parent.Space.CloneLock)
         {
             Result<IGuestThread> result = CreateThread(slot, threadPointer);
@@ -68,6 +69,7 @@ internal readonly struct CloneOperation(GuestThread parent, CommandRunner runner
                 Platform.Receivers.EndReservation();
                 parent.Space.Slots.Return(slot);
             }
+
             return result;
         }
     }
@@ -91,12 +93,14 @@ internal readonly struct CloneOperation(GuestThread parent, CommandRunner runner
     }
 
     /// <summary>
-    /// What was lent to the stub for mappings, which hold their files by themselves, can be closed. Another thread might be about
-    /// to use one; then they stay until a later fork.
+    /// What was lent to the stub for mappings, which hold their files by themselves, can be closed. Another thread
+    /// might be about to use one; then they stay until a later fork.
     /// </summary>
     private bool MayDropLentDescriptors => parent.Space.HasLentDescriptors && parent.Space.IsLast(parent);
 
-    /// <summary>The kernel's word for the child (the notification) must be the guest memory's word (the result).</summary>
+    /// <summary>
+    /// The kernel's word for the child (the notification) must be the guest memory's word (the result).
+    /// </summary>
     private Result<int> RunClone(HostCommand command, PendingClone pending, bool dropsLent)
     {
         Span<HostCommand> commands = [default, default, default];
@@ -152,6 +156,7 @@ internal readonly struct CloneOperation(GuestThread parent, CommandRunner runner
                 return failed is Errno.ENOMEM ? failed : Errno.EAGAIN;
             slots.AddChunk(chunk);
         }
+
         return slot;
     }
 

@@ -18,7 +18,8 @@ internal sealed class CommandRunner(GuestThread thread)
     /// <summary>A child's first doorbell is microseconds away; the rest is for a machine that is very busy.</summary>
     private const int ChildMilliseconds = 20_000;
 
-    private HostCommand[] _commands = []; // As long as the longest batch so far: most threads never run more than a clone.
+    // As long as the longest batch so far: most threads never run more than a clone.
+    private HostCommand[] _commands = [];
     private int _count;
     private int _next;
     private bool _isActive;
@@ -26,7 +27,8 @@ internal sealed class CommandRunner(GuestThread thread)
     private readonly object _doneLock = new(); // Pulsed when a batch is done, and when the thread is gone.
 
     /// <summary>
-    /// The thread's stub comes from the zygote and still has its descriptors and parameters: they go before anything else is run.
+    /// The thread's stub comes from the zygote and still has its descriptors and parameters:
+    /// they go before anything else is run.
     /// </summary>
     public bool IsFresh { get; set; }
 
@@ -34,8 +36,8 @@ internal sealed class CommandRunner(GuestThread thread)
     public bool IsActive => Volatile.Read(ref _isActive);
 
     /// <summary>
-    /// Runs a batch; files are lent under a number of its own, whatever the commands say. ESRCH if the thread is gone, EAGAIN if
-    /// too many threads of the stub map files at once.
+    /// Runs a batch; files are lent under a number of its own, whatever the commands say. ESRCH if the thread is gone,
+    /// EAGAIN if too many threads of the stub map files at once.
     /// </summary>
     public Errno Run(Span<HostCommand> commands, bool stopAtError)
     {
@@ -52,6 +54,7 @@ internal sealed class CommandRunner(GuestThread thread)
                 command.Result = -(long)Errno.ECANCELED;
             break;
         }
+
         return Errno.Ok;
     }
 
@@ -84,12 +87,14 @@ internal sealed class CommandRunner(GuestThread thread)
         Span<HostCommand> commands =
         [
             new HostCommand(
-                Sys.seccomp, setModeFilter, (long)(onAllThreads ? SeccompFlags.ThreadSync : SeccompFlags.None), (long)address),
+                Sys.seccomp, setModeFilter, (long)(onAllThreads ? SeccompFlags.ThreadSync : SeccompFlags.None),
+                (long)address),
         ];
         int before = CountFilters();
         if (Run(commands, true) is not Errno.Ok and Errno error)
             return error;
-        // The result lies where other threads may write, and one that says 0 would be a way around the filter: ask the kernel.
+        // The result lies where other threads may write, and one that says 0 would be a way around the filter:
+        // ask the kernel.
         return commands[0].Result == 0 && CountFilters() == before + 1 ? Errno.Ok : Errno.ENOMEM;
     }
 
@@ -101,11 +106,14 @@ internal sealed class CommandRunner(GuestThread thread)
         if (thread.Space.Host.Proc.ReadStart(thread.HostThreadId, "status"u8, buffer).Failed(out int length, out _))
             return -1;
         int start = buffer[..length].IndexOf(key);
-        return start >= 0 && Utf8Parser.TryParse(buffer[(start + key.Length)..length], out int count, out _) ? count : -1;
+        return start >= 0 && Utf8Parser.TryParse(buffer[(start + key.Length)..length], out int count, out _)
+            ? count
+            : -1;
     }
 
     /// <summary>
-    /// Runs commands of which the last clones, until parent and child both stand at their doorbells. Gives the child's id.
+    /// Runs commands of which the last clones, until parent and child both stand at their doorbells.
+    /// Gives the child's id.
     /// </summary>
     public Result<int> RunClone(Span<HostCommand> commands, PendingClone pending)
     {
@@ -163,16 +171,19 @@ internal sealed class CommandRunner(GuestThread thread)
     /// <summary>A notification of this thread while a batch is active; comes from whoever received it.</summary>
     public void OnNotification(in SeccompNotification notification)
     {
-        if (notification.InstructionPointer == StubCode.CommandAddress && TryMatch(notification, out HostCommand command))
+        if (notification.InstructionPointer == StubCode.CommandAddress
+            && TryMatch(notification, out HostCommand command))
         {
             if (command.HostFd >= 0)
             {
                 HostSeccompListener.AddFd(thread.Listener.Fd, notification.Id, command.HostFd, (int)command.A4);
                 thread.Space.HasLentDescriptors = true;
             }
+
             HostSeccompListener.Continue(thread.Listener.Fd, notification.Id);
             return;
         }
+
         if (GuestThread.IsDoorbell(notification, StubLayout.SignalDone))
         {
             thread.NotificationId = notification.Id;
@@ -181,8 +192,10 @@ internal sealed class CommandRunner(GuestThread thread)
                 _isDone = true;
                 Monitor.PulseAll(_doneLock);
             }
+
             return;
         }
+
         thread.Violation("did something else than the commands it was given");
     }
 
@@ -203,7 +216,9 @@ internal sealed class CommandRunner(GuestThread thread)
         return true;
     }
 
-    /// <summary>Finds the command this is; those before it were calls that the filter lets pass by themselves.</summary>
+    /// <summary>
+    /// Finds the command this is; those before it were calls that the filter lets pass by themselves.
+    /// </summary>
     private bool TryMatch(in SeccompNotification notification, out HostCommand command)
     {
         while (_next < _count)
@@ -212,6 +227,7 @@ internal sealed class CommandRunner(GuestThread thread)
             if (IsCommand(notification, command))
                 return true;
         }
+
         command = default;
         return false;
     }
@@ -231,9 +247,12 @@ internal sealed class CommandRunner(GuestThread thread)
         for (int i = 0; i < commands.Length; i++)
         {
             CommandImage.Write(
-                image[(i * StubLayout.CommandBytes)..], commands[i], stopAtError ? StubLayout.StopAtError : StubLayout.StopNever);
+                image[(i * StubLayout.CommandBytes)..], commands[i], stopAtError
+                    ? StubLayout.StopAtError
+                    : StubLayout.StopNever);
             _commands[i] = commands[i];
         }
+
         _count = commands.Length;
         ulong address = thread.Slot + StubLayout.SlotCommands;
         return pending is null
@@ -245,21 +264,26 @@ internal sealed class CommandRunner(GuestThread thread)
     {
         Span<byte> image = stackalloc byte[MaxBatch * StubLayout.CommandBytes];
         image = image[..(commands.Length * StubLayout.CommandBytes)];
-        if (thread.Space.ReadNow(new UserAddress(thread.Slot + StubLayout.SlotCommands), image).Failed(out int count, out _)
+        if (thread.Space.ReadNow(new UserAddress(thread.Slot + StubLayout.SlotCommands), image).Failed(
+            out int count, out _)
             || count != image.Length)
         {
             return Errno.ESRCH;
         }
+
         for (int i = 0; i < commands.Length; i++)
         {
-            ReadOnlySpan<byte> result = image.Slice((i * StubLayout.CommandBytes) + StubLayout.CommandResult, sizeof(long));
+            ReadOnlySpan<byte> result = image.Slice(
+                (i * StubLayout.CommandBytes) + StubLayout.CommandResult, sizeof(long));
             commands[i].Result = BinaryPrimitives.ReadInt64LittleEndian(result); // ECANCELED was there before.
         }
+
         return Errno.Ok;
     }
 
     /// <summary>
-    /// Receives (direct) or sleeps until the batch is done, or until the child is there. False if the stub died, or the child.
+    /// Receives (direct) or sleeps until the batch is done, or until the child is there. False if the stub died,
+    /// or the child.
     /// </summary>
     private bool Wait(bool isDirect, PendingClone? pending)
     {
@@ -270,17 +294,21 @@ internal sealed class CommandRunner(GuestThread thread)
                 while (!IsOver(pending) && !thread.IsGone)
                     Monitor.Wait(_doneLock);
             }
+
             return IsOver(pending);
         }
+
         Listener listener = thread.Listener;
         while (!IsOver(pending))
         {
             if (pending?.Process is { } child)
             {
-                (bool hasNotification, bool hasEnded) = HostPoll.WaitReadable(listener.Fd, child.Number, ChildMilliseconds);
+                (bool hasNotification, bool hasEnded) = HostPoll.WaitReadable(
+                    listener.Fd, child.Number, ChildMilliseconds);
                 if (!hasNotification)
-                    return hasEnded ? false : Lied() is Errno.Ok;
+                    return hasEnded ? false : Lied() == Errno.Ok;
             }
+
             Errno error = listener.Receive(out SeccompNotification notification);
             if (error is Errno.EINTR)
                 continue;
@@ -291,15 +319,16 @@ internal sealed class CommandRunner(GuestThread thread)
             else
                 listener.Arrive(notification);
         }
+
         return true;
     }
 
     private bool IsOver(PendingClone? pending) => pending is null ? _isDone : pending.HasArrived;
 
     /// <summary>
-    /// The clone succeeded, says the guest's memory: the child must come, however long a busy machine takes, or be dead. A
-    /// new thread cannot die without its process. EAGAIN: the forked child died first; ESRCH: the parent did, or it lied: somebody
-    /// else has that id, or nobody comes in time.
+    /// The clone succeeded, says the guest's memory: the child must come, however long a busy machine takes, or be
+    /// dead. A new thread cannot die without its process. EAGAIN: the forked child died first; ESRCH: the parent did,
+    /// or it lied: somebody else has that id, or nobody comes in time.
     /// </summary>
     private Errno AwaitChild(bool isDirect, PendingClone pending, int childId)
     {
@@ -319,9 +348,11 @@ internal sealed class CommandRunner(GuestThread thread)
                 continue;
             if (thread.IsGone)
                 return Errno.ESRCH;
-            if (child is not null && HostPoll.Now(child.Number, PollEvents.In) != PollEvents.None && !pending.HasArrived)
+            if (child is not null && HostPoll.Now(child.Number, PollEvents.In) != PollEvents.None
+                && !pending.HasArrived)
                 return Reap(child);
         }
+
         return Errno.Ok;
     }
 

@@ -23,6 +23,7 @@ internal sealed class Doorbell(GuestThread thread, CommandRunner runner, GuestCo
             thread.LeaveGone();
             return;
         }
+
         if (signal == StubSignals.Kick)
         {
             RunPostponed();
@@ -30,6 +31,7 @@ internal sealed class Doorbell(GuestThread thread, CommandRunner runner, GuestCo
             Finish(Interrupted());
             return;
         }
+
         ref readonly SignalContext frame = ref context.Frame.Context;
         FaultSignal fault = context.Frame.Signal;
         if (context.HasStoppedCopy && (Signal)signal is (Signal.Segment or Signal.Bus))
@@ -38,11 +40,13 @@ internal sealed class Doorbell(GuestThread thread, CommandRunner runner, GuestCo
             Finish(GuestAction.Resume); // The call is answered, or will be made once more.
             return;
         }
+
         if (signal == (int)Signal.IllegalInstruction && thread.MapOut(frame.Rip) != frame.Rip)
         {
             Finish(GuestAction.Resume); // It stood within a call, or between its instructions, when that was rewritten.
             return;
         }
+
         if (signal != (int)Signal.BadSystemCall)
         {
             FaultInfo info = new(signal, fault.Code, fault.Address, frame.TrapNumber, frame.ErrorCode);
@@ -53,10 +57,12 @@ internal sealed class Doorbell(GuestThread thread, CommandRunner runner, GuestCo
                 thread.LeaveGone();
                 return;
             }
+
             Counters.Add(Counter.Faults);
             Finish(thread.Events!.OnFault(thread, info));
             return;
         }
+
         thread.SetSyscall(new SyscallArguments
         {
             // A call of another architecture has no number here; no table knows this one.
@@ -67,7 +73,8 @@ internal sealed class Doorbell(GuestThread thread, CommandRunner runner, GuestCo
         Finish(thread.Events!.OnSyscall(thread));
     }
 
-    private static bool IsFault(int signal) => (Signal)signal is Signal.Segment or Signal.Bus or Signal.IllegalInstruction
+    private static bool IsFault(int signal) =>
+        (Signal)signal is Signal.Segment or Signal.Bus or Signal.IllegalInstruction
         or Signal.FloatingPoint or Signal.Trap;
 
     /// <summary>Carries an answer out, and whatever has come up since.</summary>
@@ -90,16 +97,19 @@ internal sealed class Doorbell(GuestThread thread, CommandRunner runner, GuestCo
                     thread.Exit();
                     return;
             }
+
             ThreadStates state = thread.State;
             if ((state & ThreadStates.Dying) != 0)
             {
                 thread.Exit();
                 return;
             }
+
             if (!interrupt && (state & ThreadStates.Interrupted) == 0)
                 break;
             action = Interrupted();
         }
+
         SetSegmentBases();
         Resume();
     }
@@ -117,8 +127,8 @@ internal sealed class Doorbell(GuestThread thread, CommandRunner runner, GuestCo
     }
 
     /// <summary>
-    /// The thread was kept from leaving, and calls may have been rewritten meanwhile: where it goes on may be between two
-    /// instructions that are no longer there.
+    /// The thread was kept from leaving, and calls may have been rewritten meanwhile: where it goes on may be between
+    /// two instructions that are no longer there.
     /// </summary>
     public void OnThaw()
     {
@@ -160,7 +170,8 @@ internal sealed class Doorbell(GuestThread thread, CommandRunner runner, GuestCo
         Span<HostCommand> commands =
         [
             new HostCommand(
-                call.Number, (long)call.A0, (long)call.A1, (long)call.A2, (long)call.A3, (long)call.A4, (long)call.A5, hostFd),
+                call.Number, (long)call.A0, (long)call.A1, (long)call.A2, (long)call.A3, (long)call.A4, (long)call.A5,
+                hostFd),
         ];
         return runner.Run(commands, true) is not Errno.Ok and Errno error ? -(long)error : commands[0].Result;
     }

@@ -17,7 +17,9 @@ internal sealed class GuestContext(GuestThread thread)
     private const uint Magic1 = 0x46505853;
     private const int LegacyBytes = 512, MaxExtendedBytes = StubLayout.SlotStackBytes - 0x1000;
 
-    /// <summary>Where the extended state of a frame that was built here lies behind it: XRSTOR wants multiples of 64 bytes.</summary>
+    /// <summary>
+    /// Where the extended state of a frame that was built here lies behind it: XRSTOR wants multiples of 64 bytes.
+    /// </summary>
     private const int StateOffset = 0x200;
 
     private SignalFrame _frame;
@@ -47,7 +49,9 @@ internal sealed class GuestContext(GuestThread thread)
     /// <summary>The page's address was taken out of gs for a clone.</summary>
     public bool MustRestorePageBase { get; set; }
 
-    /// <summary>It was looking for its page, or copying to or from it: where it faulted, the fault is not the guest's.</summary>
+    /// <summary>
+    /// It was looking for its page, or copying to or from it: where it faulted, the fault is not the guest's.
+    /// </summary>
     public bool HasStoppedCopy { get; private set; }
 
     private ulong FsBase { get; set; }
@@ -71,6 +75,7 @@ internal sealed class GuestContext(GuestThread thread)
             HasStoppedCopy = hasStoppedCopy;
             Load();
         }
+
         return true;
     }
 
@@ -84,7 +89,8 @@ internal sealed class GuestContext(GuestThread thread)
     }
 
     /// <summary>
-    /// Builds the frame of a new thread in its slot, as a copy of this one with its registers as they stand. Errors: EFAULT.
+    /// Builds the frame of a new thread in its slot, as a copy of this one with its registers as they stand. Errors:
+    /// EFAULT.
     /// </summary>
     public Errno WriteCopy(ulong slot)
     {
@@ -101,7 +107,9 @@ internal sealed class GuestContext(GuestThread thread)
         return thread.Space.TryWriteBoth(slot + StubLayout.SlotFrame, place, frame, image) ? Errno.Ok : Errno.EFAULT;
     }
 
-    /// <summary>The new thread for whose slot <paramref name="parent"/> has built a frame: it need not be read.</summary>
+    /// <summary>
+    /// The new thread for whose slot <paramref name="parent"/> has built a frame: it need not be read.
+    /// </summary>
     public void EnterThread(in SeccompNotification doorbell, GuestContext parent)
     {
         (FrameAddress, FsBase, GsBase) = (FrameOf(thread.Slot), doorbell.A2, doorbell.A3);
@@ -117,11 +125,14 @@ internal sealed class GuestContext(GuestThread thread)
         SignalFrame copy = _frame;
         copy.SetRegisters(_registers);
         copy.Context.ExtendedState = FrameOf(slot) + StateOffset;
-        (copy.StackPointer, copy.StackFlags, copy.StackBytes) = (slot + StubLayout.SlotStack, 0, StubLayout.SlotStackBytes);
+        (copy.StackPointer, copy.StackFlags, copy.StackBytes) =
+            (slot + StubLayout.SlotStack, 0, StubLayout.SlotStackBytes);
         return copy;
     }
 
-    /// <summary>Writes what was changed back to the frame, so that rt_sigreturn makes it real. False: the frame is gone.</summary>
+    /// <summary>
+    /// Writes what was changed back to the frame, so that rt_sigreturn makes it real. False: the frame is gone.
+    /// </summary>
     public bool TryWriteBack()
     {
         ulong rip = thread.MapOut(_isLoaded ? _registers.Rip : _frame.Context.Rip);
@@ -131,7 +142,8 @@ internal sealed class GuestContext(GuestThread thread)
             _frame.SetRegisters(_registers);
         _frame.Context.Rip = rip;
         int start = SignalFrame.ContextOffset;
-        int bytes = (int)Unsafe.ByteOffset(ref Unsafe.As<SignalFrame, ulong>(ref _frame), ref _frame.Context.ExtendedState)
+        int bytes = (int)Unsafe.ByteOffset(
+            ref Unsafe.As<SignalFrame, ulong>(ref _frame), ref _frame.Context.ExtendedState)
             + sizeof(ulong) - start;
         ReadOnlySpan<byte> frame = MemoryMarshal.AsBytes(new ReadOnlySpan<SignalFrame>(in _frame));
         return thread.Space.TryWrite(FrameAddress + (ulong)start, frame.Slice(start, bytes));
@@ -178,6 +190,7 @@ internal sealed class GuestContext(GuestThread thread)
             initial[..Math.Min(bytes, initial.Length)].CopyTo(destination);
             return bytes;
         }
+
         UserAddress address = new(_frame.Context.ExtendedState);
         return thread.Space.ReadNow(address, destination[..bytes]).Failed(out int count, out Errno error)
             || count != bytes ? (error == Errno.Ok ? Errno.EFAULT : error) : bytes;
@@ -190,6 +203,7 @@ internal sealed class GuestContext(GuestThread thread)
             _frame.Context.ExtendedState = 0; // The kernel takes a null pointer for "initial state".
             return Errno.Ok;
         }
+
         if (source.Length < LegacyBytes || source.Length > ExtendedBytes())
             return Errno.EINVAL;
         if (!thread.Space.TryWrite(_extendedAddress, source))

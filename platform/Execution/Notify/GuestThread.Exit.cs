@@ -33,11 +33,13 @@ internal sealed partial class GuestThread
             ExitProcess();
             return;
         }
+
         if (IsLeader)
         {
             StandForSpace();
             return;
         }
+
         Volatile.Write(ref _isExiting, true);
         ulong id = NotificationId;
         if (!_runner.TryBeginExit())
@@ -54,6 +56,7 @@ internal sealed partial class GuestThread
             Violation("did not exit as told");
             return;
         }
+
         ContinueExit(notification.Id);
     }
 
@@ -76,6 +79,7 @@ internal sealed partial class GuestThread
                 HostSeccompListener.Answer(Listener.Fd, id, 0);
             return;
         }
+
         if (!Space.TryRemove(this))
             ExitProcess();
         else if (IsLeader)
@@ -88,8 +92,8 @@ internal sealed partial class GuestThread
     private bool IsLeader => HostThreadId == Space.HostProcessId;
 
     /// <summary>
-    /// The guest's thread has ended, the host's never answers again and stands still until the stub goes: while it is there the
-    /// space's memory is within reach under the stub's own id, which nobody else can get.
+    /// The guest's thread has ended, the host's never answers again and stands still until the stub goes: while it is
+    /// there the space's memory is within reach under the stub's own id, which nobody else can get.
     /// </summary>
     private void StandForSpace()
     {
@@ -98,7 +102,9 @@ internal sealed partial class GuestThread
         ReportExit(0);
     }
 
-    /// <summary>The thread ends when it comes in by the kick; the last one at once, with its stub. False: nobody to answer.</summary>
+    /// <summary>
+    /// The thread ends when it comes in by the kick; the last one at once, with its stub. False: nobody to answer.
+    /// </summary>
     private bool EndByKick(bool isNotified)
     {
         if (Space.IsLast(this))
@@ -106,11 +112,14 @@ internal sealed partial class GuestThread
             ExitProcess();
             return false;
         }
+
         Set(ThreadStates.Dying);
         return Leave(true, isNotified);
     }
 
-    /// <summary>The last thread: it stands still in a notification, so a killed stub runs no guest code any more.</summary>
+    /// <summary>
+    /// The last thread: it stands still in a notification, so a killed stub runs no guest code any more.
+    /// </summary>
     private void ExitProcess()
     {
         Space.Kill();
@@ -126,6 +135,7 @@ internal sealed partial class GuestThread
                 Listener.Platform.Receivers.EndReservation();
             Listener.RemoveThread();
         }
+
         if (Events is not IGuestEvents events || (Set(ThreadStates.Reported) & ThreadStates.Reported) != 0)
             return; // Without a listener to the event there will be one when Start finds the stub gone.
         try

@@ -6,8 +6,8 @@ using Sandbox.Platform.Stubs;
 namespace Sandbox.Platform.Notify;
 
 /// <summary>
-/// A guest thread: a thread of a stub. It runs guest code, or stands still in a notification while somebody here owns it
-/// (<see cref="ThreadStates.Busy"/>): the receiver that runs its handler, or before its start whoever made it.
+/// A guest thread: a thread of a stub. It runs guest code, or stands still in a notification while somebody here owns
+/// it (<see cref="ThreadStates.Busy"/>): the receiver that runs its handler, or before its start whoever made it.
 /// </summary>
 internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutOwner, IShortcutHost
 {
@@ -21,7 +21,9 @@ internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutO
     private volatile int _arrivals;
     private int _hasReservation = 1;
 
-    /// <summary>A kick was pending before the thread was let run, so it has to be what the thread comes in by.</summary>
+    /// <summary>
+    /// A kick was pending before the thread was let run, so it has to be what the thread comes in by.
+    /// </summary>
     private volatile bool _isKickDue;
 
     /// <summary>A thread made by <paramref name="parent"/>, or by the zygote.</summary>
@@ -88,7 +90,9 @@ internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutO
     public Result<IGuestThread> CreateThread(ulong? threadPointer) =>
         new CloneOperation(this, _runner, _context).CreateThread(threadPointer);
 
-    /// <summary>Takes over the first doorbell of a thread made by the zygote. False if its frame cannot be read.</summary>
+    /// <summary>
+    /// Takes over the first doorbell of a thread made by the zygote. False if its frame cannot be read.
+    /// </summary>
     public bool TryEnter(in SeccompNotification doorbell)
     {
         NotificationId = doorbell.Id;
@@ -116,7 +120,7 @@ internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutO
 
     public void Start()
     {
-        if (_runner.IsFresh && _runner.Run([], stopAtError: false) is not Errno.Ok)
+        if (_runner.IsFresh && _runner.Run([], stopAtError: false) != Errno.Ok)
             Space.Kill(); // It still has what it has of the zygote, and must not run so.
         ThreadStates old = Clear(ThreadStates.Unstarted);
         if ((old & ThreadStates.Gone) != 0)
@@ -124,6 +128,7 @@ internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutO
             ReportExit(0); // The watcher came before there was anybody to tell.
             return;
         }
+
         bool needsHandler = (old & (ThreadStates.Interrupted | ThreadStates.Dying)) != 0;
         if (needsHandler || _context.HasNewFsBase(out _) || _context.HasNewGsBase(out _))
         {
@@ -131,6 +136,7 @@ internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutO
                 Listener.AddReceiver(this);
             return;
         }
+
         if (TakeReservation())
             Listener.AddReceiver(null);
         _doorbell.Resume();
@@ -139,7 +145,9 @@ internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutO
     /// <summary>True once: the receiver that was reserved for the thread is the caller's to assign.</summary>
     private bool TakeReservation() => Interlocked.Exchange(ref _hasReservation, 0) != 0;
 
-    /// <summary>On a receiver's own thread: the first resume of a thread that needs a handler or a command before.</summary>
+    /// <summary>
+    /// On a receiver's own thread: the first resume of a thread that needs a handler or a command before.
+    /// </summary>
     public void ResumeFirst() => Guarded(GuestAction.Resume);
 
     public void Interrupt()
@@ -156,6 +164,7 @@ internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutO
             Space.Kill();
             return;
         }
+
         ThreadStates old = Set(ThreadStates.Dying);
         _shortcuts?.Abandon();
         if ((old & ThreadStates.Unstarted) != 0)
@@ -177,11 +186,13 @@ internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutO
             OnExitCommand(notification);
             return;
         }
+
         if (_runner.IsActive)
         {
             _runner.OnNotification(notification);
             return;
         }
+
         if (_isKickDue && !TakeKick(notification))
             return;
         if (_shortcuts is null)
@@ -197,11 +208,13 @@ internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutO
                 _doorbell.OnNotification(notification);
                 return;
             }
+
             if (notification.InstructionPointer == StubCode.CommandAddress)
             {
                 AnswerNotification(GuestAction.Return(-(long)Errno.ENOSYS)); // Guest code that jumped there.
                 return;
             }
+
             _hasFullState = false;
             _syscall.Number = notification.Number;
             (_syscall.A0, _syscall.A1, _syscall.A2) = (notification.A0, notification.A1, notification.A2);
@@ -249,7 +262,9 @@ internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutO
             {
                 case GuestActionKind.Return:
                 case GuestActionKind.ReturnThenInterrupt:
-                    return LeaveFast(action.Kind == GuestActionKind.ReturnThenInterrupt) ? ShortcutOutcome.Answered : ShortcutOutcome.Gone;
+                    return LeaveFast(action.Kind == GuestActionKind.ReturnThenInterrupt)
+                        ? ShortcutOutcome.Answered
+                        : ShortcutOutcome.Gone;
                 case GuestActionKind.Exit:
                     return EndByKick(isNotified: false) ? ShortcutOutcome.Answered : ShortcutOutcome.Gone;
                 default:
@@ -335,8 +350,10 @@ internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutO
                     HostSeccompListener.Answer(Listener.Fd, id, 0);
                 return;
             }
+
             Space.HasLentDescriptors = true;
         }
+
         if (Leave(action.Kind == GuestActionKind.ExecuteThenInterrupt))
             HostSeccompListener.Continue(Listener.Fd, id);
     }
@@ -347,7 +364,9 @@ internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutO
     /// </summary>
     public bool Leave(bool interrupt) => Leave(interrupt, isNotified: true);
 
-    /// <summary>As <see cref="Leave(bool)"/>, of a thread that looks at its page: it may run on before the kick gets to it.</summary>
+    /// <summary>
+    /// As <see cref="Leave(bool)"/>, of a thread that looks at its page: it may run on before the kick gets to it.
+    /// </summary>
     public bool LeaveFast(bool interrupt) => Leave(interrupt, isNotified: false);
 
     private bool Leave(bool interrupt, bool isNotified)
@@ -358,6 +377,7 @@ internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutO
             ReportExit(0);
             return false;
         }
+
         if (!interrupt && (old & (ThreadStates.Interrupted | ThreadStates.Dying)) == 0)
             return true;
         if (isNotified)

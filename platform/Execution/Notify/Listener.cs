@@ -72,6 +72,7 @@ internal sealed class Listener(NotifyPlatform platform, int fd)
             if (isNeeded)
                 _receivers++;
         }
+
         if (isNeeded)
             platform.Receivers.AssignReserved(this, first);
         else
@@ -86,6 +87,7 @@ internal sealed class Listener(NotifyPlatform platform, int fd)
                 return true;
             _receivers++;
         }
+
         if (platform.Receivers.TryAssign(this))
             return true;
         lock (_lock)
@@ -94,8 +96,9 @@ internal sealed class Listener(NotifyPlatform platform, int fd)
     }
 
     /// <summary>
-    /// A handler begins to run commands. <paramref name="isDirect"/>: nobody else can receive, now or until it ends, and so it must
-    /// receive itself; else others receive and it sleeps. False: EAGAIN, the host has no room for another receiver.
+    /// A handler begins to run commands. <paramref name="isDirect"/>: nobody else can receive, now or until it ends,
+    /// and so it must receive itself; else others receive and it sleeps. False: EAGAIN,
+    /// the host has no room for another receiver.
     /// </summary>
     public bool TryBeginExecute(bool isReceiver, out bool isDirect)
     {
@@ -107,10 +110,12 @@ internal sealed class Listener(NotifyPlatform platform, int fd)
                 _threads++; // Keeps the listener open and receivers away from retiring; nobody else counts now.
                 return true;
             }
+
             isDirect = false;
             _executing++;
             UpdateRequired();
         }
+
         if (TryAddReceiver())
             return true;
         EndExecute(wasDirect: false);
@@ -152,7 +157,9 @@ internal sealed class Listener(NotifyPlatform platform, int fd)
     }
 
 
-    /// <summary>True if the receiver may leave: there are more than needed. It must not touch the listener after that.</summary>
+    /// <summary>
+    /// True if the receiver may leave: there are more than needed. It must not touch the listener after that.
+    /// </summary>
     public bool TryRetire()
     {
         lock (_lock)
@@ -172,8 +179,9 @@ internal sealed class Listener(NotifyPlatform platform, int fd)
     }
 
     /// <summary>
-    /// The next notification. EINTR: try again. ENOENT: every user of the filter is gone. Before Linux 6.11 the kernel does
-    /// not tell a receiver that waits so, but it tells one that polls: there, one polls and the others wait behind it.
+    /// The next notification. EINTR: try again. ENOENT: every user of the filter is gone. Before Linux 6.11 the kernel
+    /// does not tell a receiver that waits so, but it tells one that polls: there,
+    /// one polls and the others wait behind it.
     /// </summary>
     public Errno Receive(out SeccompNotification notification)
     {
@@ -183,6 +191,7 @@ internal sealed class Listener(NotifyPlatform platform, int fd)
             error = HostSeccompListener.Receive(fd, out notification);
             return error is Errno.ENOENT && !IsDead() ? Errno.EINTR : error;
         }
+
         lock (_pollLock)
         {
             PollEvents ready = HostPoll.WaitOne(fd, PollEvents.In);
@@ -191,6 +200,7 @@ internal sealed class Listener(NotifyPlatform platform, int fd)
                 notification = default;
                 return (ready & PollEvents.HangUp) != 0 ? Errno.ENOENT : Errno.EINTR;
             }
+
             error = HostSeccompListener.Receive(fd, out notification);
             return error is Errno.ENOENT ? Errno.EINTR : error;
         }
@@ -199,7 +209,9 @@ internal sealed class Listener(NotifyPlatform platform, int fd)
     /// <summary>True if every user of the filter is gone (seccomp_unotify(2): POLLHUP).</summary>
     private bool IsDead() => (HostPoll.Now(fd, PollEvents.In) & PollEvents.HangUp) != 0;
 
-    /// <summary>A notification from a thread id that is not known: the child of a pending clone, or an intruder.</summary>
+    /// <summary>
+    /// A notification from a thread id that is not known: the child of a pending clone, or an intruder.
+    /// </summary>
     public void Arrive(in SeccompNotification notification)
     {
         PendingClone[] clones;
@@ -210,6 +222,7 @@ internal sealed class Listener(NotifyPlatform platform, int fd)
             if (pending.TryArrive(notification))
                 return;
         }
+
         platform.Stubs.Log($"unknown host thread {notification.ThreadId} on a guest's listener: killed");
         HostSyscall.Call(Sys.kill, notification.ThreadId, (int)Signal.Kill);
     }

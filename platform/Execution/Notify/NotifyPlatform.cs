@@ -11,13 +11,15 @@ public sealed class NotifyPlatformOptions : StubOptions
     /// <summary>Private anonymous memory calls run natively. False: they are notified like any other call.</summary>
     public bool DirectMemory { get; init; } = true;
 
-    /// <summary>What shortens frequent calls, where the processor lets guests read their gs base; null: nothing.</summary>
+    /// <summary>
+    /// What shortens frequent calls, where the processor lets guests read their gs base; null: nothing.
+    /// </summary>
     public ShortcutProvider? Shortcuts { get; init; }
 }
 
 /// <summary>
-/// The default platform: system calls of guest threads arrive as seccomp user notifications (docs/architecture.md, 4.2).
-/// Construct it before the Sentry's own filter is set: it makes a process.
+/// The default platform: system calls of guest threads arrive as seccomp user notifications (docs/architecture.md,
+/// 4.2). Construct it before the Sentry's own filter is set: it makes a process.
 /// </summary>
 public sealed class NotifyPlatform : IPlatform
 {

@@ -3,7 +3,9 @@ using Sandbox.Platform.Stubs;
 
 namespace Sandbox.Platform.Notify;
 
-/// <summary>How stubs come under the notification platform: each installs the guest filter with a listener of its own.</summary>
+/// <summary>
+/// How stubs come under the notification platform: each installs the guest filter with a listener of its own.
+/// </summary>
 internal sealed class NotifyStubs(NotifyPlatform platform, BpfInstruction[] filter) : IStubMaker
 {
     /// <summary>A stub's listener in its descriptor table.</summary>
@@ -11,7 +13,8 @@ internal sealed class NotifyStubs(NotifyPlatform platform, BpfInstruction[] filt
 
     private readonly HostCommand[] _firstCommands =
     [
-        new(Sys.seccomp, 1, (long)(SeccompFlags.NewListener | SeccompFlags.WaitKillableReceive), (long)ZygoteProcess.ProgramStart),
+        new(Sys.seccomp, 1, (long)(SeccompFlags.NewListener | SeccompFlags.WaitKillableReceive),
+            (long)ZygoteProcess.ProgramStart),
         new(Sys.execve), // Trapped by the filter: the way to the doorbell with a signal frame.
     ];
 
@@ -24,7 +27,7 @@ internal sealed class NotifyStubs(NotifyPlatform platform, BpfInstruction[] filt
         if (!platform.Receivers.TryReserve())
             return Errno.EAGAIN;
         Result<IGuestThread> result = AdoptReserved(pid, pidFd);
-        if (result.Error is not Errno.Ok)
+        if (result.Error != Errno.Ok)
             platform.Receivers.EndReservation();
         return result;
     }
@@ -41,11 +44,12 @@ internal sealed class NotifyStubs(NotifyPlatform platform, BpfInstruction[] filt
         Listener listener = new(platform, fd);
         AddressSpace space = new(platform.Stubs, pid, pidFd, new SlotAllocator());
         GuestThread thread = new(listener, space, pid, StubLayout.FirstSlot);
-        if (error is not Errno.Ok || !GuestThread.IsDoorbell(first, (int)Signal.BadSystemCall) || !thread.TryEnter(first))
+        if (error != Errno.Ok || !GuestThread.IsDoorbell(first, (int)Signal.BadSystemCall) || !thread.TryEnter(first))
         {
             HostFile.Close(fd);
-            return error is Errno.Ok ? Errno.EIO : error;
+            return error == Errno.Ok ? Errno.EIO : error;
         }
+
         platform.Register(thread);
         thread.MarkFresh();
         if (platform.InitialExtendedState.Length == 0)
@@ -54,7 +58,8 @@ internal sealed class NotifyStubs(NotifyPlatform platform, BpfInstruction[] filt
     }
 
     /// <summary>
-    /// Takes the listener out of a stub the zygote has just made, as soon as the stub has set its filter. ESRCH if it died.
+    /// Takes the listener out of a stub the zygote has just made, as soon as the stub has set its filter.
+    /// ESRCH if it died.
     /// </summary>
     private static Result<int> TakeListener(int stubPidFd)
     {
@@ -76,7 +81,7 @@ internal sealed class NotifyStubs(NotifyPlatform platform, BpfInstruction[] filt
     private void LearnExtendedState(GuestThread thread)
     {
         byte[] state = new byte[thread.ExtendedStateBytes];
-        if (thread.ReadExtendedState(state).Error is Errno.Ok)
+        if (thread.ReadExtendedState(state).Error == Errno.Ok)
             platform.InitialExtendedState = state;
     }
 }

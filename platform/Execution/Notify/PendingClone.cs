@@ -5,8 +5,8 @@ using Sandbox.Platform.Stubs;
 namespace Sandbox.Platform.Notify;
 
 /// <summary>
-/// A clone that a guest thread executes at this moment. Its mark, which nobody can guess, is put into the parent's slot before: what
-/// comes in under a thread id that is not known is the child of the clone whose mark is in its memory.
+/// A clone that a guest thread executes at this moment. Its mark, which nobody can guess, is put into the parent's slot
+/// before: what comes in under a thread id that is not known is the child of the clone whose mark is in its memory.
 /// </summary>
 /// <param name="isThread">A thread of the same process is made, not a process.</param>
 /// <param name="markAddress">Where the mark is, in the parent's memory and the child's.</param>
@@ -24,7 +24,9 @@ internal sealed class PendingClone(bool isThread, ulong markAddress) : IDisposab
 
     public SeccompNotification Arrival { get; private set; }
 
-    /// <summary>The process that the parent's memory says is the child; null for a thread. Owned until it is taken.</summary>
+    /// <summary>
+    /// The process that the parent's memory says is the child; null for a thread. Owned until it is taken.
+    /// </summary>
     public HostFd? Process { get; set; }
 
     /// <summary>The child's first doorbell is here.</summary>
@@ -56,12 +58,14 @@ internal sealed class PendingClone(bool isThread, ulong markAddress) : IDisposab
         {
             return false;
         }
+
         Span<byte> mark = stackalloc byte[StubLayout.SlotMarkBytes];
         if (HostProcess.ReadMemory(notification.ThreadId, markAddress, mark).Failed(out int count, out _)
             || count != mark.Length || !mark.SequenceEqual(Mark))
         {
             return false;
         }
+
         lock (_lock)
         {
             if (_hasArrived)

@@ -3,7 +3,8 @@ using Sandbox.Linux;
 namespace Sandbox.Platform.Notify;
 
 /// <summary>
-/// A host thread that receives notifications of one listener after the other and runs the handlers of its guest threads.
+/// A host thread that receives notifications of one listener after the other and
+/// runs the handlers of its guest threads.
 /// </summary>
 internal sealed class Receiver
 {
@@ -12,7 +13,8 @@ internal sealed class Receiver
     private const int Idle = 0, Assigned = 1;
 
     private readonly ReceiverPool _pool;
-    private readonly HostFutex _state = new(); // Not a monitor: the woken thread would wait at once for the lock of the waker.
+    // Not a monitor: the woken thread would wait at once for the lock of the waker.
+    private readonly HostFutex _state = new();
 
     // Written before the state becomes Assigned, by the one who took the receiver out of the pool.
     private Listener? _listener;
@@ -62,6 +64,7 @@ internal sealed class Receiver
             {
                 return;
             }
+
             _pool.Release(this);
         }
     }

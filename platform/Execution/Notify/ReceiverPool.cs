@@ -1,8 +1,9 @@
 namespace Sandbox.Platform.Notify;
 
 /// <summary>
-/// Idle receivers, kept for the next guest thread: starting a host thread costs more than waking one. A guest thread reserves its
-/// receiver before it is made, so that the host's having no room for one more thread is an error of clone(2).
+/// Idle receivers, kept for the next guest thread: starting a host thread costs more than waking one. A guest thread
+/// reserves its receiver before it is made, so that the host's having no room for
+/// one more thread is an error of clone(2).
 /// </summary>
 internal sealed class ReceiverPool
 {
@@ -18,7 +19,9 @@ internal sealed class ReceiverPool
     /// <summary>How many host threads exist for receiving, idle ones included: for tests and statistics.</summary>
     public int Count => Volatile.Read(ref _count);
 
-    /// <summary>Keeps a receiver for <see cref="AssignReserved"/>. False: EAGAIN, the host has no room for a thread.</summary>
+    /// <summary>
+    /// Keeps a receiver for <see cref="AssignReserved"/>. False: EAGAIN, the host has no room for a thread.
+    /// </summary>
     public bool TryReserve()
     {
         lock (_lock)
@@ -29,6 +32,7 @@ internal sealed class ReceiverPool
                 return true;
             }
         }
+
         if (!TryCreate(out Receiver? receiver))
             return false;
         lock (_lock)
@@ -36,6 +40,7 @@ internal sealed class ReceiverPool
             _idle.Push(receiver);
             _reserved++;
         }
+
         return true;
     }
 
@@ -54,6 +59,7 @@ internal sealed class ReceiverPool
             _reserved--;
             receiver = _idle.Pop();
         }
+
         receiver.Assign(listener, first);
     }
 
@@ -85,8 +91,10 @@ internal sealed class ReceiverPool
                 _idle.Push(receiver);
                 return;
             }
+
             _count--;
         }
+
         receiver.End();
     }
 
@@ -100,6 +108,7 @@ internal sealed class ReceiverPool
                 return true;
             }
         }
+
         return TryCreate(out receiver);
     }
 
@@ -111,6 +120,7 @@ internal sealed class ReceiverPool
             receiver = null;
             return false;
         }
+
         Interlocked.Increment(ref _count);
         return true;
     }

@@ -1,8 +1,8 @@
 namespace Sandbox.Platform.Notify;
 
 /// <summary>
-/// Guest threads by host thread id. Lookups take no lock; a page is there as long as a thread of it is, so that the ids the host
-/// counts up leave nothing behind.
+/// Guest threads by host thread id. Lookups take no lock; a page is there as long as a thread of it is, so that the ids
+/// the host counts up leave nothing behind.
 /// </summary>
 internal sealed class ThreadTable
 {
@@ -37,7 +37,9 @@ internal sealed class ThreadTable
         }
     }
 
-    /// <summary>Removes the entry if it still is <paramref name="thread"/>'s: the host may have given the id to another.</summary>
+    /// <summary>
+    /// Removes the entry if it still is <paramref name="thread"/>'s: the host may have given the id to another.
+    /// </summary>
     public void Remove(int tid, GuestThread thread)
     {
         lock (_lock)

@@ -10,5 +10,6 @@ internal interface IShortcutOwner
 /// <summary>Where the kernel gets a thread's shortcuts from: the contract of platforms does not know of any.</summary>
 public static class CallShortcuts
 {
-    public static ICallShortcuts Of(IGuestThread thread) => (thread as IShortcutOwner)?.Shortcuts ?? NoShortcuts.Instance;
+    public static ICallShortcuts Of(IGuestThread thread) =>
+        (thread as IShortcutOwner)?.Shortcuts ?? NoShortcuts.Instance;
 }

@@ -1,6 +1,8 @@
 namespace Sandbox.Platform.Spawn;
 
-/// <summary>One argument of a script's system call: a number, the address of prepared bytes, or the result of an earlier step.</summary>
+/// <summary>
+/// One argument of a script's system call: a number, the address of prepared bytes, or the result of an earlier step.
+/// </summary>
 public readonly record struct SpawnArgument
 {
     private SpawnArgument(long value, bool isIndirect) => (Value, IsIndirect) = (value, isIndirect);

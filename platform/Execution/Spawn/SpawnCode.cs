@@ -3,8 +3,8 @@ using Sandbox.Linux;
 namespace Sandbox.Platform.Spawn;
 
 /// <summary>
-/// The syscall script's machine code: clones the caller onto a stack of its own, where the child makes the system calls of a
-/// table one after the other and the parent returns at once. A .NET process must not fork: its other threads would
+/// The syscall script's machine code: clones the caller onto a stack of its own, where the child makes the system calls
+/// of a table one after the other and the parent returns at once. A .NET process must not fork: its other threads would
 /// be gone in the child, with their locks held. This code touches neither the runtime nor libc nor the stack.
 /// </summary>
 /// <remarks>
@@ -16,18 +16,24 @@ internal static unsafe class SpawnCode
     /// <summary>Offsets of the header the code gets in RDI: u64 each.</summary>
     public const int HeaderCloneArguments = 0, HeaderCloneArgumentsBytes = 8, HeaderSteps = 16, HeaderStepCount = 24;
 
-    /// <summary>Written by the child: the address of the step it has begun last, and of the one that failed (or 0).</summary>
+    /// <summary>
+    /// Written by the child: the address of the step it has begun last, and of the one that failed (or 0).
+    /// </summary>
     public const int HeaderCurrentStep = 32, HeaderFailedStep = 40;
     public const int HeaderBytes = 48;
 
-    /// <summary>Offsets of a step: u32 number, u8 flags, u8 mask of indirect arguments, six u64 arguments, i64 result.</summary>
+    /// <summary>
+    /// Offsets of a step: u32 number, u8 flags, u8 mask of indirect arguments, six u64 arguments, i64 result.
+    /// </summary>
     public const int StepNumber = 0, StepFlags = 4, StepIndirect = 5, StepArguments = 8, StepResult = 56;
     public const int StepBytes = 64;
 
     /// <summary>An error of the step is ignored.</summary>
     public const byte FlagMayFail = 1;
 
-    /// <summary>A result of 0 ends the script like an error (end of file on the pipe the parent releases the child by).</summary>
+    /// <summary>
+    /// A result of 0 ends the script like an error (end of file on the pipe the parent releases the child by).
+    /// </summary>
     public const byte FlagZeroFails = 2;
 
     public static ReadOnlySpan<byte> Bytes =>

@@ -9,12 +9,14 @@ namespace Sandbox.Platform.Spawn;
 /// </summary>
 /// <remarks>
 /// Not thread-safe; for one run. The arguments live in one block of memory outside the garbage-collected heap, which
-/// the child shares until it executes its program. Descriptors of this process that are not close-on-exec reach the program.
+/// the child shares until it executes its program.
+/// Descriptors of this process that are not close-on-exec reach the program.
 /// </remarks>
 public sealed unsafe class SpawnScript : IDisposable
 {
     private const int CloneArgumentsBytes = 88, StackBytes = 16 << 10, MaximumSteps = 512;
-    private const int HeaderOffset = 0, CloneArgumentsOffset = 64, PidFdOffset = 160, TidOffset = 168, StepsOffset = 256;
+    private const int HeaderOffset = 0, CloneArgumentsOffset = 64, PidFdOffset = 160, TidOffset = 168,
+        StepsOffset = 256;
     private const int ArenaOffset = StepsOffset + (MaximumSteps * SpawnCode.StepBytes);
 
     private readonly byte* _block;
@@ -26,7 +28,8 @@ public sealed unsafe class SpawnScript : IDisposable
     private bool _isFinished = true;
 
     /// <summary>An empty script. Throws if there is no memory.</summary>
-    /// <param name="flags">Namespaces and the like. Memory is always shared and signal handlers are always reset.</param>
+    /// <param name="flags">Namespaces and the like. Memory is always shared and
+    /// signal handlers are always reset.</param>
     /// <param name="arenaBytes">Room for strings and tables; only what is used costs memory.</param>
     public SpawnScript(CloneFlags flags = CloneFlags.None, int arenaBytes = 1 << 20)
     {
@@ -45,10 +48,14 @@ public sealed unsafe class SpawnScript : IDisposable
     /// <summary>The child's pidfd (close-on-exec), after <see cref="Start"/>; the caller's to dispose.</summary>
     public HostFd? PidFd { get; private set; }
 
-    /// <summary>The v2 cgroup directory the child starts in, or -1 (needs <see cref="CloneFlags.IntoCgroup"/>).</summary>
+    /// <summary>
+    /// The v2 cgroup directory the child starts in, or -1 (needs <see cref="CloneFlags.IntoCgroup"/>).
+    /// </summary>
     public int CgroupFd { get; set; } = -1;
 
-    /// <summary>Appends a system call. <paramref name="name"/> is what an error message says about it: "mount /proc".</summary>
+    /// <summary>
+    /// Appends a system call. <paramref name="name"/> is what an error message says about it: "mount /proc".
+    /// </summary>
     public SpawnStep Add(
         string name, int number, SpawnArgument a0 = default, SpawnArgument a1 = default, SpawnArgument a2 = default,
         SpawnArgument a3 = default, SpawnArgument a4 = default, SpawnArgument a5 = default) =>
@@ -60,7 +67,9 @@ public sealed unsafe class SpawnScript : IDisposable
         SpawnArgument a3 = default, SpawnArgument a4 = default, SpawnArgument a5 = default) =>
         Append(name, number, SpawnCode.FlagMayFail, [a0, a1, a2, a3, a4, a5]);
 
-    /// <summary>The child waits here until <see cref="Release"/>; it ends if this process dies first. At most once.</summary>
+    /// <summary>
+    /// The child waits here until <see cref="Release"/>; it ends if this process dies first. At most once.
+    /// </summary>
     public void AddWaitForRelease()
     {
         if (_releaseRead >= 0)
@@ -107,7 +116,8 @@ public sealed unsafe class SpawnScript : IDisposable
     /// <summary>Clones the child, which begins at once. Errors are clone3(2)'s.</summary>
     public Errno Start()
     {
-        const CloneFlags always = CloneFlags.Vm | CloneFlags.ClearSignalHandlers | CloneFlags.PidFd | CloneFlags.ChildClearTid;
+        const CloneFlags always = CloneFlags.Vm | CloneFlags.ClearSignalHandlers | CloneFlags.PidFd
+            | CloneFlags.ChildClearTid;
         const int childSignal = 17;
         *(int*)(_block + TidOffset) = 1; // The kernel writes 0 and wakes us when the child leaves our memory.
         ulong* clone = (ulong*)(_block + CloneArgumentsOffset);
@@ -142,7 +152,8 @@ public sealed unsafe class SpawnScript : IDisposable
     /// <summary>Waits until the child has executed its program or has failed; a failed child is reaped.</summary>
     public SpawnOutcome Finish()
     {
-        const int futexWait = 0; // Not private: the kernel's wake at the end of a child's use of our memory is not either.
+        // Not private: the kernel's wake at the end of a child's use of our memory is not either.
+        const int futexWait = 0;
         int* tid = (int*)(_block + TidOffset);
         while (Volatile.Read(ref *tid) != 0)
             HostSyscall.Call(Sys.futex, (long)tid, futexWait, 1);

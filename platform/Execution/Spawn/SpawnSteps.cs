@@ -2,7 +2,9 @@ using Sandbox.Linux;
 
 namespace Sandbox.Platform.Spawn;
 
-/// <summary>The steps that scripts are usually made of. Names in errors are the system call and its main argument.</summary>
+/// <summary>
+/// The steps that scripts are usually made of. Names in errors are the system call and its main argument.
+/// </summary>
 public static class SpawnSteps
 {
     private const int CurrentDirectory = HostFile.CurrentDirectory;
@@ -11,7 +13,8 @@ public static class SpawnSteps
     public static void Mount(
         this SpawnScript script, string? source, string target, string? type, ulong flags, string? data = null) =>
         script.Add(
-            $"mount {target}", Sys.mount, script.TextOrNull(source), script.Text(target), script.TextOrNull(type), (long)flags,
+            $"mount {target}", Sys.mount, script.TextOrNull(source), script.Text(target), script.TextOrNull(type),
+            (long)flags,
             script.TextOrNull(data));
 
     /// <summary>umount2(2).</summary>
@@ -34,7 +37,9 @@ public static class SpawnSteps
     public static SpawnStep Open(this SpawnScript script, string path, OpenFlags flags, uint mode = 0) =>
         script.Add($"open {path}", Sys.openat, CurrentDirectory, script.Text(path), (long)flags, mode);
 
-    /// <summary>Writes <paramref name="content"/> to an existing file in one write(2), as /proc files want it.</summary>
+    /// <summary>
+    /// Writes <paramref name="content"/> to an existing file in one write(2), as /proc files want it.
+    /// </summary>
     public static void WriteFile(this SpawnScript script, string path, string content)
     {
         SpawnStep file = script.Open(path, OpenFlags.WriteOnly | OpenFlags.CloseOnExec);
@@ -55,8 +60,9 @@ public static class SpawnSteps
     }
 
     /// <summary>
-    /// Gives the program exactly <paramref name="fds"/>, as descriptors 0, 1, 2…; closes all others. -1 leaves a number closed.
-    /// They are first moved out of each other's way, above all of them. Others stay open until the program executes.
+    /// Gives the program exactly <paramref name="fds"/>, as descriptors 0, 1, 2…; closes all others. -1 leaves a number
+    /// closed. They are first moved out of each other's way, above all of them.
+    /// Others stay open until the program executes.
     /// </summary>
     public static void PassDescriptors(this SpawnScript script, ReadOnlySpan<int> fds)
     {
@@ -82,7 +88,9 @@ public static class SpawnSteps
         script.CloseFrom(fds.Length);
     }
 
-    /// <summary>close_range(2) of everything from <paramref name="first"/> on, at the program's start (CLOSE_RANGE_CLOEXEC).</summary>
+    /// <summary>
+    /// close_range(2) of everything from <paramref name="first"/> on, at the program's start (CLOSE_RANGE_CLOEXEC).
+    /// </summary>
     public static void CloseFrom(this SpawnScript script, int first)
     {
         const int closeOnExec = 4;
@@ -106,7 +114,8 @@ public static class SpawnSteps
     }
 
     /// <summary>prctl(2) with up to four arguments.</summary>
-    public static void Control(this SpawnScript script, string name, int option, long a1 = 0, long a2 = 0, long a3 = 0, long a4 = 0) =>
+    public static void Control(
+        this SpawnScript script, string name, int option, long a1 = 0, long a2 = 0, long a3 = 0, long a4 = 0) =>
         script.Add($"prctl {name}", Sys.prctl, option, a1, a2, a3, a4);
 
     /// <summary>execveat(2) of a descriptor (AT_EMPTY_PATH): the last step.</summary>
@@ -134,5 +143,6 @@ public static class SpawnSteps
             $"execute {(arguments.Length > 0 ? arguments[0] : "?")}", Sys.execveat, fd, script.Text(string.Empty),
             script.Texts(arguments), script.Texts(environment), (long)AtFlags.EmptyPath);
 
-    private static SpawnArgument TextOrNull(this SpawnScript script, string? text) => text is null ? 0L : script.Text(text);
+    private static SpawnArgument TextOrNull(this SpawnScript script, string? text) =>
+        text is null ? 0L : script.Text(text);
 }

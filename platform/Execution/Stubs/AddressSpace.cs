@@ -6,7 +6,9 @@ namespace Sandbox.Platform.Stubs;
 /// <summary>A stub process and its guest threads.</summary>
 internal sealed class AddressSpace : IAddressSpace
 {
-    /// <summary>However loaded the machine: only a thread stuck in the host takes longer, and then its space is killed.</summary>
+    /// <summary>
+    /// However loaded the machine: only a thread stuck in the host takes longer, and then its space is killed.
+    /// </summary>
     private const int ExchangeMilliseconds = 10_000;
 
     /// <summary>Honest threads come in within microseconds; for others nobody spins long.</summary>
@@ -110,8 +112,8 @@ internal sealed class AddressSpace : IAddressSpace
 
     /// <summary>
     /// Linux lets nobody compare and exchange in another process's memory, so every thread of this space is made to
-    /// stand still meanwhile. Memory shared with other spaces is safe against the Sentry's own threads only. EAGAIN if a
-    /// thread cannot be brought to a stand.
+    /// stand still meanwhile. Memory shared with other spaces is safe against the Sentry's own threads only. EAGAIN if
+    /// a thread cannot be brought to a stand.
     /// </summary>
     public Result<uint> CompareExchange(UserAddress address, uint expected, uint value)
     {
@@ -144,7 +146,9 @@ internal sealed class AddressSpace : IAddressSpace
                 return Errno.EFAULT;
             if (found != expected)
                 return found;
-            return TryWrite(address.Value, MemoryMarshal.AsBytes(new ReadOnlySpan<uint>(in value))) ? found : Errno.EFAULT;
+            return TryWrite(address.Value, MemoryMarshal.AsBytes(new ReadOnlySpan<uint>(in value)))
+                ? found
+                : Errno.EFAULT;
         }
     }
 
@@ -155,8 +159,8 @@ internal sealed class AddressSpace : IAddressSpace
     }
 
     /// <summary>
-    /// Runs <paramref name="change"/> while no other thread runs guest code. Not at all if they cannot be brought to a stand
-    /// in time. The caller owns a thread of this space.
+    /// Runs <paramref name="change"/> while no other thread runs guest code. Not at all if they cannot be brought to a
+    /// stand in time. The caller owns a thread of this space.
     /// </summary>
     public void TryWhileFrozen(int limitMilliseconds, Action change)
     {
@@ -233,7 +237,8 @@ internal sealed class AddressSpace : IAddressSpace
     }
 
     /// <summary>
-    /// Takes the thread out, for it is about to end. False if it is the last: then it stays, and the whole stub has to go.
+    /// Takes the thread out, for it is about to end. False if it is the last: then it stays,
+    /// and the whole stub has to go.
     /// </summary>
     public bool TryRemove(StubThread thread)
     {
@@ -262,8 +267,8 @@ internal sealed class AddressSpace : IAddressSpace
     }
 
     /// <summary>
-    /// The stub has ended and is not reaped yet, so that its id is still its own: from here on nobody uses that any more. Comes once,
-    /// from the exit watcher.
+    /// The stub has ended and is not reaped yet, so that its id is still its own: from here on nobody uses that any
+    /// more. Comes once, from the exit watcher.
     /// </summary>
     public void MarkDead(in ResourceUsage usage)
     {
@@ -286,6 +291,7 @@ internal sealed class AddressSpace : IAddressSpace
             _threads.Clear();
             _exiting.Clear();
         }
+
         foreach (StubThread thread in exiting)
             thread.EndExit(signal);
         foreach (StubThread thread in threads)
@@ -295,7 +301,8 @@ internal sealed class AddressSpace : IAddressSpace
     }
 
     /// <summary>True if all bytes of both were written.</summary>
-    public bool TryWriteBoth(ulong firstAddress, ReadOnlySpan<byte> first, ulong secondAddress, ReadOnlySpan<byte> second)
+    public bool TryWriteBoth(
+        ulong firstAddress, ReadOnlySpan<byte> first, ulong secondAddress, ReadOnlySpan<byte> second)
     {
         Result<int> result = HostProcess.WriteMemory(HostProcessId, firstAddress, first, secondAddress, second);
         return !result.Failed(out int count, out _) && count == first.Length + second.Length;
@@ -310,6 +317,7 @@ internal sealed class AddressSpace : IAddressSpace
             _isFrozen = true;
             threads = [.. _threads];
         }
+
         foreach (StubThread thread in threads)
             thread.Freeze();
         long deadline = Environment.TickCount64 + limitMilliseconds;
@@ -326,6 +334,7 @@ internal sealed class AddressSpace : IAddressSpace
                     Thread.Sleep(1);
             }
         }
+
         return true;
     }
 
@@ -339,6 +348,7 @@ internal sealed class AddressSpace : IAddressSpace
             foreach (StubThread thread in _exiting)
                 thread.Clear(ThreadStates.Frozen);
         }
+
         lock (_thaw)
             Monitor.PulseAll(_thaw);
     }

@@ -10,13 +10,16 @@ internal readonly record struct AuxiliaryVector(
     private const ulong HardwareCapabilities2 = 26, ExecFileName = 31, VdsoHeader = 33, MinSignalStack = 51;
     private const ulong FsGsBaseBit = 2;
 
-    /// <summary>Reads argc, argv, envp and the vector from <paramref name="stack"/>, the initial stack pointer.</summary>
+    /// <summary>
+    /// Reads argc, argv, envp and the vector from <paramref name="stack"/>, the initial stack pointer.
+    /// </summary>
     public static AuxiliaryVector Read(int pid, ulong stack)
     {
         byte[] bytes = new byte[MaxBytes];
         if (HostProcess.ReadMemory(pid, stack, bytes).Failed(out int count, out Errno error))
             throw new PlatformNotSupportedException($"process_vm_readv from the zygote failed: {error}");
-        ReadOnlySpan<ulong> words = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, ulong>(bytes.AsSpan(0, count & ~7));
+        ReadOnlySpan<ulong> words = System.Runtime.InteropServices.MemoryMarshal.Cast<byte, ulong>(
+            bytes.AsSpan(0, count & ~7));
         int index = 1 + (int)words[0] + 1; // argc, argv and its end
         while (words[index] != 0)
             index++;
@@ -32,6 +35,7 @@ internal readonly record struct AuxiliaryVector(
                 case MinSignalStack: signalStack = words[index + 1]; break;
             }
         }
+
         // The file name is the last thing on the stack but for eight zero bytes, so its page is the last one.
         ulong top = (fileName + PageBytes) & ~(ulong)(PageBytes - 1);
         return new AuxiliaryVector(top, vdso, (capabilities & FsGsBaseBit) != 0, signalStack);

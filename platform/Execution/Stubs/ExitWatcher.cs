@@ -4,8 +4,8 @@ using Sandbox.Linux;
 namespace Sandbox.Platform.Stubs;
 
 /// <summary>
-/// One host thread that learns of the deaths of stubs by their pidfds, reaps them and tells their address spaces. SIGCHLD
-/// keeps its default: a stub's id stays taken until it is reaped here.
+/// One host thread that learns of the deaths of stubs by their pidfds, reaps them and tells their address spaces.
+/// SIGCHLD keeps its default: a stub's id stays taken until it is reaped here.
 /// </summary>
 internal sealed class ExitWatcher : IDisposable
 {
@@ -30,7 +30,8 @@ internal sealed class ExitWatcher : IDisposable
         _epoll = (int)HostSyscall.Call(Sys.epoll_create1, closeOnExec);
         _stop = (int)HostSyscall.Call(Sys.eventfd2, 0, closeOnExec);
         Watch(_stop, 0);
-        _thread = new Thread(Run, StackBytes) { IsBackground = true, Name = "exit watcher" }; // At start: nothing runs yet.
+        // At start: nothing runs yet.
+        _thread = new Thread(Run, StackBytes) { IsBackground = true, Name = "exit watcher" };
         _thread.Start();
     }
 
@@ -102,11 +103,15 @@ internal sealed class ExitWatcher : IDisposable
             if (!_spaces.Remove(pid, out space))
                 return;
         }
-        int signal = HostProcess.AwaitEnd(space.PidFd.Number, out ResourceUsage usage).Failed(out ProcessEnd end, out _) ? 0 : end.Signal;
+
+        int signal = HostProcess.AwaitEnd(space.PidFd.Number, out ResourceUsage usage).Failed(out ProcessEnd end, out _)
+            ? 0
+            : end.Signal;
         space.MarkDead(usage);
         HostProcess.Wait(space.PidFd.Number);
         space.PidFd.Dispose();
-        // What the kernel does at the end of a task (closing files) may take its time: not here, where all others' ends are waited for.
+        // What the kernel does at the end of a task (closing files) may take its time: not here,
+        // where all others' ends are waited for.
         if (!RunElsewhere(() => space.OnProcessEnd(signal)))
             HostThread.Guard("exit watcher", () => space.OnProcessEnd(signal));
     }

@@ -3,8 +3,8 @@ using Sandbox.Linux;
 namespace Sandbox.Platform.Stubs;
 
 /// <summary>
-/// Asked before the host copies from or to guest memory on behalf of a handler: the bytes may be at hand already, or may be left
-/// somewhere for the guest to copy.
+/// Asked before the host copies from or to guest memory on behalf of a handler: the bytes may be at hand already, or
+/// may be left somewhere for the guest to copy.
 /// </summary>
 internal interface IMemoryHook
 {

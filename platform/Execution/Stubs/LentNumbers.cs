@@ -3,8 +3,8 @@ using System.Numerics;
 namespace Sandbox.Platform.Stubs;
 
 /// <summary>
-/// The descriptor numbers of a stub under which files are lent for commands: each batch has one of its own, so that no two
-/// threads use the same number for different files, and a guest's own mmap is never lent a file under one of them.
+/// The descriptor numbers of a stub under which files are lent for commands: each batch has one of its own, so that no
+/// two threads use the same number for different files, and a guest's own mmap is never lent a file under one of them.
 /// </summary>
 internal sealed class LentNumbers
 {

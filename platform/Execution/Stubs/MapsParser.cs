@@ -7,7 +7,9 @@ namespace Sandbox.Platform.Stubs;
 /// <summary>Reads /proc/PID/maps (proc_pid_maps(5)): "start-end rwxp offset major:minor inode   name".</summary>
 internal static class MapsParser
 {
-    /// <summary>The mapping with <paramref name="address"/>; EFAULT if there is none outside the stub's window.</summary>
+    /// <summary>
+    /// The mapping with <paramref name="address"/>; EFAULT if there is none outside the stub's window.
+    /// </summary>
     public static Result<HostMapping> Find(ReadOnlySpan<byte> maps, ulong address)
     {
         while (TryTakeLine(ref maps, out ReadOnlySpan<byte> line))
@@ -15,6 +17,7 @@ internal static class MapsParser
             if (TryParse(line, out HostMapping mapping) && address >= mapping.Start && address < mapping.End)
                 return IsStub(mapping) ? Errno.EFAULT : mapping;
         }
+
         return Errno.EFAULT;
     }
 
@@ -41,6 +44,7 @@ internal static class MapsParser
             line = default;
             return false;
         }
+
         line = text[..end];
         text = text[(end + 1)..];
         return true;
@@ -49,17 +53,20 @@ internal static class MapsParser
     private static bool TryParse(ReadOnlySpan<byte> line, out HostMapping mapping)
     {
         mapping = default;
-        if (!TryHex(ref line, (byte)'-', out ulong start) || !TryHex(ref line, (byte)' ', out ulong end) || line.Length < 5)
+        if (!TryHex(ref line, (byte)'-', out ulong start) || !TryHex(ref line, (byte)' ', out ulong end)
+            || line.Length < 5)
             return false;
         MemoryProtection protection = (line[0] == 'r' ? MemoryProtection.Read : 0)
             | (line[1] == 'w' ? MemoryProtection.Write : 0) | (line[2] == 'x' ? MemoryProtection.Execute : 0);
         bool isShared = line[3] == 's';
         line = line[5..];
         if (!TryHex(ref line, (byte)' ', out ulong offset) || !TryHex(ref line, (byte)':', out ulong major)
-            || !TryHex(ref line, (byte)' ', out ulong minor) || !Utf8Parser.TryParse(line, out ulong inode, out int used))
+            || !TryHex(ref line, (byte)' ', out ulong minor)
+            || !Utf8Parser.TryParse(line, out ulong inode, out int used))
         {
             return false;
         }
+
         string name = Encoding.UTF8.GetString(line[used..].TrimStart((byte)' '));
         mapping = new HostMapping(start, end, protection, isShared, offset, DeviceNumber(major, minor), inode, name);
         return true;

@@ -60,6 +60,7 @@ internal sealed class ProcFiles(int directoryFd)
                 ArrayPool<byte>.Shared.Return(buffer);
                 buffer = larger;
             }
+
             if (HostFile.Read(fd, buffer.AsSpan(length)).Failed(out int count, out Errno error))
                 return error;
             if (count == 0)
@@ -69,8 +70,8 @@ internal sealed class ProcFiles(int directoryFd)
     }
 
     /// <summary>
-    /// The mapping that contains an address, without its name where the kernel can be asked for one (Linux 6.11). EFAULT if
-    /// nothing, or the stub, is mapped there.
+    /// The mapping that contains an address, without its name where the kernel can be asked for one (Linux 6.11).
+    /// EFAULT if nothing, or the stub, is mapped there.
     /// </summary>
     public Result<HostMapping> FindMapping(int pid, ulong address)
     {
@@ -83,6 +84,7 @@ internal sealed class ProcFiles(int directoryFd)
                 return Errno.EFAULT;
             return Read(pid, "maps"u8).Failed(out byte[]? maps, out error) ? error : MapsParser.Find(maps, address);
         }
+
         if (StubLayout.IsInWindow(mapping.Start))
             return Errno.EFAULT;
         const uint read = 1, write = 2, execute = 4, shared = 8;
@@ -99,6 +101,7 @@ internal sealed class ProcFiles(int directoryFd)
             return Errno.ENAMETOOLONG;
         path[digits] = (byte)'/';
         name.CopyTo(path[(digits + 1)..]);
-        return HostFile.OpenAt(directoryFd, path[..(digits + 1 + name.Length)], OpenFlags.ReadOnly | OpenFlags.CloseOnExec);
+        return HostFile.OpenAt(
+            directoryFd, path[..(digits + 1 + name.Length)], OpenFlags.ReadOnly | OpenFlags.CloseOnExec);
     }
 }

@@ -40,7 +40,9 @@ internal struct SignalFrame
         return registers;
     }
 
-    /// <summary>Takes general registers over. Zero code and stack segments mean the 64-bit ones (an image just loaded).</summary>
+    /// <summary>
+    /// Takes general registers over. Zero code and stack segments mean the 64-bit ones (an image just loaded).
+    /// </summary>
     public void SetRegisters(in UserRegisters from)
     {
         Context.SetGeneral(in from);

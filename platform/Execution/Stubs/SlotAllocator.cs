@@ -24,6 +24,7 @@ internal sealed class SlotAllocator
             if (AddressOf(index) != used)
                 child._free.Push(index);
         }
+
         return child;
     }
 

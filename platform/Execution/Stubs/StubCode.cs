@@ -4,7 +4,9 @@ namespace Sandbox.Platform.Stubs;
 /// The machine code in every guest address space: the zygote's loop, the handler of all host signals, and the loop that
 /// runs the Sentry's commands. Its only stack use is the kernel's signal frame.
 /// </summary>
-/// <remarks>A unit test assembles the listing again and compares. See <see cref="StubLayout"/> for the constants.</remarks>
+/// <remarks>
+/// A unit test assembles the listing again and compares. See <see cref="StubLayout"/> for the constants.
+/// </remarks>
 internal static class StubCode
 {
     public const int EntryOffset = 0;
@@ -14,7 +16,8 @@ internal static class StubCode
     public const int RestorerStartOffset = 0x1A4;
 
     /// <summary>Instruction pointers as seccomp sees them: behind the syscall instruction.</summary>
-    public const int DoorbellOffset = 0xC3, CommandOffset = 0xF6, ForkedOffset = 0x127, BasesOffset = 0x17A, RestorerOffset = 0x1AB;
+    public const int DoorbellOffset = 0xC3, CommandOffset = 0xF6, ForkedOffset = 0x127, BasesOffset = 0x17A,
+        RestorerOffset = 0x1AB;
 
     public const ulong DoorbellAddress = StubLayout.CodeStart + DoorbellOffset;
     public const ulong CommandAddress = StubLayout.CodeStart + CommandOffset;

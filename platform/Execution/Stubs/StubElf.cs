@@ -3,7 +3,9 @@ using Sandbox.Linux;
 
 namespace Sandbox.Platform.Stubs;
 
-/// <summary>The stub as an ELF executable in a memfd: one header, two program headers, the code at its fixed address.</summary>
+/// <summary>
+/// The stub as an ELF executable in a memfd: one header, two program headers, the code at its fixed address.
+/// </summary>
 internal static class StubElf
 {
     private const int HeaderBytes = 64, ProgramHeaderBytes = 56, CodeFileOffset = 0x1000;
@@ -21,6 +23,7 @@ internal static class StubElf
             owner.Dispose();
             return error == Errno.Ok ? Errno.EIO : error;
         }
+
         return owner;
     }
 
@@ -41,13 +44,15 @@ internal static class StubElf
 
         const uint load = 1, gnuStack = 0x6474E551, readExecute = 5, readWrite = 6;
         ulong codeBytes = (ulong)StubCode.Bytes.Length;
-        WriteProgramHeader(image.AsSpan(HeaderBytes), load, readExecute, CodeFileOffset, StubLayout.CodeStart, codeBytes);
+        WriteProgramHeader(
+            image.AsSpan(HeaderBytes), load, readExecute, CodeFileOffset, StubLayout.CodeStart, codeBytes);
         WriteProgramHeader(image.AsSpan(HeaderBytes + ProgramHeaderBytes), gnuStack, readWrite, 0, 0, 0);
         StubCode.Bytes.CopyTo(image.AsSpan(CodeFileOffset));
         return image;
     }
 
-    private static void WriteProgramHeader(Span<byte> header, uint type, uint flags, ulong offset, ulong address, ulong bytes)
+    private static void WriteProgramHeader(
+        Span<byte> header, uint type, uint flags, ulong offset, ulong address, ulong bytes)
     {
         BinaryPrimitives.WriteUInt32LittleEndian(header, type);
         BinaryPrimitives.WriteUInt32LittleEndian(header[4..], flags);

@@ -8,7 +8,9 @@ public class StubOptions
     /// <summary>A directory descriptor of a procfs of the caller's own pid namespace; -1 opens /proc.</summary>
     public int ProcDirectory { get; init; } = -1;
 
-    /// <summary>Rdfsbase and rdgsbase are used where the processor has them. False, for tests: as if it had not.</summary>
+    /// <summary>
+    /// Rdfsbase and rdgsbase are used where the processor has them. False, for tests: as if it had not.
+    /// </summary>
     public bool FsGsBase { get; init; } = true;
 
     /// <summary>Stubs kept ready for the next image.</summary>
@@ -21,7 +23,9 @@ public class StubOptions
     public Action<string>? Log { get; init; }
 }
 
-/// <summary>The stubs of one platform: where they come from, who learns of their ends, and what the host tells about them.</summary>
+/// <summary>
+/// The stubs of one platform: where they come from, who learns of their ends, and what the host tells about them.
+/// </summary>
 internal sealed class StubHost : IDisposable
 {
     private readonly StubOptions _options;
@@ -55,7 +59,9 @@ internal sealed class StubHost : IDisposable
 
     public void Log(string line) => _options.Log?.Invoke(line);
 
-    /// <summary>Runs what comes after a stub's end on another thread than the watcher's; false if there is none.</summary>
+    /// <summary>
+    /// Runs what comes after a stub's end on another thread than the watcher's; false if there is none.
+    /// </summary>
     public Func<Action, bool> RunExit
     {
         set => _watcher.RunElsewhere = value;

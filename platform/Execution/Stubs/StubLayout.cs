@@ -1,9 +1,9 @@
 namespace Sandbox.Platform.Stubs;
 
 /// <summary>
-/// Where the stub lives in a guest's address space, and the layout of what it shares with the Sentry: one *slot* for each
-/// guest thread, with a header, a table of commands and the alternate signal stack. Guest code can write all but the
-/// code, so nothing read from here is trusted; every command is verified when it becomes a system call.
+/// Where the stub lives in a guest's address space, and the layout of what it shares with the Sentry: one *slot* for
+/// each guest thread, with a header, a table of commands and the alternate signal stack. Guest code can write all but
+/// the code, so nothing read from here is trusted; every command is verified when it becomes a system call.
 /// </summary>
 internal static class StubLayout
 {
@@ -19,13 +19,17 @@ internal static class StubLayout
     public const ulong CodeStart = WindowStart + 0x10000;
     public const int CodeBytes = 0x1000;
 
-    /// <summary>Data page, scratch page, then the zygote's parameter area (filter, sigactions), which stubs drop.</summary>
+    /// <summary>
+    /// Data page, scratch page, then the zygote's parameter area (filter, sigactions), which stubs drop.
+    /// </summary>
     public const ulong DataStart = WindowStart + 0x20000;
     public const ulong ScratchStart = DataStart + 0x1000;
     public const ulong ParametersStart = DataStart + 0x2000;
     public const int ParametersBytes = 0xE000;
 
-    /// <summary>Offset of a byte that is 1 if rdfsbase may be used; else the stub asks the host for the segment bases.</summary>
+    /// <summary>
+    /// Offset of a byte that is 1 if rdfsbase may be used; else the stub asks the host for the segment bases.
+    /// </summary>
     public const int DataHasFsGsBase = 0;
 
     public const ulong FirstSlot = WindowStart + 0x30000;
@@ -64,6 +68,8 @@ internal static class StubLayout
     /// <summary>The doorbell: a call number no kernel has. Arguments: signal, frame, fs base, gs base.</summary>
     public const int DoorbellNumber = 0x5F5F;
 
-    /// <summary>Values of the doorbell's first argument that are no signal: a batch is done; a new thread is here.</summary>
+    /// <summary>
+    /// Values of the doorbell's first argument that are no signal: a batch is done; a new thread is here.
+    /// </summary>
     public const int SignalDone = 0, SignalNewThread = 1000;
 }

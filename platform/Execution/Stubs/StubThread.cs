@@ -57,7 +57,8 @@ internal abstract class StubThread(AddressSpace space, int hostThreadId)
     }
 
     /// <summary>False if it is watched already.</summary>
-    public bool TryWatch() => (State & ThreadStates.Watched) == 0 && (Set(ThreadStates.Watched) & ThreadStates.Watched) == 0;
+    public bool TryWatch() =>
+        (State & ThreadStates.Watched) == 0 && (Set(ThreadStates.Watched) & ThreadStates.Watched) == 0;
 
     /// <summary>The stub is gone. Comes once, from the exit watcher.</summary>
     public abstract void OnProcessEnd(int signal);
@@ -65,7 +66,9 @@ internal abstract class StubThread(AddressSpace space, int hostThreadId)
     /// <summary>A thread that was told to exit has done so, or its stub is gone.</summary>
     public abstract void EndExit(int signal);
 
-    /// <summary>From now on the thread stands still, or is on its way in. <see cref="ThreadStates.Busy"/> says that it is.</summary>
+    /// <summary>
+    /// From now on the thread stands still, or is on its way in. <see cref="ThreadStates.Busy"/> says that it is.
+    /// </summary>
     public void Freeze()
     {
         if ((Set(ThreadStates.Frozen) & ThreadStates.Busy) == 0)
@@ -100,7 +103,9 @@ internal abstract class StubThread(AddressSpace space, int hostThreadId)
     protected bool TrySwap(ThreadStates from, ThreadStates to) =>
         Interlocked.CompareExchange(ref _state, (int)to, (int)from) == (int)from;
 
-    /// <summary>Clears Busy as soon as the thread is not frozen: both in one step, or it would run while frozen.</summary>
+    /// <summary>
+    /// Clears Busy as soon as the thread is not frozen: both in one step, or it would run while frozen.
+    /// </summary>
     protected ThreadStates ClearBusy()
     {
         while (true)

@@ -3,14 +3,14 @@ using Sandbox.Linux;
 namespace Sandbox.Platform.Stubs;
 
 /// <summary>
-/// Watches guest threads that somebody waits for: those that were kicked and have not come in, those that run commands, and
-/// those that were told to exit. One that runs on instead, which only a hostile guest can bring about, loses its address space.
-/// Runs only while there is somebody to watch.
+/// Watches guest threads that somebody waits for: those that were kicked and have not come in, those that run commands,
+/// and those that were told to exit. One that runs on instead, which only a hostile guest can bring about, loses its
+/// address space. Runs only while there is somebody to watch.
 /// </summary>
 /// <remarks>
-/// What convicts a thread is its own processor time, not the clock: a busy machine makes nobody guilty. An honest thread takes
-/// a kick as soon as it returns to guest code, so it never uses the processor with the kick pending and blocked, but for the
-/// microseconds of the stub's own code.
+/// What convicts a thread is its own processor time, not the clock: a busy machine makes nobody guilty. An honest
+/// thread takes a kick as soon as it returns to guest code, so it never uses the processor with the kick pending and
+/// blocked, but for the microseconds of the stub's own code.
 /// </remarks>
 internal sealed class Watchdog : IDisposable
 {
@@ -53,7 +53,8 @@ internal sealed class Watchdog : IDisposable
     {
         while (Volatile.Read(ref _state.Word) != Stopping)
         {
-            if (_watched.Count == 0 && !TakeAdded() && Interlocked.CompareExchange(ref _state.Word, Idle, Watching) != Stopping)
+            if (_watched.Count == 0 && !TakeAdded()
+                && Interlocked.CompareExchange(ref _state.Word, Idle, Watching) != Stopping)
             {
                 if (TakeAdded())
                     Volatile.Write(ref _state.Word, Watching);
@@ -61,10 +62,12 @@ internal sealed class Watchdog : IDisposable
                     _state.Wait(Idle, long.MaxValue);
                 continue;
             }
+
             _state.Wait(Watching, HostClock.Now(HostClock.Monotonic) + PeriodNanoseconds);
             TakeAdded();
             _watched.RemoveAll(static watched => watched.Look());
         }
+
         _ended.Set();
     }
 

@@ -10,7 +10,9 @@ internal sealed class WatchedThread(StubThread thread)
     private const long DeafNanoseconds = 20_000_000;
     private const int DeafLooks = 10;
 
-    /// <summary>In user mode, in the host's ticks, which are counted by sampling; commands take microseconds of it.</summary>
+    /// <summary>
+    /// In user mode, in the host's ticks, which are counted by sampling; commands take microseconds of it.
+    /// </summary>
     private const long CommandTicks = 10;
 
     /// <summary>How often a thread may be seen at work on one command: a minute.</summary>
@@ -32,6 +34,7 @@ internal sealed class WatchedThread(StubThread thread)
             thread.Clear(ThreadStates.Watched);
             return !thread.IsAwaited || !thread.TryWatch(); // Somebody may have begun to wait just before.
         }
+
         int arrivals = thread.Arrivals;
         if (!TryRead(out Sample now))
             return false; // It is about to be gone.
@@ -40,6 +43,7 @@ internal sealed class WatchedThread(StubThread thread)
             (_hasFirst, _arrivals, _first, _last, _looksAtWork) = (true, arrivals, now, now, 0);
             return false;
         }
+
         if (now.CpuNanoseconds != _last.CpuNanoseconds)
             _looksAtWork++;
         _last = now;
@@ -49,11 +53,13 @@ internal sealed class WatchedThread(StubThread thread)
                 return false;
             return Convict("left its commands");
         }
+
         if (!now.BlocksKick || !_first.BlocksKick)
         {
             _hasFirst = false;
             return false;
         }
+
         return (now.CpuNanoseconds - _first.CpuNanoseconds >= DeafNanoseconds || _looksAtWork >= DeafLooks)
             && Convict("blocks the signal that calls it");
     }
@@ -103,7 +109,8 @@ internal sealed class WatchedThread(StubThread thread)
         if (start < 0 || start + key.Length + digits > text.Length)
             return 0;
         return ulong.TryParse(
-            text.Slice(start + key.Length, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ulong value)
+            text.Slice(start + key.Length, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture,
+            out ulong value)
             ? value : 0;
     }
 

@@ -4,8 +4,8 @@ using Sandbox.Linux;
 namespace Sandbox.Platform.Stubs;
 
 /// <summary>
-/// Keeps a few fresh stubs ready, so that an exec does not wait for a fork. One host thread owns the zygote process for its
-/// whole life.
+/// Keeps a few fresh stubs ready, so that an exec does not wait for a fork. One host thread owns the zygote process for
+/// its whole life.
 /// </summary>
 internal sealed class Zygote : IDisposable
 {
@@ -39,6 +39,7 @@ internal sealed class Zygote : IDisposable
             while (!_isStarted)
                 Monitor.Wait(_lock);
         }
+
         if (_failure is not null)
             ExceptionDispatchInfo.Throw(_failure);
     }
@@ -66,13 +67,14 @@ internal sealed class Zygote : IDisposable
             {
                 _waiting++;
                 Demand();
-                while (_ready.Count == 0 && _error is Errno.Ok && !_isStopping)
+                while (_ready.Count == 0 && _error == Errno.Ok && !_isStopping)
                     Monitor.Wait(_lock);
                 _waiting--;
                 if (!_ready.TryDequeue(out thread))
                     return _isStopping ? Errno.EAGAIN : _error;
             }
         }
+
         Demand(); // Not with the lock: the thread would wake only to wait for it.
         return Result<IGuestThread>.Of(thread);
     }
@@ -84,6 +86,7 @@ internal sealed class Zygote : IDisposable
             _isStopping = true;
             Monitor.PulseAll(_lock);
         }
+
         Demand();
         _thread.Join();
     }
@@ -103,6 +106,7 @@ internal sealed class Zygote : IDisposable
             Started(exception);
             return;
         }
+
         Started(null);
         using (process)
         {
@@ -129,9 +133,10 @@ internal sealed class Zygote : IDisposable
             lock (_lock)
             {
                 // After an error only somebody who waits is a reason to try again.
-                if (_isStopping || _ready.Count < (_error is Errno.Ok ? Math.Max(_target, _waiting) : _waiting))
+                if (_isStopping || _ready.Count < (_error == Errno.Ok ? Math.Max(_target, _waiting) : _waiting))
                     return !_isStopping;
             }
+
             _demand.Wait(seen, long.MaxValue);
         }
     }
@@ -154,6 +159,7 @@ internal sealed class Zygote : IDisposable
             _host.Log($"internal error in the zygote's thread: {exception}");
             result = Errno.EAGAIN;
         }
+
         lock (_lock)
         {
             if (result.Failed(out IGuestThread? thread, out Errno error))
@@ -174,14 +180,16 @@ internal sealed class Zygote : IDisposable
             HostProcess.KillAndReap(pid);
             return error;
         }
+
         HostFd pidFd = new(pidFdNumber);
         Result<IGuestThread> result = _maker.Adopt(pid, pidFd);
-        if (result.Error is not Errno.Ok)
+        if (result.Error != Errno.Ok)
         {
             HostProcess.Signal(pidFdNumber, Signal.Kill);
             HostProcess.Wait(pidFdNumber);
             pidFd.Dispose();
         }
+
         return result;
     }
 }

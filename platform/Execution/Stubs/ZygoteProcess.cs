@@ -6,8 +6,8 @@ using Sandbox.Platform.Spawn;
 namespace Sandbox.Platform.Stubs;
 
 /// <summary>
-/// The stub image running as the zygote: trusted, unfiltered, commanded over a socket. It prepares what all stubs inherit
-/// (signal handlers, alternate stack, no_new_privs, the expanded stack) and makes stubs by clone(CLONE_PARENT).
+/// The stub image running as the zygote: trusted, unfiltered, commanded over a socket. It prepares what all stubs
+/// inherit (signal handlers, alternate stack, no_new_privs, the expanded stack) and makes stubs by clone(CLONE_PARENT).
 /// </summary>
 internal sealed class ZygoteProcess : IDisposable
 {
@@ -23,7 +23,8 @@ internal sealed class ZygoteProcess : IDisposable
     private readonly HostFd _control;
     private readonly HostFd _pidFd;
 
-    private ZygoteProcess(int pid, HostFd pidFd, HostFd control) => (ProcessId, _pidFd, _control) = (pid, pidFd, control);
+    private ZygoteProcess(int pid, HostFd pidFd, HostFd control) =>
+        (ProcessId, _pidFd, _control) = (pid, pidFd, control);
 
     public int ProcessId { get; }
 
@@ -33,11 +34,12 @@ internal sealed class ZygoteProcess : IDisposable
     public ulong VdsoAddress { get; private set; }
 
     /// <summary>
-    /// Makes the zygote from a thread that lives as long as the platform (PR_SET_PDEATHSIG is bound to it). Throws if the host
-    /// does not let us.
+    /// Makes the zygote from a thread that lives as long as the platform (PR_SET_PDEATHSIG is bound to it). Throws if
+    /// the host does not let us.
     /// </summary>
     /// <param name="filter">What every stub runs under.</param>
-    /// <param name="readsBases">Stubs read the segment bases by rdfsbase and rdgsbase, where the processor has these.</param>
+    /// <param name="readsBases">Stubs read the segment bases by rdfsbase and rdgsbase,
+    /// where the processor has these.</param>
     public static ZygoteProcess Spawn(BpfInstruction[] filter, bool readsBases)
     {
         if (StubElf.Create().Failed(out HostFd? image, out Errno error))
@@ -54,7 +56,8 @@ internal sealed class ZygoteProcess : IDisposable
         script.PassDescriptors([theirs.Number, image.Number]);
         const int emptyPath = 0x1000;
         script.Add("close-on-exec", Sys.fcntl, 1, 2, 1);
-        script.Add("execveat stub", Sys.execveat, 1, script.Text(""), script.Texts(["stub"]), script.Texts([]), emptyPath);
+        script.Add("execveat stub", Sys.execveat, 1, script.Text(""), script.Texts(["stub"]), script.Texts([]),
+            emptyPath);
         SpawnOutcome outcome = script.Run();
         if (!outcome.Succeeded)
             throw new PlatformNotSupportedException($"cannot start the zygote: {outcome}");
@@ -64,8 +67,8 @@ internal sealed class ZygoteProcess : IDisposable
     }
 
     /// <summary>
-    /// Asks for a process that executes <paramref name="first"/> by itself: its pid, not reaped before we do it. EAGAIN, ENOMEM, or
-    /// EPIPE if the zygote is gone.
+    /// Asks for a process that executes <paramref name="first"/> by itself: its pid, not reaped before we do it.
+    /// EAGAIN, ENOMEM, or EPIPE if the zygote is gone.
     /// </summary>
     public Result<int> Clone(ReadOnlySpan<HostCommand> first)
     {
@@ -94,7 +97,8 @@ internal sealed class ZygoteProcess : IDisposable
         AuxiliaryVector vector = AuxiliaryVector.Read(ProcessId, initialStack);
         (StackTop, VdsoAddress) = (vector.StackTop, vector.VdsoAddress);
         if (vector.MinSignalStackBytes > StubLayout.SlotStackBytes - 0x1800)
-            throw new PlatformNotSupportedException("this processor's extended state does not fit the stub's signal stack");
+            throw new PlatformNotSupportedException(
+                "this processor's extended state does not fit the stub's signal stack");
         WriteParameters(filter, readsBases && vector.HasFsGsBase);
 
         const int setMask = 2, noNewPrivileges = 38, dontNeed = 4, setAltStackFlags = 0;
@@ -114,6 +118,7 @@ internal sealed class ZygoteProcess : IDisposable
             ulong action = signal == StubSignals.Kick ? ActionsStart + 96 : ActionsStart + 64;
             commands.Add(new HostCommand(Sys.rt_sigaction, signal, (long)action, 0, 8));
         }
+
         Span<HostCommand> batch = CollectionsMarshal.AsSpan(commands);
         error = Run(batch, StubLayout.StopAtError, StubLayout.StopAtError);
         foreach (ref HostCommand command in batch)
@@ -121,6 +126,7 @@ internal sealed class ZygoteProcess : IDisposable
             if (error == Errno.Ok && HostSyscall.ErrorOf(command.Result) is not Errno.Ok and Errno failed)
                 throw new PlatformNotSupportedException($"the zygote's system call {command.Number} failed: {failed}");
         }
+
         if (error != Errno.Ok)
             throw new PlatformNotSupportedException($"the zygote does not run commands: {error}");
     }
@@ -146,7 +152,8 @@ internal sealed class ZygoteProcess : IDisposable
 
     private void Write(ulong address, ReadOnlySpan<byte> bytes)
     {
-        if (HostProcess.WriteMemory(ProcessId, address, bytes).Failed(out int count, out Errno error) || count != bytes.Length)
+        if (HostProcess.WriteMemory(ProcessId, address, bytes).Failed(out int count, out Errno error)
+            || count != bytes.Length)
             throw new PlatformNotSupportedException($"process_vm_writev into the zygote failed: {error}");
     }
 
@@ -166,11 +173,13 @@ internal sealed class ZygoteProcess : IDisposable
         {
             return error;
         }
+
         for (int i = 0; i < commands.Length; i++)
         {
             int offset = (i * StubLayout.CommandBytes) + StubLayout.CommandResult;
             commands[i].Result = BinaryPrimitives.ReadInt64LittleEndian(image[offset..]);
         }
+
         return Errno.Ok;
     }
 

@@ -1,6 +1,8 @@
 namespace Sandbox.Linux;
 
-/// <summary>Linux error numbers (errno(3); include/uapi/asm-generic/errno.h), and the kernel's internal restart codes.</summary>
+/// <summary>
+/// Linux error numbers (errno(3); include/uapi/asm-generic/errno.h), and the kernel's internal restart codes.
+/// </summary>
 public enum Errno
 {
     /// <summary>No error.</summary>
@@ -399,7 +401,9 @@ public enum Errno
     /// <summary>Memory page has hardware error.</summary>
     EHWPOISON = 133,
 
-    /// <summary>Kernel internal: restart the call after a handler with SA_RESTART, else EINTR (include/linux/errno.h).</summary>
+    /// <summary>
+    /// Kernel internal: restart the call after a handler with SA_RESTART, else EINTR (include/linux/errno.h).
+    /// </summary>
     ERESTARTSYS = 512,
 
     /// <summary>Kernel internal: always restart the call.</summary>

@@ -4,8 +4,8 @@ using System.Runtime.InteropServices;
 namespace Sandbox.Linux;
 
 /// <summary>
-/// struct sigcontext, x86-64 (arch/x86/include/uapi/asm/sigcontext.h): the registers in a signal frame, both in those the host
-/// pushes for the stub's handler and in those the Sentry pushes for a guest's.
+/// struct sigcontext, x86-64 (arch/x86/include/uapi/asm/sigcontext.h): the registers in a signal frame, both in those
+/// the host pushes for the stub's handler and in those the Sentry pushes for a guest's.
 /// </summary>
 [StructLayout(LayoutKind.Sequential)]
 public struct SignalContext

@@ -10,7 +10,8 @@ public struct StatxTimestamp
     public uint Nanoseconds;
     private readonly int _padding;
 
-    public StatxTimestamp(Timespec time) => (Seconds, Nanoseconds, _padding) = (time.Seconds, (uint)time.Nanoseconds, 0);
+    public StatxTimestamp(Timespec time) =>
+        (Seconds, Nanoseconds, _padding) = (time.Seconds, (uint)time.Nanoseconds, 0);
 
     public readonly Timespec ToTimespec() => new(Seconds, Nanoseconds);
 }

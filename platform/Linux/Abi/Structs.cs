@@ -13,7 +13,9 @@ public readonly record struct Timespec(long Seconds, long Nanoseconds)
 
     /// <summary>The whole as nanoseconds, saturating at <see cref="long.MaxValue"/>.</summary>
     public long TotalNanoseconds =>
-        Seconds >= long.MaxValue / NanosecondsPerSecond ? long.MaxValue : (Seconds * NanosecondsPerSecond) + Nanoseconds;
+        Seconds >= long.MaxValue / NanosecondsPerSecond
+            ? long.MaxValue
+            : (Seconds * NanosecondsPerSecond) + Nanoseconds;
 
     public static Timespec FromNanoseconds(long nanoseconds)
     {

@@ -1,6 +1,8 @@
 namespace Sandbox.Linux;
 
-/// <summary>System call numbers of x86-64 Linux (arch/x86/entry/syscalls/syscall_64.tbl), under the kernel's own names.</summary>
+/// <summary>
+/// System call numbers of x86-64 Linux (arch/x86/entry/syscalls/syscall_64.tbl), under the kernel's own names.
+/// </summary>
 [System.Diagnostics.CodeAnalysis.SuppressMessage("Naming", "CA1720", Justification = "The kernel's names.")]
 public static class Sys
 {

@@ -1,8 +1,8 @@
 namespace Sandbox.Linux;
 
 /// <summary>
-/// The kernel's names of x86-64 system calls (arch/x86/entry/syscalls/syscall_64.tbl), in the order of their numbers. A unit test
-/// compares them with <see cref="Sys"/>.
+/// The kernel's names of x86-64 system calls (arch/x86/entry/syscalls/syscall_64.tbl), in the order of their numbers. A
+/// unit test compares them with <see cref="Sys"/>.
 /// </summary>
 public static class SyscallNames
 {

@@ -1,8 +1,8 @@
 namespace Sandbox.Linux;
 
 /// <summary>
-/// One thread's counts. Only its thread writes; anyone may read. A block outlives its thread and is taken over, counts and
-/// all, by a later one: the sums stay right, and there are never more blocks than there were threads at one time.
+/// One thread's counts. Only its thread writes; anyone may read. A block outlives its thread and is taken over, counts
+/// and all, by a later one: the sums stay right, and there are never more blocks than there were threads at one time.
 /// </summary>
 internal sealed class CounterBlock
 {

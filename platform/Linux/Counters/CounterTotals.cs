@@ -1,6 +1,8 @@
 namespace Sandbox.Linux;
 
-/// <summary>What <see cref="Counters"/> had counted at one moment, over all threads. Parts may be a few events apart.</summary>
+/// <summary>
+/// What <see cref="Counters"/> had counted at one moment, over all threads. Parts may be a few events apart.
+/// </summary>
 public sealed class CounterTotals
 {
     /// <summary>By <see cref="Counter"/>.</summary>
@@ -10,8 +12,8 @@ public sealed class CounterTotals
     public long[] Syscalls { get; } = new long[Counters.SyscallsMax];
 
     /// <summary>
-    /// Histograms by number, as <see cref="Counters.LatencyBuckets"/> describes them, with the sum of all latencies behind; null
-    /// where nothing was measured.
+    /// Histograms by number, as <see cref="Counters.LatencyBuckets"/> describes them, with the sum of all latencies
+    /// behind; null where nothing was measured.
     /// </summary>
     public long[]?[] Latency { get; } = new long[Counters.SyscallsMax][];
 
@@ -29,7 +31,8 @@ public sealed class CounterTotals
     }
 
     /// <summary>
-    /// The latency that a share (0 to 1) of a histogram's calls did not exceed, nanoseconds: the upper end of its place. 0 without calls.
+    /// The latency that a share (0 to 1) of a histogram's calls did not exceed, nanoseconds:
+    /// the upper end of its place. 0 without calls.
     /// </summary>
     public static long Quantile(ReadOnlySpan<long> histogram, double share)
     {

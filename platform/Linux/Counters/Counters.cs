@@ -3,15 +3,18 @@ using System.Numerics;
 namespace Sandbox.Linux;
 
 /// <summary>
-/// Counts events without locks, interlocked operations or (after a thread's first event of a kind) allocation: every host
-/// thread has a block of its own, and a reader adds them up. Numbers only grow, also when threads end.
+/// Counts events without locks, interlocked operations or (after a thread's first event of a kind) allocation: every
+/// host thread has a block of its own, and a reader adds them up. Numbers only grow, also when threads end.
 /// </summary>
 public static class Counters
 {
     /// <summary>System calls with this number or a higher one share the last place.</summary>
     public const int SyscallsMax = 512;
 
-    /// <summary>Places of a latency histogram: place n counts calls that took from 2^n to 2^(n+1)-1 ns, the last all longer ones.</summary>
+    /// <summary>
+    /// Places of a latency histogram: place n counts calls that took from 2^n to 2^(n+1)-1 ns,
+    /// the last all longer ones.
+    /// </summary>
     public const int LatencyBuckets = 40;
 
     [ThreadStatic]
@@ -22,7 +25,8 @@ public static class Counters
 
     private static CounterBlock Mine => _mine ??= CounterBlock.Begin();
 
-    public static void Add(Counter counter, long amount = 1) => Mine.Events[CounterBlock.Padding + (int)counter] += amount;
+    public static void Add(Counter counter, long amount = 1) =>
+        Mine.Events[CounterBlock.Padding + (int)counter] += amount;
 
     public static void AddSyscall(int number) => Mine.Calls(Place(number))++;
 

@@ -15,7 +15,9 @@ public static unsafe class HostChild
     public static Errno Signal(HostFd pidFd, int signal) =>
         HostSyscall.ErrorOf(HostSyscall.Call(Sys.pidfd_send_signal, pidFd.Number, signal));
 
-    /// <summary>Waits until the process is dead (a zombie, or gone); false after the timeout (milliseconds, -1: none).</summary>
+    /// <summary>
+    /// Waits until the process is dead (a zombie, or gone); false after the timeout (milliseconds, -1: none).
+    /// </summary>
     public static bool WaitForEnd(HostFd pidFd, int timeoutMilliseconds)
     {
         Span<PollFd> fds = [new PollFd(pidFd.Number, PollEvents.In)];

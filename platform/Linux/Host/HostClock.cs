@@ -15,7 +15,9 @@ public static unsafe partial class HostClock
         return (time.Seconds * 1_000_000_000) + time.Nanoseconds;
     }
 
-    /// <summary>CPU time of all threads of another process, nanoseconds; 0 if it is gone (clock_getcpuclockid(3)).</summary>
+    /// <summary>
+    /// CPU time of all threads of another process, nanoseconds; 0 if it is gone (clock_getcpuclockid(3)).
+    /// </summary>
     public static long CpuTimeOf(int processId)
     {
         const int scheduled = 2;

@@ -3,14 +3,15 @@ using System.Runtime.InteropServices;
 namespace Sandbox.Linux;
 
 /// <summary>
-/// The runtime's diagnostic server (EventPipe). The published program is linked so that the runtime does not start it by itself
-/// (runsc/Diagnostics.targets): these are its entry points. Under another runtime, which starts it as it likes, they do not exist.
+/// The runtime's diagnostic server (EventPipe). The published program is linked so that the runtime does not start it
+/// by itself (runsc/Diagnostics.targets): these are its entry points. Under another runtime,
+/// which starts it as it likes, they do not exist.
 /// </summary>
 public static partial class HostDiagnostics
 {
     /// <summary>
-    /// Starts it: one thread, and a listening socket "dotnet-diagnostic-PID-KEY-socket" in the directory that the environment
-    /// variable TMPDIR named when the process began. False if it could not.
+    /// Starts it: one thread, and a listening socket "dotnet-diagnostic-PID-KEY-socket" in the directory that the
+    /// environment variable TMPDIR named when the process began. False if it could not.
     /// </summary>
     public static bool Start()
     {

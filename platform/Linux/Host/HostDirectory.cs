@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace Sandbox.Linux;
 
 /// <summary>
-/// The host calls that work on names relative to a directory descriptor. Every path ends in a NUL byte that is part of the
-/// span (so that nothing is copied on the way); one without answers EINVAL. All retry EINTR.
+/// The host calls that work on names relative to a directory descriptor. Every path ends in a NUL byte that is part of
+/// the span (so that nothing is copied on the way); one without answers EINVAL. All retry EINTR.
 /// </summary>
 public static unsafe class HostDirectory
 {
@@ -95,7 +95,8 @@ public static unsafe class HostDirectory
 
     /// <summary>linkat(2).</summary>
     public static Errno Link(
-        int sourceDirectory, ReadOnlySpan<byte> sourceWithNul, int directory, ReadOnlySpan<byte> pathWithNul, AtFlags flags)
+        int sourceDirectory, ReadOnlySpan<byte> sourceWithNul, int directory, ReadOnlySpan<byte> pathWithNul,
+        AtFlags flags)
     {
         if (!IsTerminated(sourceWithNul) || !IsTerminated(pathWithNul))
             return Errno.EINVAL;

@@ -23,7 +23,9 @@ public static unsafe class HostEpoll
     public static Errno Remove(int epoll, int fd) =>
         HostSyscall.ErrorOf(HostSyscall.Call(Sys.epoll_ctl, epoll, RemoveCommand, fd));
 
-    /// <summary>Sleeps until something is ready or the time is over (milliseconds, -1 for ever); EINTR counts as nothing ready.</summary>
+    /// <summary>
+    /// Sleeps until something is ready or the time is over (milliseconds, -1 for ever); EINTR counts as nothing ready.
+    /// </summary>
     public static Result<int> Wait(int epoll, Span<HostEpollEvent> events, int timeoutMilliseconds)
     {
         fixed (HostEpollEvent* start = events)

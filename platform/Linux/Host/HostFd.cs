@@ -1,9 +1,9 @@
 namespace Sandbox.Linux;
 
 /// <summary>
-/// Owns one descriptor of this process. Its owner disposes it; everybody else borrows <see cref="Number"/> for the length
-/// of a call, or keeps the owner alive. Deliberately no SafeHandle: two interlocked operations per call and a finalizer
-/// are not worth it where every descriptor has one owner.
+/// Owns one descriptor of this process. Its owner disposes it; everybody else borrows <see cref="Number"/> for the
+/// length of a call, or keeps the owner alive. Deliberately no SafeHandle: two interlocked operations per call and a
+/// finalizer are not worth it where every descriptor has one owner.
 /// </summary>
 public sealed class HostFd(int number) : IDisposable
 {

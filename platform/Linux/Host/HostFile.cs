@@ -51,7 +51,9 @@ public static unsafe class HostFile
     public static Result<Stat> Stat(int fd)
     {
         Stat stat;
-        return HostSyscall.ErrorOf(HostSyscall.Call(Sys.fstat, fd, (long)&stat)) is not Errno.Ok and Errno error ? error : stat;
+        return HostSyscall.ErrorOf(HostSyscall.Call(Sys.fstat, fd, (long)&stat)) is not Errno.Ok and Errno error
+            ? error
+            : stat;
     }
 
     /// <summary>lseek(2).</summary>

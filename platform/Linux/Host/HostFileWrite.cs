@@ -5,7 +5,9 @@ public static unsafe class HostFileWrite
 {
     private const int WriteAppend = 0x10; // RWF_APPEND (pwritev2(2))
 
-    /// <summary>Appends atomically, whoever else does (pwritev2(2) with RWF_APPEND), without moving the descriptor's position.</summary>
+    /// <summary>
+    /// Appends atomically, whoever else does (pwritev2(2) with RWF_APPEND), without moving the descriptor's position.
+    /// </summary>
     public static Result<int> Append(int fd, ReadOnlySpan<byte> buffer)
     {
         fixed (byte* start = buffer)

@@ -1,8 +1,8 @@
 namespace Sandbox.Linux;
 
 /// <summary>
-/// A 32-bit word that one thread of this process sleeps on (futex(2), private). It lies in an array that the collector does
-/// not move and takes away with the last who might wake the sleeper.
+/// A 32-bit word that one thread of this process sleeps on (futex(2), private). It lies in an array that the collector
+/// does not move and takes away with the last who might wake the sleeper.
 /// </summary>
 public sealed unsafe class HostFutex
 {
@@ -16,8 +16,8 @@ public sealed unsafe class HostFutex
     private long Address => (long)System.Runtime.CompilerServices.Unsafe.AsPointer(ref _words[0]);
 
     /// <summary>
-    /// Sleeps while the word is <paramref name="expected"/>, until <see cref="Wake"/> or the absolute CLOCK_MONOTONIC time in
-    /// nanoseconds (<see cref="long.MaxValue"/>: for ever). False on time-out; spurious returns are possible.
+    /// Sleeps while the word is <paramref name="expected"/>, until <see cref="Wake"/> or the absolute CLOCK_MONOTONIC
+    /// time in nanoseconds (<see cref="long.MaxValue"/>: for ever). False on time-out; spurious returns are possible.
     /// </summary>
     public bool Wait(int expected, long deadlineNanoseconds)
     {

@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace Sandbox.Linux;
 
 /// <summary>
-/// Sockets of the host's network, never blocking: AF_INET, AF_INET6 and AF_NETLINK. Addresses and option values are bytes as
-/// programs write them; lengths were checked by the caller.
+/// Sockets of the host's network, never blocking: AF_INET, AF_INET6 and AF_NETLINK. Addresses and option values are
+/// bytes as programs write them; lengths were checked by the caller.
 /// </summary>
 public static unsafe class HostInet
 {
@@ -45,7 +45,9 @@ public static unsafe class HostInet
         fixed (byte* start = address)
         {
             long result = HostSyscall.Call(ofPeer ? Sys.getpeername : Sys.getsockname, fd, (long)start, (long)&length);
-            return HostSyscall.ErrorOf(result) is not Errno.Ok and Errno error ? error : Math.Min(length, address.Length);
+            return HostSyscall.ErrorOf(result) is not Errno.Ok and Errno error
+                ? error
+                : Math.Min(length, address.Length);
         }
     }
 
@@ -69,13 +71,14 @@ public static unsafe class HostInet
                 Name = (nuint)name, NameBytes = address.Length, Vectors = (nuint)(&vector), VectorCount = 1,
                 Control = (nuint)messages, ControlBytes = (nuint)control.Length,
             };
-            return HostSyscall.AsInt(HostSyscall.CallRetrying(Sys.sendmsg, fd, (long)(&header), flags | NoSignal | DontWait));
+            return HostSyscall.AsInt(
+                HostSyscall.CallRetrying(Sys.sendmsg, fd, (long)(&header), flags | NoSignal | DontWait));
         }
     }
 
     /// <summary>
-    /// recvmsg(2). With MSG_TRUNC in <paramref name="flags"/> the result is a datagram's whole length. An address of no bytes means
-    /// that the socket tells no sender.
+    /// recvmsg(2). With MSG_TRUNC in <paramref name="flags"/> the result is a datagram's whole length. An address of no
+    /// bytes means that the socket tells no sender.
     /// </summary>
     public static Result<int> Receive(
         int fd, Span<byte> data, int flags, Span<byte> address, Span<byte> control, out Received received)
@@ -94,7 +97,8 @@ public static unsafe class HostInet
             received = result < 0
                 ? default
                 : new Received(
-                    Math.Clamp(header.NameBytes, 0, address.Length), (int)Math.Min(header.ControlBytes, (nuint)control.Length),
+                    Math.Clamp(header.NameBytes, 0, address.Length),
+                    (int)Math.Min(header.ControlBytes, (nuint)control.Length),
                     header.Flags);
             return HostSyscall.AsInt(result);
         }
@@ -113,7 +117,9 @@ public static unsafe class HostInet
         fixed (byte* start = value)
         {
             long result = HostSyscall.Call(Sys.getsockopt, fd, level, name, (long)start, (long)&length);
-            return HostSyscall.ErrorOf(result) is not Errno.Ok and Errno error ? error : Math.Clamp(length, 0, value.Length);
+            return HostSyscall.ErrorOf(result) is not Errno.Ok and Errno error
+                ? error
+                : Math.Clamp(length, 0, value.Length);
         }
     }
 
@@ -124,7 +130,9 @@ public static unsafe class HostInet
             return HostSyscall.ErrorOf(HostSyscall.Call(Sys.setsockopt, fd, level, name, (long)start, value.Length));
     }
 
-    /// <summary>An ioctl(2) that reads and writes <paramref name="request"/>'s struct in place (struct ifreq, an int).</summary>
+    /// <summary>
+    /// An ioctl(2) that reads and writes <paramref name="request"/>'s struct in place (struct ifreq, an int).
+    /// </summary>
     public static Errno Control(int fd, uint request, Span<byte> value)
     {
         fixed (byte* start = value)
@@ -139,7 +147,9 @@ public static unsafe class HostInet
         {
             InterfaceList list = new() { Length = entries.Length, Entries = (nuint)start };
             long result = HostSyscall.Call(Sys.ioctl, fd, getConfiguration, (long)(&list));
-            return HostSyscall.ErrorOf(result) is not Errno.Ok and Errno error ? error : Math.Clamp(list.Length, 0, entries.Length);
+            return HostSyscall.ErrorOf(result) is not Errno.Ok and Errno error
+                ? error
+                : Math.Clamp(list.Length, 0, entries.Length);
         }
     }
 

@@ -1,6 +1,8 @@
 namespace Sandbox.Linux;
 
-/// <summary>Files of memory without a name (memfd_create(2)) and what is done with them beyond reading and writing.</summary>
+/// <summary>
+/// Files of memory without a name (memfd_create(2)) and what is done with them beyond reading and writing.
+/// </summary>
 public static class HostMemoryFile
 {
     private const uint CloseOnExec = 1, AllowSealing = 2, Executable = 0x10;
@@ -25,7 +27,9 @@ public static class HostMemoryFile
     public static Errno Allocate(int fd, int mode, long offset, long length) =>
         HostSyscall.ErrorOf(HostSyscall.CallRetrying(Sys.fallocate, fd, mode, offset, length));
 
-    /// <summary>F_ADD_SEALS (fcntl(2)). EBUSY if a writable mapping forbids F_SEAL_WRITE, EPERM if sealed against sealing.</summary>
+    /// <summary>
+    /// F_ADD_SEALS (fcntl(2)). EBUSY if a writable mapping forbids F_SEAL_WRITE, EPERM if sealed against sealing.
+    /// </summary>
     public static Errno AddSeals(int fd, uint seals) =>
         HostSyscall.ErrorOf(HostSyscall.Call(Sys.fcntl, fd, AddSealsCommand, seals));
 

@@ -1,8 +1,8 @@
 namespace Sandbox.Linux;
 
 /// <summary>
-/// Reads and writes that do not block although the descriptor's file description may: O_NONBLOCK belongs to the description,
-/// which other processes share, so it cannot be set.
+/// Reads and writes that do not block although the descriptor's file description may: O_NONBLOCK belongs to the
+/// description, which other processes share, so it cannot be set.
 /// </summary>
 public static unsafe class HostNonBlocking
 {
@@ -23,7 +23,8 @@ public static unsafe class HostNonBlocking
     public static Result<int> SendSocket(int fd, ReadOnlySpan<byte> buffer)
     {
         fixed (byte* start = buffer)
-            return HostSyscall.AsInt(HostSyscall.CallRetrying(Sys.sendto, fd, (long)start, buffer.Length, DontWait | NoSignal));
+            return HostSyscall.AsInt(
+                HostSyscall.CallRetrying(Sys.sendto, fd, (long)start, buffer.Length, DontWait | NoSignal));
     }
 
     /// <summary>Reads from a pipe or a character device: EAGAIN if there is nothing.</summary>
@@ -33,7 +34,9 @@ public static unsafe class HostNonBlocking
         if (result.Error != Errno.EOPNOTSUPP)
             return result;
         const PollEvents wanted = PollEvents.In;
-        return (HostPoll.Now(fd, wanted) & (wanted | PollEvents.HangUp | PollEvents.Error)) == 0 ? Errno.EAGAIN : HostFile.Read(fd, buffer);
+        return (HostPoll.Now(fd, wanted) & (wanted | PollEvents.HangUp | PollEvents.Error)) == 0
+            ? Errno.EAGAIN
+            : HostFile.Read(fd, buffer);
     }
 
     /// <summary>Writes to a pipe or a character device, perhaps in part: EAGAIN if it is full.</summary>

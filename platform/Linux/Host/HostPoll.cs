@@ -19,8 +19,8 @@ public struct PollFd(int fd, PollEvents events)
 public static unsafe class HostPoll
 {
     /// <summary>
-    /// Waits until something is found, and gives the number of descriptors that have it; 0 after the timeout (milliseconds, -1: none).
-    /// Errors: EINTR.
+    /// Waits until something is found, and gives the number of descriptors that have it; 0 after the timeout
+    /// (milliseconds, -1: none). Errors: EINTR.
     /// </summary>
     public static Result<int> Wait(Span<PollFd> fds, int timeoutMilliseconds)
     {

@@ -9,17 +9,19 @@ public static unsafe class HostPrivileges
     private const int LimitOpenFiles = 7;
 
     /// <summary>
-    /// Keeps only the capabilities in <paramref name="keep"/> (bit N: capability N) of those the calling *thread* has, in every
-    /// set; threads it starts later inherit that. Errors: EPERM.
+    /// Keeps only the capabilities in <paramref name="keep"/> (bit N: capability N) of those the calling *thread* has,
+    /// in every set; threads it starts later inherit that. Errors: EPERM.
     /// </summary>
     public static Errno KeepCapabilities(ulong keep)
     {
-        // Ends at the first number the kernel does not know (EINVAL). EPERM without CAP_SETPCAP: then the set below must do.
+        // Ends at the first number the kernel does not know (EINVAL). EPERM without CAP_SETPCAP:
+        // then the set below must do.
         for (int capability = 0; capability < 64; capability++)
         {
             if ((keep >> capability & 1) == 0 && HostSyscall.Call(Sys.prctl, PrctlDropBounding, capability) < 0)
                 break;
         }
+
         HostSyscall.Call(Sys.prctl, PrctlAmbient, PrctlAmbientClearAll);
         // struct __user_cap_header_struct, then two of __user_cap_data_struct: effective, permitted, inheritable.
         uint* header = stackalloc uint[2] { CapabilityVersion3, 0 };
@@ -35,7 +37,8 @@ public static unsafe class HostPrivileges
     public static Result<long> RaiseOpenFilesLimit()
     {
         long* limit = stackalloc long[2];
-        if (HostSyscall.ErrorOf(HostSyscall.Call(Sys.prlimit64, 0, LimitOpenFiles, 0, (long)limit)) is not Errno.Ok and Errno error)
+        if (HostSyscall.ErrorOf(HostSyscall.Call(Sys.prlimit64, 0, LimitOpenFiles, 0, (long)limit))
+            is not Errno.Ok and Errno error)
             return error;
         limit[0] = limit[1];
         long result = HostSyscall.Call(Sys.prlimit64, 0, LimitOpenFiles, (long)limit, 0);

@@ -22,7 +22,9 @@ public static unsafe class HostProcess
     /// <summary>pidfd_open(2). EINVAL if <paramref name="pid"/> is no thread group leader.</summary>
     public static Result<int> OpenPidFd(int pid) => HostSyscall.AsInt(HostSyscall.Call(Sys.pidfd_open, pid, 0));
 
-    /// <summary>pidfd_getfd(2): a duplicate of descriptor <paramref name="number"/> of the process. EBADF if it has none.</summary>
+    /// <summary>
+    /// pidfd_getfd(2): a duplicate of descriptor <paramref name="number"/> of the process. EBADF if it has none.
+    /// </summary>
     public static Result<int> GetFd(int pidFd, int number) =>
         HostSyscall.AsInt(HostSyscall.Call(Sys.pidfd_getfd, pidFd, number, 0));
 
@@ -40,7 +42,9 @@ public static unsafe class HostProcess
     /// <summary>As <see cref="Wait(int)"/>, of a child that there is no descriptor of.</summary>
     public static Result<ProcessEnd> WaitFor(int pid) => Wait(ByPid, pid, 0, out _);
 
-    /// <summary>Waits for a child's end, and for what it has used, without reaping it: its id stays its own. ECHILD.</summary>
+    /// <summary>
+    /// Waits for a child's end, and for what it has used, without reaping it: its id stays its own. ECHILD.
+    /// </summary>
     public static Result<ProcessEnd> AwaitEnd(int pidFd, out ResourceUsage usage)
     {
         const int leaveWaitable = 0x01000000;
@@ -62,8 +66,9 @@ public static unsafe class HostProcess
     }
 
     /// <summary>
-    /// Kills a child that there is no pidfd of, and reaps it: nobody else will. It is given a moment to die; what a busy host makes
-    /// later stays a zombie. Only for a child that nobody else may reap, whose id cannot be another's therefore.
+    /// Kills a child that there is no pidfd of, and reaps it: nobody else will. It is given a moment to die; what a
+    /// busy host makes later stays a zombie. Only for a child that nobody else may reap,
+    /// whose id cannot be another's therefore.
     /// </summary>
     public static void KillAndReap(int pid)
     {
@@ -73,7 +78,8 @@ public static unsafe class HostProcess
         for (int waits = 0; waits < mostWaits; waits++)
         {
             information[0] = 0;
-            long result = HostSyscall.CallRetrying(Sys.waitid, byPid, pid, (long)information, exited | anyChild | noHang, 0);
+            long result = HostSyscall.CallRetrying(
+                Sys.waitid, byPid, pid, (long)information, exited | anyChild | noHang, 0);
             if (result != 0 || information[0] != 0)
                 return;
             Thread.Sleep(1);
@@ -129,7 +135,9 @@ public static unsafe class HostProcess
         internal ulong BuildIdAddress;
     }
 
-    /// <summary>PROCMAP_QUERY on an open /proc/PID/maps (Linux 6.11). ENOENT: nothing is mapped there; ENOTTY: too old.</summary>
+    /// <summary>
+    /// PROCMAP_QUERY on an open /proc/PID/maps (Linux 6.11). ENOENT: nothing is mapped there; ENOTTY: too old.
+    /// </summary>
     public static Result<Mapping> QueryMapping(int mapsFd, ulong address)
     {
         const long query = 0xC068_6611;

@@ -19,7 +19,8 @@ public static unsafe class HostProcessors
     }
 
     /// <summary>
-    /// Keeps a thread off one processor, or off none for -1. Nothing changes where that is the only one. EINVAL, EPERM, ESRCH.
+    /// Keeps a thread off one processor, or off none for -1. Nothing changes where that is the only one. EINVAL, EPERM,
+    /// ESRCH.
     /// </summary>
     public static Errno Avoid(int threadId, int processor)
     {
@@ -32,13 +33,14 @@ public static unsafe class HostProcessors
                 mask[i] &= ~(1ul << (processor % 64));
             isEmpty &= mask[i] == 0;
         }
+
         return isEmpty ? Errno.EINVAL : HostSyscall.ErrorOf(
             HostSyscall.Call(Sys.sched_setaffinity, threadId, MaskWords * sizeof(ulong), (long)mask));
     }
 
     /// <summary>
-    /// The time the calling thread may run at a stretch (sched_setattr(2), sched_runtime of a normal thread, Linux 6.12).
-    /// Nothing happens before that version. EPERM.
+    /// The time the calling thread may run at a stretch (sched_setattr(2), sched_runtime of a normal thread, Linux
+    /// 6.12). Nothing happens before that version. EPERM.
     /// </summary>
     public static Errno SetSlice(long nanoseconds)
     {
@@ -66,6 +68,7 @@ public static unsafe class HostProcessors
             if (HostSyscall.Call(Sys.sched_getaffinity, 0, MaskWords * sizeof(ulong), (long)start) < 0)
                 mask[0] = 1; // More processors than fit, or none of our business: like one.
         }
+
         return mask;
     }
 }

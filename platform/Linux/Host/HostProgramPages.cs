@@ -4,8 +4,8 @@ using System.Text;
 namespace Sandbox.Linux;
 
 /// <summary>
-/// The program's own code and constants as this process has them mapped. What only starting needed can be unmapped again: it stays in
-/// the page cache, and what is still wanted comes back with a minor fault.
+/// The program's own code and constants as this process has them mapped. What only starting needed can be unmapped
+/// again: it stays in the page cache, and what is still wanted comes back with a minor fault.
 /// </summary>
 public sealed class HostProgramPages
 {
@@ -19,16 +19,20 @@ public sealed class HostProgramPages
     {
     }
 
-    /// <summary>Finds them in /proc/self/smaps, before a filter forbids to open that; nothing if it cannot be read.</summary>
+    /// <summary>
+    /// Finds them in /proc/self/smaps, before a filter forbids to open that; nothing if it cannot be read.
+    /// </summary>
     public static HostProgramPages Find()
     {
         HostProgramPages pages = new();
-        if (HostFile.OpenAt(HostFile.CurrentDirectory, "/proc/self/smaps"u8, OpenFlags.CloseOnExec).Failed(out int fd, out _))
+        if (HostFile.OpenAt(HostFile.CurrentDirectory, "/proc/self/smaps"u8, OpenFlags.CloseOnExec).Failed(
+            out int fd, out _))
             return pages;
         using HostFd file = new(fd);
         byte[] text = new byte[8 << 10]; // The program's mappings are the lowest, and so the first.
         int length = 0;
-        while (length < text.Length && !HostFile.Read(fd, text.AsSpan(length)).Failed(out int count, out _) && count > 0)
+        while (length < text.Length && !HostFile.Read(fd, text.AsSpan(length)).Failed(out int count, out _)
+            && count > 0)
             length += count;
         pages.Parse(Encoding.ASCII.GetString(text, 0, length));
         return pages;
@@ -42,8 +46,8 @@ public sealed class HostProgramPages
     }
 
     /// <summary>
-    /// Takes mappings of a file that cannot be written and have no page of their own: there is nothing in them to lose. What the
-    /// linker made read-only after it had written to it has such pages.
+    /// Takes mappings of a file that cannot be written and have no page of their own: there is nothing in them to lose.
+    /// What the linker made read-only after it had written to it has such pages.
     /// </summary>
     private void Parse(string text)
     {

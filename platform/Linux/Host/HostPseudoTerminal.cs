@@ -14,7 +14,8 @@ public static unsafe class HostPseudoTerminal
         int locked = 0;
         error = HostSyscall.ErrorOf(HostSyscall.Call(Sys.ioctl, fd, unlock, (long)&locked));
         if (error == Errno.Ok
-            && !HostSyscall.AsInt(HostSyscall.Call(Sys.ioctl, fd, getPeer, (long)flags)).Failed(out int slave, out error))
+            && !HostSyscall.AsInt(HostSyscall.Call(Sys.ioctl, fd, getPeer, (long)flags)).Failed(
+                out int slave, out error))
         {
             return (master, new HostFd(slave));
         }

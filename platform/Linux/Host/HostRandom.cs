@@ -11,7 +11,8 @@ public static unsafe class HostRandom
             int done = 0;
             while (done < destination.Length)
             {
-                long count = HostSyscall.CallRetrying(Sys.getrandom, (long)(start + done), destination.Length - done, 0);
+                long count = HostSyscall.CallRetrying(
+                    Sys.getrandom, (long)(start + done), destination.Length - done, 0);
                 if (count <= 0)
                     throw new InvalidOperationException("getrandom failed");
                 done += (int)count;

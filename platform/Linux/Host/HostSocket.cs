@@ -38,7 +38,9 @@ public enum MessageFlags
     CloseOnExecFds = 0x40000000,
 }
 
-/// <summary>What came in with one recvmsg(2): <paramref name="Length"/> bytes (0: end of file) and descriptors.</summary>
+/// <summary>
+/// What came in with one recvmsg(2): <paramref name="Length"/> bytes (0: end of file) and descriptors.
+/// </summary>
 public readonly record struct ReceivedMessage(int Length, int FdCount, MessageFlags Flags);
 
 /// <summary>Unix sockets of the host, with descriptors in ancillary data (unix(7)). All retry EINTR.</summary>
@@ -77,7 +79,9 @@ public static unsafe class HostSocket
             return HostSyscall.ErrorOf(HostSyscall.CallRetrying(Sys.connect, fd, (long)start, 2 + path.Length + 1));
     }
 
-    /// <summary>sendmsg(2) with MSG_NOSIGNAL, and <paramref name="fds"/> as SCM_RIGHTS; the number of bytes sent.</summary>
+    /// <summary>
+    /// sendmsg(2) with MSG_NOSIGNAL, and <paramref name="fds"/> as SCM_RIGHTS; the number of bytes sent.
+    /// </summary>
     public static Result<int> Send(
         int fd, ReadOnlySpan<byte> data, ReadOnlySpan<int> fds = default, MessageFlags flags = MessageFlags.None)
     {
@@ -98,14 +102,16 @@ public static unsafe class HostSocket
                 header.Control = (nuint)control;
                 header.ControlLength = (nuint)(ControlHeaderBytes + ((payload + 7) & ~7)); // CMSG_SPACE
             }
+
             return HostSyscall.AsInt(HostSyscall.CallRetrying(
                 Sys.sendmsg, fd, (long)(&header), (int)(flags | MessageFlags.NoSignal)));
         }
     }
 
     /// <summary>
-    /// recvmsg(2). Descriptors that came along go to <paramref name="fds"/>, close-on-exec, and are the caller's; what does not
-    /// fit was never installed in this process (MSG_CTRUNC). With no room given, nobody can push a descriptor on us.
+    /// recvmsg(2). Descriptors that came along go to <paramref name="fds"/>, close-on-exec, and are the caller's; what
+    /// does not fit was never installed in this process (MSG_CTRUNC). With no room given,
+    /// nobody can push a descriptor on us.
     /// </summary>
     public static Result<ReceivedMessage> Receive(
         int fd, Span<byte> data, Span<int> fds = default, MessageFlags flags = MessageFlags.None)
@@ -121,6 +127,7 @@ public static unsafe class HostSocket
                 header.Control = (nuint)control;
                 header.ControlLength = (nuint)(ControlHeaderBytes + (room * sizeof(int)));
             }
+
             long result = HostSyscall.CallRetrying(
                 Sys.recvmsg, fd, (long)(&header), (int)(flags | MessageFlags.CloseOnExecFds));
             if (HostSyscall.ErrorOf(result) is not Errno.Ok and Errno error)
@@ -148,8 +155,10 @@ public static unsafe class HostSocket
                 for (; numbers.Length >= sizeof(int) && count < fds.Length; numbers = numbers[sizeof(int)..])
                     fds[count++] = BinaryPrimitives.ReadInt32LittleEndian(numbers);
             }
+
             control = control[Math.Min(control.Length, ((int)length + 7) & ~7)..];
         }
+
         return count;
     }
 

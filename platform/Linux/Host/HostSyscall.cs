@@ -6,8 +6,8 @@ namespace Sandbox.Linux;
 /// A system call of the host by number, answering what the kernel leaves in RAX: a value, or a negative errno.
 /// </summary>
 /// <remarks>
-/// Twenty-eight bytes of machine code instead of libc's wrappers: no errno in thread-local storage to clear and read back
-/// around the call (28–45 ns each), the same entry for every number, and nothing for the loader to look up late.
+/// Twenty-eight bytes of machine code instead of libc's wrappers: no errno in thread-local storage to clear and read
+/// back around the call (28–45 ns each), the same entry for every number, and nothing for the loader to look up late.
 /// The page is mapped at the first use and is never writable and executable at once.
 /// </remarks>
 public static unsafe partial class HostSyscall
@@ -22,11 +22,14 @@ public static unsafe partial class HostSyscall
     /// Makes a call that cannot block and takes well under a microsecond: the collector *does* wait for it
     /// (SuppressGCTransition; a blocking call here would stop the whole process).
     /// </summary>
-    public static long CallShort(int number, long a0 = 0, long a1 = 0, long a2 = 0, long a3 = 0, long a4 = 0, long a5 = 0) =>
+    public static long CallShort(
+        int number, long a0 = 0, long a1 = 0, long a2 = 0, long a3 = 0, long a4 = 0, long a5 = 0) =>
         ((delegate* unmanaged[SuppressGCTransition]<long, long, long, long, long, long, long, long>)_entry)(
             number, a0, a1, a2, a3, a4, a5);
 
-    /// <summary>Makes the call again as long as it answers EINTR: the runtime's own signals are nobody's business.</summary>
+    /// <summary>
+    /// Makes the call again as long as it answers EINTR: the runtime's own signals are nobody's business.
+    /// </summary>
     public static long CallRetrying(
         int number, long a0 = 0, long a1 = 0, long a2 = 0, long a3 = 0, long a4 = 0, long a5 = 0)
     {
@@ -42,7 +45,8 @@ public static unsafe partial class HostSyscall
     public static Errno ErrorOf(long result) => result is < 0 and >= -4095 ? (Errno)(int)-result : Errno.Ok;
 
     /// <summary>A raw result as a <see cref="Result{T}"/> of int.</summary>
-    public static Result<int> AsInt(long result) => ErrorOf(result) is not Errno.Ok and Errno error ? error : (int)result;
+    public static Result<int> AsInt(long result) =>
+        ErrorOf(result) is not Errno.Ok and Errno error ? error : (int)result;
 
     /// <summary>A raw result as a <see cref="Result{T}"/> of long.</summary>
     public static Result<long> AsLong(long result) => ErrorOf(result) is not Errno.Ok and Errno error ? error : result;

@@ -3,7 +3,9 @@ namespace Sandbox.Linux;
 /// <summary>The host as a whole.</summary>
 public static unsafe class HostSystem
 {
-    /// <summary>Replaces <paramref name="bytes"/> by the host's memory (sysinfo(2)); leaves it if that is not known.</summary>
+    /// <summary>
+    /// Replaces <paramref name="bytes"/> by the host's memory (sysinfo(2)); leaves it if that is not known.
+    /// </summary>
     public static void TotalMemory(ref long bytes)
     {
         // struct sysinfo: uptime, loads[3], totalram, …, mem_unit at byte 104; all of 112 bytes.

@@ -24,7 +24,8 @@ public struct ControlCharacters
 /// <summary>Indices into c_cc (termios(3)).</summary>
 public static class ControlCharacter
 {
-    public const int Interrupt = 0, Quit = 1, Erase = 2, Kill = 3, EndOfFile = 4, Time = 5, Minimum = 6, Start = 8, Stop = 9,
+    public const int Interrupt = 0, Quit = 1, Erase = 2, Kill = 3, EndOfFile = 4, Time = 5, Minimum = 6, Start = 8,
+        Stop = 9,
         Suspend = 10, EndOfLine = 11, Reprint = 12, Discard = 13, WordErase = 14, LiteralNext = 15, EndOfLine2 = 16;
 }
 
@@ -116,7 +117,8 @@ public static unsafe class HostTerminal
     public static Errno SetAttributes(int fd, in Termios termios, int when = 0)
     {
         fixed (Termios* start = &termios)
-            return HostSyscall.ErrorOf(HostSyscall.CallRetrying(Sys.ioctl, fd, SetAttributesRequest + (uint)when, (long)start));
+            return HostSyscall.ErrorOf(
+                HostSyscall.CallRetrying(Sys.ioctl, fd, SetAttributesRequest + (uint)when, (long)start));
     }
 
     public static Errno GetWindowSize(int fd, out WindowSize size)
@@ -143,10 +145,12 @@ public static unsafe class HostTerminal
     public static Termios MakeRaw(in Termios termios)
     {
         Termios raw = termios;
-        raw.Input &= ~(InputModes.IgnoreBreak | InputModes.BreakInterrupt | InputModes.StripHighBit | InputModes.NewlineToReturn
+        raw.Input &= ~(InputModes.IgnoreBreak | InputModes.BreakInterrupt | InputModes.StripHighBit
+            | InputModes.NewlineToReturn
             | InputModes.IgnoreReturn | InputModes.ReturnToNewline | InputModes.FlowControl);
         raw.Output &= ~OutputModes.Process;
-        raw.Local &= ~(LocalModes.Echo | LocalModes.EchoNewline | LocalModes.Canonical | LocalModes.Signals | LocalModes.Extended);
+        raw.Local &= ~(LocalModes.Echo | LocalModes.EchoNewline | LocalModes.Canonical | LocalModes.Signals
+            | LocalModes.Extended);
         raw.Control |= ControlModes.Size8;
         raw.Characters[ControlCharacter.Minimum] = 1;
         raw.Characters[ControlCharacter.Time] = 0;

@@ -5,7 +5,9 @@ namespace Sandbox.Linux;
 /// </summary>
 public static unsafe class HostXattr
 {
-    /// <summary>getxattr(2): the value's length; an empty buffer asks for it only. Errors: ENODATA, ERANGE, EOPNOTSUPP.</summary>
+    /// <summary>
+    /// getxattr(2): the value's length; an empty buffer asks for it only. Errors: ENODATA, ERANGE, EOPNOTSUPP.
+    /// </summary>
     public static Result<int> Get(ReadOnlySpan<byte> pathWithNul, ReadOnlySpan<byte> nameWithNul, Span<byte> value)
     {
         if (!IsTerminated(pathWithNul) || !IsTerminated(nameWithNul))
@@ -26,7 +28,9 @@ public static unsafe class HostXattr
                 Sys.setxattr, (long)path, (long)name, (long)start, value.Length, flags));
     }
 
-    /// <summary>listxattr(2): NUL-terminated names one after the other; an empty buffer asks for the length only.</summary>
+    /// <summary>
+    /// listxattr(2): NUL-terminated names one after the other; an empty buffer asks for the length only.
+    /// </summary>
     public static Result<int> List(ReadOnlySpan<byte> pathWithNul, Span<byte> names)
     {
         if (!IsTerminated(pathWithNul))

@@ -4,8 +4,9 @@ using System.Runtime.InteropServices;
 namespace Sandbox.Linux;
 
 /// <summary>
-/// Memory in blocks of a power of two from 64 bytes to 4 MiB, outside the garbage collected heap: the contents of small files,
-/// bytes in pipes and sockets. Slabs of one size each, mapped as needed and given back when empty. Safe from any thread.
+/// Memory in blocks of a power of two from 64 bytes to 4 MiB, outside the garbage collected heap: the contents of small
+/// files, bytes in pipes and sockets. Slabs of one size each, mapped as needed and given back when empty.
+/// Safe from any thread.
 /// </summary>
 public static unsafe partial class NativeArena
 {
@@ -15,7 +16,9 @@ public static unsafe partial class NativeArena
     /// <summary>The largest block, bytes.</summary>
     public const int LargestBlock = 4 << 20;
 
-    /// <summary>Freed blocks of whole pages that keep those pages: enough for a busy pipe, and no more for an idle sandbox.</summary>
+    /// <summary>
+    /// Freed blocks of whole pages that keep those pages: enough for a busy pipe, and no more for an idle sandbox.
+    /// </summary>
     private const long MaxIdleBytes = 1 << 20;
 
     private const int ClassCount = 17;
@@ -32,7 +35,8 @@ public static unsafe partial class NativeArena
 
     /// <summary>A block of at least <paramref name="bytes"/> (at most <see cref="LargestBlock"/>). ENOMEM.</summary>
     /// <param name="bytes">How much is needed.</param>
-    /// <param name="isCleared">False if the block need not be zero: what others left in it must not be shown then.</param>
+    /// <param name="isCleared">False if the block need not be zero:
+    /// what others left in it must not be shown then.</param>
     public static Result<NativeBlock> Allocate(int bytes, bool isCleared = true)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(bytes, LargestBlock);
@@ -69,7 +73,8 @@ public static unsafe partial class NativeArena
             return;
         lock (_lock)
         {
-            // A few blocks that keep a slab alive must not keep the pages of the others: those nobody is charged for any more.
+            // A few blocks that keep a slab alive must not keep the pages of the others:
+            // those nobody is charged for any more.
             bool keepsPages = !chunk.HasPageBlocks || _idleBytes + chunk.BlockBytes <= MaxIdleBytes;
             if (!keepsPages)
                 keepsPages = !Drop(chunk.BlockAt(block.Index), chunk.BlockBytes);

@@ -1,8 +1,8 @@
 namespace Sandbox.Linux;
 
 /// <summary>
-/// A piece of memory from <see cref="NativeArena"/>, outside the garbage collected heap. Its owner frees it exactly once and
-/// keeps no span of it afterwards.
+/// A piece of memory from <see cref="NativeArena"/>, outside the garbage collected heap. Its owner frees it exactly
+/// once and keeps no span of it afterwards.
 /// </summary>
 public readonly unsafe struct NativeBlock
 {

@@ -2,7 +2,9 @@ using System.Numerics;
 
 namespace Sandbox.Linux;
 
-/// <summary>One mapping of <see cref="NativeArena"/>, cut into blocks of one size. Guarded by the arena's lock.</summary>
+/// <summary>
+/// One mapping of <see cref="NativeArena"/>, cut into blocks of one size. Guarded by the arena's lock.
+/// </summary>
 internal sealed unsafe class NativeChunk
 {
     /// <summary>Bytes of a chunk, unless one block is more; untouched pages of it cost nothing.</summary>

@@ -6,7 +6,9 @@ namespace Sandbox.Linux;
 [StructLayout(LayoutKind.Sequential)]
 public readonly record struct BpfInstruction(ushort Code, byte JumpTrue, byte JumpFalse, uint Operand);
 
-/// <summary>The place a jump goes to; made by <see cref="BpfProgram.NewLabel"/>, set once by <see cref="BpfProgram.Mark"/>.</summary>
+/// <summary>
+/// The place a jump goes to; made by <see cref="BpfProgram.NewLabel"/>, set once by <see cref="BpfProgram.Mark"/>.
+/// </summary>
 public readonly record struct BpfLabel(int Index);
 
 /// <summary>
@@ -67,7 +69,9 @@ public sealed class BpfProgram
     private void Branch(ushort code, uint operand, int whenTrue, int whenFalse) =>
         _items.Add(new Item(code, operand, whenTrue, whenFalse));
 
-    /// <summary>The program with every jump resolved. Throws on a backward or unset label: a bug, never input.</summary>
+    /// <summary>
+    /// The program with every jump resolved. Throws on a backward or unset label: a bug, never input.
+    /// </summary>
     public BpfInstruction[] Assemble()
     {
         bool[] isLong = new bool[_items.Count];
@@ -86,6 +90,7 @@ public sealed class BpfProgram
                 changed = true;
             }
         }
+
         List<BpfInstruction> output = new(positions[^1]);
         for (int i = 0; i < _items.Count; i++)
             Emit(i, isLong[i], positions, output);
@@ -94,7 +99,8 @@ public sealed class BpfProgram
         return [.. output];
     }
 
-    private static bool IsConditional(Item item) => item.Code is JumpEqual or JumpGreater or JumpGreaterOrEqual or JumpBitsSet;
+    private static bool IsConditional(Item item) =>
+        item.Code is JumpEqual or JumpGreater or JumpGreaterOrEqual or JumpBitsSet;
 
     private int Distance(int index, int[] positions)
     {
@@ -113,11 +119,13 @@ public sealed class BpfProgram
             output.Add(new BpfInstruction(JumpAlways, 0, 0, (uint)Distance(index, positions)));
             return;
         }
+
         if (!IsConditional(item))
         {
             output.Add(new BpfInstruction(item.Code, 0, 0, item.Operand));
             return;
         }
+
         int distance = Distance(index, positions);
         bool onTrue = item.WhenTrue != Next;
         if (!isLong)
@@ -126,6 +134,7 @@ public sealed class BpfProgram
                 item.Code, onTrue ? (byte)distance : (byte)0, onTrue ? (byte)0 : (byte)distance, item.Operand));
             return;
         }
+
         output.Add(new BpfInstruction(item.Code, onTrue ? (byte)0 : (byte)1, onTrue ? (byte)1 : (byte)0, item.Operand));
         output.Add(new BpfInstruction(JumpAlways, 0, 0, (uint)(distance - 1)));
     }

@@ -30,8 +30,8 @@ public static unsafe class HostSeccomp
     }
 
     /// <summary>
-    /// Sets no_new_privs and installs the filter. Gives 0, or the listener with <see cref="SeccompFlags.NewListener"/>. With
-    /// <see cref="SeccompFlags.ThreadSync"/> ESRCH if some thread could not take it.
+    /// Sets no_new_privs and installs the filter. Gives 0, or the listener with <see cref="SeccompFlags.NewListener"/>.
+    /// With <see cref="SeccompFlags.ThreadSync"/> ESRCH if some thread could not take it.
     /// </summary>
     public static Result<int> Install(ReadOnlySpan<BpfInstruction> instructions, SeccompFlags flags)
     {

@@ -51,8 +51,8 @@ public static unsafe class HostSeccompListener
     }
 
     /// <summary>
-    /// Waits for the next notification. ENOENT: the caller died meanwhile, or (Linux 6.11) every user of the filter has;
-    /// EINTR: a signal.
+    /// Waits for the next notification. ENOENT: the caller died meanwhile, or (Linux 6.11) every user of the filter
+    /// has; EINTR: a signal.
     /// </summary>
     public static Errno Receive(int listener, out SeccompNotification notification)
     {
@@ -78,14 +78,18 @@ public static unsafe class HostSeccompListener
         return HostSyscall.ErrorOf(HostSyscall.Call(Sys.ioctl, listener, SendRequest, (long)&response));
     }
 
-    /// <summary>Gives the caller <paramref name="fd"/> as its descriptor <paramref name="number"/>, replacing what was there.</summary>
+    /// <summary>
+    /// Gives the caller <paramref name="fd"/> as its descriptor <paramref name="number"/>, replacing what was there.
+    /// </summary>
     public static Errno AddFd(int listener, ulong id, int fd, int number)
     {
         AddFdArguments arguments = new() { Id = id, Flags = AddFdSetFd, SourceFd = fd, NewFd = number };
         return HostSyscall.ErrorOf(HostSyscall.Call(Sys.ioctl, listener, AddFdRequest, (long)&arguments));
     }
 
-    /// <summary>Wakes receiver and caller on one core (SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP, Linux 6.6). EINVAL before that.</summary>
+    /// <summary>
+    /// Wakes receiver and caller on one core (SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP, Linux 6.6). EINVAL before that.
+    /// </summary>
     public static Errno SetSynchronousWakeUp(int listener) =>
         HostSyscall.ErrorOf(HostSyscall.Call(Sys.ioctl, listener, SetFlagsRequest, 1));
 

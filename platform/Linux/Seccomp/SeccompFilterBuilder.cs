@@ -2,7 +2,8 @@ namespace Sandbox.Linux;
 
 /// <summary>
 /// Builds a seccomp filter from rules. For one call the first rule whose tests all hold decides; a call without a rule
-/// that holds gets the default. Calls are found by binary search, so the order of rules of different calls costs nothing.
+/// that holds gets the default. Calls are found by binary search,
+/// so the order of rules of different calls costs nothing.
 /// </summary>
 public sealed class SeccompFilterBuilder(SeccompAction defaultAction, SeccompAction foreignAction)
 {
@@ -27,11 +28,14 @@ public sealed class SeccompFilterBuilder(SeccompAction defaultAction, SeccompAct
                 if (rules.Exists(rule => rule.Action == SeccompAction.Allow))
                     calls.Add(number);
             }
+
             return calls;
         }
     }
 
-    /// <summary>For <paramref name="number"/>: <paramref name="action"/> if all <paramref name="tests"/> hold (none: always).</summary>
+    /// <summary>
+    /// For <paramref name="number"/>: <paramref name="action"/> if all <paramref name="tests"/> hold (none: always).
+    /// </summary>
     public SeccompFilterBuilder Rule(int number, SeccompAction action, params SeccompTest[] tests)
     {
         if (!_rules.TryGetValue(number, out List<(SeccompTest[] Tests, SeccompAction Action)>? rules))
@@ -41,7 +45,8 @@ public sealed class SeccompFilterBuilder(SeccompAction defaultAction, SeccompAct
     }
 
     /// <summary>Allows a call when all <paramref name="tests"/> hold (none: always).</summary>
-    public SeccompFilterBuilder Allow(int number, params SeccompTest[] tests) => Rule(number, SeccompAction.Allow, tests);
+    public SeccompFilterBuilder Allow(int number, params SeccompTest[] tests) =>
+        Rule(number, SeccompAction.Allow, tests);
 
     /// <summary>Allows calls whatever their arguments.</summary>
     public SeccompFilterBuilder AllowAll(params ReadOnlySpan<int> numbers)
@@ -69,6 +74,7 @@ public sealed class SeccompFilterBuilder(SeccompAction defaultAction, SeccompAct
             program.Mark(targets[i]);
             EmitRules(program, _rules[numbers[i]], other);
         }
+
         program.Mark(other);
         program.Return(defaultAction.Value);
         program.Mark(foreign);
@@ -76,7 +82,8 @@ public sealed class SeccompFilterBuilder(SeccompAction defaultAction, SeccompAct
         return program.Assemble();
     }
 
-    private static void EmitSearch(BpfProgram program, int[] numbers, BpfLabel[] targets, int from, int to, BpfLabel other)
+    private static void EmitSearch(
+        BpfProgram program, int[] numbers, BpfLabel[] targets, int from, int to, BpfLabel other)
     {
         if (to - from <= LinearSearchLength)
         {
@@ -85,6 +92,7 @@ public sealed class SeccompFilterBuilder(SeccompAction defaultAction, SeccompAct
             program.Jump(other);
             return;
         }
+
         int middle = from + ((to - from) / 2);
         BpfLabel upper = program.NewLabel();
         program.IfAtLeast((uint)numbers[middle], upper);
@@ -93,7 +101,8 @@ public sealed class SeccompFilterBuilder(SeccompAction defaultAction, SeccompAct
         EmitSearch(program, numbers, targets, middle, to, other);
     }
 
-    private static void EmitRules(BpfProgram program, List<(SeccompTest[] Tests, SeccompAction Action)> rules, BpfLabel other)
+    private static void EmitRules(
+        BpfProgram program, List<(SeccompTest[] Tests, SeccompAction Action)> rules, BpfLabel other)
     {
         foreach ((SeccompTest[] tests, SeccompAction action) in rules)
         {
@@ -105,6 +114,7 @@ public sealed class SeccompFilterBuilder(SeccompAction defaultAction, SeccompAct
                 return; // Nothing after an unconditional rule can be reached, and the label has no user.
             program.Mark(next);
         }
+
         program.Jump(other);
     }
 }

@@ -41,7 +41,8 @@ public enum SeccompComparison
 /// <summary>
 /// A condition on one register of a call. <paramref name="Argument"/> is 0–5, or <see cref="InstructionPointer"/>.
 /// </summary>
-public readonly record struct SeccompTest(int Argument, SeccompComparison Comparison, ulong Value, ulong Mask = ulong.MaxValue)
+public readonly record struct SeccompTest(
+    int Argument, SeccompComparison Comparison, ulong Value, ulong Mask = ulong.MaxValue)
 {
     /// <summary>In place of an argument's index: the address after the syscall instruction.</summary>
     public const int InstructionPointer = -1;
@@ -66,7 +67,9 @@ public readonly record struct SeccompTest(int Argument, SeccompComparison Compar
     public static SeccompTest IntMasked(int argument, uint mask, uint value) =>
         new(argument, SeccompComparison.LowWordMaskedEqual, value, mask);
 
-    /// <summary>Emits code that falls through when the test holds and goes to <paramref name="otherwise"/> when not.</summary>
+    /// <summary>
+    /// Emits code that falls through when the test holds and goes to <paramref name="otherwise"/> when not.
+    /// </summary>
     internal void Emit(BpfProgram program, BpfLabel otherwise)
     {
         uint low = Argument == InstructionPointer ? 8u : 16u + (8u * (uint)Argument), high = low + 4;

@@ -24,7 +24,8 @@ internal static class DevTree
     }
 
     /// <summary>
-    /// Makes the default nodes, links and directories in a /dev, which nobody has walked yet; what is there already stays.
+    /// Makes the default nodes, links and directories in a /dev, which nobody has walked yet;
+    /// what is there already stays.
     /// </summary>
     public static Errno Populate(Inode directory)
     {
@@ -44,7 +45,8 @@ internal static class DevTree
 
         ReadOnlySpan<(string Name, string Target)> links =
         [
-            ("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"), ("stderr", "/proc/self/fd/2"),
+            ("fd", "/proc/self/fd"), ("stdin", "/proc/self/fd/0"), ("stdout", "/proc/self/fd/1"),
+            ("stderr", "/proc/self/fd/2"),
             ("ptmx", "pts/ptmx"),
         ];
         foreach ((string name, string target) in links)
@@ -58,7 +60,8 @@ internal static class DevTree
         foreach (string name in (ReadOnlySpan<string>)["pts", "shm", "mqueue"])
         {
             FileName entry = name;
-            Result<Inode> made = directory.CreateDirectory(entry.Bytes, new NewInode((uint)FileType.Directory | DirectoryMode, 0, 0));
+            Result<Inode> made = directory.CreateDirectory(
+                entry.Bytes, new NewInode((uint)FileType.Directory | DirectoryMode, 0, 0));
             if (made.Error is not (Errno.Ok or Errno.EEXIST))
                 return made.Error;
         }

@@ -4,7 +4,9 @@ using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Filesystems.Dev;
 
-/// <summary>What a device of major 1 does (mem(4), null(4), full(4), random(4)); the values are the minor numbers.</summary>
+/// <summary>
+/// What a device of major 1 does (mem(4), null(4), full(4), random(4)); the values are the minor numbers.
+/// </summary>
 internal enum MemoryDeviceKind
 {
     Null = 3,
@@ -16,9 +18,11 @@ internal enum MemoryDeviceKind
 
 /// <summary>An open /dev/null, zero, full, random or urandom.</summary>
 internal sealed class MemoryDevice(
-    MemoryDeviceKind kind, Inode inode, VfsPath path, OpenFlags flags, Credentials credentials) : OpenFile(path, flags, credentials)
+    MemoryDeviceKind kind, Inode inode, VfsPath path, OpenFlags flags, Credentials credentials) : OpenFile(
+        path, flags, credentials)
 {
-    // Private mappings of /dev/zero are of a memfd that is all hole; nothing is stored in it, as shared ones are refused.
+    // Private mappings of /dev/zero are of a memfd that is all hole; nothing is stored in it,
+    // as shared ones are refused.
     private const long ZeroFileBytes = 1L << 46;
     private static readonly Lock _zerosLock = new();
     private int _zeros = -1; // Guarded by _zerosLock.
@@ -44,7 +48,8 @@ internal sealed class MemoryDevice(
 
     public override Result<int> ReadAt(Span<byte> destination, long offset) => Read(destination);
 
-    public override Result<int> Write(ReadOnlySpan<byte> source) => kind == MemoryDeviceKind.Full ? Errno.ENOSPC : source.Length;
+    public override Result<int> Write(ReadOnlySpan<byte> source) =>
+        kind == MemoryDeviceKind.Full ? Errno.ENOSPC : source.Length;
 
     public override Result<int> WriteAt(ReadOnlySpan<byte> source, long offset) => Write(source);
 

@@ -7,8 +7,8 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Filesystems.Event;
 
 /// <summary>
-/// An epoll instance (epoll(7)). Files announce themselves on their wait queues; what was announced stands on a ready list, so
-/// that a wait looks at those alone. Nothing is allocated after epoll_ctl.
+/// An epoll instance (epoll(7)). Files announce themselves on their wait queues; what was announced stands on a ready
+/// list, so that a wait looks at those alone. Nothing is allocated after epoll_ctl.
 /// </summary>
 internal sealed class EpollFile : OpenFile
 {
@@ -38,8 +38,8 @@ internal sealed class EpollFile : OpenFile
     internal List<EpollFile> Parents { get; } = [];
 
     /// <summary>
-    /// EPOLL_CTL_ADD. EEXIST, EPERM for files that are always ready, EINVAL for itself, ELOOP for circles and deep nesting, ENOSPC,
-    /// ENOMEM.
+    /// EPOLL_CTL_ADD. EEXIST, EPERM for files that are always ready, EINVAL for itself, ELOOP for circles and deep
+    /// nesting, ENOSPC, ENOMEM.
     /// </summary>
     public Errno Add(int fd, OpenFile file, PollEvents events, ulong data)
     {
@@ -107,8 +107,8 @@ internal sealed class EpollFile : OpenFile
     }
 
     /// <summary>
-    /// Takes what is ready, at most as much as fits: EAGAIN if nothing is. Level-triggered files stay on the list, behind the
-    /// others, until a later look finds them idle.
+    /// Takes what is ready, at most as much as fits: EAGAIN if nothing is. Level-triggered files stay on the list,
+    /// behind the others, until a later look finds them idle.
     /// </summary>
     public Result<int> Collect(Span<EpollEvent> events)
     {

@@ -9,11 +9,14 @@ namespace Sandbox.Sentry.Filesystems.Event;
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 internal readonly record struct EpollEvent(PollEvents Events, ulong Data);
 
-/// <summary>One descriptor an epoll watches. It holds no reference to the file: the last close ends the watch.</summary>
+/// <summary>
+/// One descriptor an epoll watches. It holds no reference to the file: the last close ends the watch.
+/// </summary>
 internal sealed class EpollItem(EpollFile epoll, int fd, OpenFile file) : FileObserver, IWaitTarget
 {
     /// <summary>The bits that say how to report rather than what.</summary>
-    private const PollEvents How = PollEvents.EdgeTriggered | PollEvents.OneShot | PollEvents.WakeUp | PollEvents.Exclusive;
+    private const PollEvents How = PollEvents.EdgeTriggered | PollEvents.OneShot | PollEvents.WakeUp
+        | PollEvents.Exclusive;
 
     private uint _events;
 

@@ -4,12 +4,14 @@ using Sandbox.Sentry.Sync;
 namespace Sandbox.Sentry.Filesystems.Event;
 
 /// <summary>
-/// Epolls that watch epolls (epoll(7)): no circles, and no deep chains, since an event at the bottom is passed on to the top
-/// call by call.
+/// Epolls that watch epolls (epoll(7)): no circles, and no deep chains, since an event at the bottom is passed on to
+/// the top call by call.
 /// </summary>
 internal static class EpollNesting
 {
-    /// <summary>Instances in the longest chain, the outermost included (Linux allows four below the outermost).</summary>
+    /// <summary>
+    /// Instances in the longest chain, the outermost included (Linux allows four below the outermost).
+    /// </summary>
     private const int MaxChain = 5;
 
     /// <summary>How many instances a check looks at before it gives up with ELOOP.</summary>
@@ -18,7 +20,9 @@ internal static class EpollNesting
     /// <summary>One for all: taken before any instance's own lock, wherever one epoll is put into another.</summary>
     public static RankedLock Lock { get; } = new(LockRank.Epoll);
 
-    /// <summary>May <paramref name="outer"/> watch <paramref name="inner"/>? ELOOP if not. With <see cref="Lock"/> held.</summary>
+    /// <summary>
+    /// May <paramref name="outer"/> watch <paramref name="inner"/>? ELOOP if not. With <see cref="Lock"/> held.
+    /// </summary>
     public static Errno Check(EpollFile outer, EpollFile inner)
     {
         int visits = 0;

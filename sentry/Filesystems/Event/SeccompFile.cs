@@ -8,7 +8,9 @@ using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Filesystems.Event;
 
-/// <summary>A seccomp listener: a supervisor in the guest answers other tasks' calls through its ioctls (seccomp_unotify(2)).</summary>
+/// <summary>
+/// A seccomp listener: a supervisor in the guest answers other tasks' calls through its ioctls (seccomp_unotify(2)).
+/// </summary>
 internal sealed class SeccompFile(SeccompListener listener, Credentials credentials)
     : OpenFile(default, OpenFlags.ReadWrite, credentials)
 {
@@ -43,7 +45,8 @@ internal sealed class SeccompFile(SeccompListener listener, Credentials credenti
     {
         if (caller is not Task own)
             return Errno.EINVAL;
-        if (caller.Memory.Read(new UserPtr<Notification>(address), out Notification blank) is not Errno.Ok and Errno unread)
+        if (caller.Memory.Read(new UserPtr<Notification>(address), out Notification blank)
+            is not Errno.Ok and Errno unread)
             return unread;
         if (MemoryMarshal.AsBytes(new Span<Notification>(ref blank)).ContainsAnyExcept((byte)0))
             return Errno.EINVAL;
@@ -51,7 +54,8 @@ internal sealed class SeccompFile(SeccompListener listener, Credentials credenti
         Result<int> result = Blocking.Until(
             caller.Sleeper, Waiters, PollEvents.Readable, Deadline.Never, (listener, own, received), static state =>
             {
-                if (state.listener.Receive(out ulong id, out Task task, out SeccompData data) is not Errno.Ok and Errno none)
+                if (state.listener.Receive(out ulong id, out Task task, out SeccompData data)
+                    is not Errno.Ok and Errno none)
                     return none;
                 state.received[0] = new Notification
                 {
@@ -76,7 +80,9 @@ internal sealed class SeccompFile(SeccompListener listener, Credentials credenti
         if ((response.Flags & ~continues) != 0 || (goesOn && (response.Error != 0 || response.Value != 0)))
             return Errno.EINVAL;
         return listener.Send(
-            response.Id, response.Error != 0 ? new SyscallResult(response.Error) : new SyscallResult(response.Value), goesOn);
+            response.Id, response.Error != 0
+                ? new SyscallResult(response.Error)
+                : new SyscallResult(response.Value), goesOn);
     }
 
     private SyscallResult CheckId(ICaller caller, UserAddress address)
@@ -111,7 +117,8 @@ internal sealed class SeccompFile(SeccompListener listener, Credentials credenti
 
         if (Place(target, file, addition).Failed(out int number, out error))
             return error;
-        if ((addition.Flags & answers) != 0 && listener.Send(addition.Id, number, continues: false) is not Errno.Ok and Errno gone)
+        if ((addition.Flags & answers) != 0
+            && listener.Send(addition.Id, number, continues: false) is not Errno.Ok and Errno gone)
             return gone;
         return number;
     }

@@ -9,8 +9,8 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Filesystems.Event;
 
 /// <summary>
-/// A signalfd (signalfd(2)): takes blocked signals of the task that made it, and of its process, as records. (Linux takes those
-/// of whoever reads; a child that inherits the descriptor without exec is the one who can tell.)
+/// A signalfd (signalfd(2)): takes blocked signals of the task that made it, and of its process, as records. (Linux
+/// takes those of whoever reads; a child that inherits the descriptor without exec is the one who can tell.)
 /// </summary>
 internal sealed class SignalFile(Task owner, SignalSet signals, OpenFlags flags, Credentials credentials)
     : OpenFile(default, OpenFlags.ReadWrite | flags, credentials)
@@ -53,7 +53,8 @@ internal sealed class SignalFile(Task owner, SignalSet signals, OpenFlags flags,
         int done = 0;
         using (owner.Kernel.Tree.Enter())
         {
-            while (destination.Length - done >= RecordBytes && SignalQueues.TryTake(owner, Signals, out SignalInfo info))
+            while (destination.Length - done >= RecordBytes
+                && SignalQueues.TryTake(owner, Signals, out SignalInfo info))
             {
                 Write(info, destination.Slice(done, RecordBytes));
                 done += RecordBytes;

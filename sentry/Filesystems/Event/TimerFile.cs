@@ -12,10 +12,14 @@ namespace Sandbox.Sentry.Filesystems.Event;
 [StructLayout(LayoutKind.Sequential)]
 internal readonly record struct IntervalTime(Timespec Interval, Timespec Value);
 
-/// <summary>A timerfd (timerfd_create(2)). Expirations are counted when somebody looks; the timer queue only announces them.</summary>
+/// <summary>
+/// A timerfd (timerfd_create(2)). Expirations are counted when somebody looks; the timer queue only announces them.
+/// </summary>
 internal sealed class TimerFile : OpenFile
 {
-    /// <summary>Announcements of a very short interval are spread at least this far, nanoseconds: the count stays right.</summary>
+    /// <summary>
+    /// Announcements of a very short interval are spread at least this far, nanoseconds: the count stays right.
+    /// </summary>
     private const long MinAnnouncement = 100_000;
 
     private readonly RankedLock _lock = new(LockRank.Leaf);
@@ -43,7 +47,9 @@ internal sealed class TimerFile : OpenFile
 
     public override WaitQueue Waiters { get; } = new();
 
-    /// <summary>Sets or, with a zero value, disarms it, and gives what was set before. The times were checked.</summary>
+    /// <summary>
+    /// Sets or, with a zero value, disarms it, and gives what was set before. The times were checked.
+    /// </summary>
     public IntervalTime Set(IntervalTime time, bool isAbsolute)
     {
         using (_lock.Enter())
@@ -76,8 +82,10 @@ internal sealed class TimerFile : OpenFile
         using (_lock.Enter())
             (time, expirations) = (Describe(), _expirations);
         text.Append("clockid: "u8).Append(Clock).Append("\nticks: "u8).Append((long)expirations)
-            .Append("\nsettime flags: 00\nit_value: ("u8).Append(time.Value.Seconds).Append(", "u8).Append(time.Value.Nanoseconds)
-            .Append(")\nit_interval: ("u8).Append(time.Interval.Seconds).Append(", "u8).Append(time.Interval.Nanoseconds)
+            .Append("\nsettime flags: 00\nit_value: ("u8).Append(time.Value.Seconds).Append(", "u8).Append(
+                time.Value.Nanoseconds)
+            .Append(")\nit_interval: ("u8).Append(time.Interval.Seconds).Append(", "u8).Append(
+                time.Interval.Nanoseconds)
             .Append(")\n"u8);
     }
 

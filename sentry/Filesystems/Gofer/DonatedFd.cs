@@ -39,8 +39,8 @@ internal sealed class DonatedFd(HostFd fd, GoferFile file, bool isWritable)
 }
 
 /// <summary>
-/// Which descriptors the files of a session have. Read-only ones of exclusive trees stay open for a while when nobody uses
-/// them: a shell script opens the same programs and libraries again and again.
+/// Which descriptors the files of a session have. Read-only ones of exclusive trees stay open for a while when nobody
+/// uses them: a shell script opens the same programs and libraries again and again.
 /// </summary>
 internal sealed class DonatedFdCache
 {
@@ -82,6 +82,7 @@ internal sealed class DonatedFdCache
             ref DonatedFd? slot = ref made.File.Slot(made.IsWritable);
             used = slot is null ? slot = made : Use(slot);
         }
+
         if (used != made)
             made.Close();
         return used;
@@ -106,6 +107,7 @@ internal sealed class DonatedFdCache
                 unused = Detach(fd);
             }
         }
+
         unused?.Close();
     }
 
@@ -118,6 +120,7 @@ internal sealed class DonatedFdCache
             reader = file.Slot(false) is { Users: 0 } idleReader ? Detach(idleReader) : null;
             writer = file.Slot(true) is { Users: 0 } idleWriter ? Detach(idleWriter) : null;
         }
+
         reader?.Close();
         writer?.Close();
     }
@@ -134,6 +137,7 @@ internal sealed class DonatedFdCache
                     return;
                 last = Detach(_idle.Last.Value);
             }
+
             last.Close();
         }
     }

@@ -15,14 +15,15 @@ internal sealed class GoferChannel(GoferClient owner, HostFd socket) : IDisposab
     /// <summary>Begins a request: everything after the header goes into the writer this answers.</summary>
     public MessageWriter Start()
     {
-        MessageWriter writer = new(_buffer ??= GC.AllocateUninitializedArray<byte>(GoferLimits.MessageBytesMax, pinned: true));
+        MessageWriter writer = new(
+            _buffer ??= GC.AllocateUninitializedArray<byte>(GoferLimits.MessageBytesMax, pinned: true));
         writer.Write(default(RequestHeader));
         return writer;
     }
 
     /// <summary>
-    /// Sends the request and waits for the reply; <paramref name="reply"/> stands behind its header and lives in the channel's
-    /// buffer. Errors: the Gofer's; EIO if it is gone or breaks the protocol.
+    /// Sends the request and waits for the reply; <paramref name="reply"/> stands behind its header and lives in the
+    /// channel's buffer. Errors: the Gofer's; EIO if it is gone or breaks the protocol.
     /// </summary>
     public Errno Exchange(GoferOperation operation, scoped ref MessageWriter request, out MessageReader reply)
     {
@@ -34,7 +35,8 @@ internal sealed class GoferChannel(GoferClient owner, HostFd socket) : IDisposab
     }
 
     /// <summary>As the other, for operations whose reply carries a descriptor, which is the caller's, or -1.</summary>
-    public Errno Exchange(GoferOperation operation, scoped ref MessageWriter request, out MessageReader reply, out int fd)
+    public Errno Exchange(
+        GoferOperation operation, scoped ref MessageWriter request, out MessageReader reply, out int fd)
     {
         Span<int> fds = stackalloc int[1];
         Errno error = Exchange(operation, ref request, out reply, fds, out int count);
@@ -42,9 +44,12 @@ internal sealed class GoferChannel(GoferClient owner, HostFd socket) : IDisposab
         return error;
     }
 
-    /// <summary>As the others, for replies with up to <paramref name="fds"/>.Length descriptors, which are the caller's.</summary>
+    /// <summary>
+    /// As the others, for replies with up to <paramref name="fds"/>.Length descriptors, which are the caller's.
+    /// </summary>
     public Errno Exchange(
-        GoferOperation operation, scoped ref MessageWriter request, out MessageReader reply, scoped Span<int> fds, out int fdCount)
+        GoferOperation operation, scoped ref MessageWriter request, out MessageReader reply, scoped Span<int> fds,
+        out int fdCount)
     {
         reply = default;
         fdCount = 0;
@@ -54,18 +59,22 @@ internal sealed class GoferChannel(GoferClient owner, HostFd socket) : IDisposab
         return Receive(operation, out reply, fds, out fdCount, start);
     }
 
-    /// <summary>Sends a request whose reply <see cref="Receive"/> takes later, from this channel. Errors: ENAMETOOLONG, EIO.</summary>
+    /// <summary>
+    /// Sends a request whose reply <see cref="Receive"/> takes later, from this channel. Errors: ENAMETOOLONG, EIO.
+    /// </summary>
     public Errno Send(GoferOperation operation, scoped ref MessageWriter request)
     {
         if (request.HasOverflowed)
             return Errno.ENAMETOOLONG;
         request.WriteAt(0, new RequestHeader { Operation = operation, LengthBytes = (uint)request.LengthBytes });
-        return HostSocket.Send(socket.Number, _buffer.AsSpan(0, request.LengthBytes)).Failed(out _, out _) ? Errno.EIO : Errno.Ok;
+        return HostSocket.Send(socket.Number, _buffer.AsSpan(0, request.LengthBytes)).Failed(out _, out _)
+            ? Errno.EIO
+            : Errno.Ok;
     }
 
     /// <summary>
-    /// Waits for the reply to what <see cref="Send"/> sent; <paramref name="waitsSince"/> is when the caller began to wait, for the
-    /// counters. Errors: the Gofer's; EIO if it is gone or breaks the protocol.
+    /// Waits for the reply to what <see cref="Send"/> sent; <paramref name="waitsSince"/> is when the caller began to
+    /// wait, for the counters. Errors: the Gofer's; EIO if it is gone or breaks the protocol.
     /// </summary>
     public Errno Receive(
         GoferOperation operation, out MessageReader reply, scoped Span<int> fds, out int fdCount, long waitsSince)
@@ -89,6 +98,7 @@ internal sealed class GoferChannel(GoferClient owner, HostFd socket) : IDisposab
             fdCount = received.FdCount;
             return Errno.Ok;
         }
+
         foreach (int fd in fds[..received.FdCount])
             HostFile.Close(fd);
         return isSound ? (Errno)header.Error : Errno.EIO;

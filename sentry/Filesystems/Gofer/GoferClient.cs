@@ -12,8 +12,8 @@ namespace Sandbox.Sentry.Filesystems.Gofer;
 internal readonly record struct WalkOutcome(int Count, Errno StepError, uint Handle, byte[]? LinkTarget);
 
 /// <summary>
-/// Speaks the file protocol with the Gofer. Thread safe: each request takes one of a few sockets, each of which has a thread
-/// of its own at the other end. Files are named by a handle and an optional name in it. Nothing here is cached.
+/// Speaks the file protocol with the Gofer. Thread safe: each request takes one of a few sockets, each of which has a
+/// thread of its own at the other end. Files are named by a handle and an optional name in it. Nothing here is cached.
 /// </summary>
 /// <remarks>Walk, getattr and open allocate nothing (but the target of a symbolic link).</remarks>
 internal sealed class GoferClient : IDisposable
@@ -45,14 +45,16 @@ internal sealed class GoferClient : IDisposable
         using GoferChannel channel = Take();
         MessageWriter request = channel.Start();
         request.Write(new AttachRequest { RootIndex = rootIndex });
-        if (channel.Exchange(GoferOperation.Attach, ref request, out MessageReader reply) is not Errno.Ok and Errno error)
+        if (channel.Exchange(GoferOperation.Attach, ref request, out MessageReader reply)
+            is not Errno.Ok and Errno error)
             return error;
         return Sound(reply.Read(out root));
     }
 
     /// <summary>
-    /// Walks down <paramref name="path"/>, names with single slashes between, from a directory handle; attributes of each step go
-    /// to <paramref name="attributes"/>, which has room for all. A missing name is in the outcome. Errors: ENOTDIR, EBADF, ENFILE.
+    /// Walks down <paramref name="path"/>, names with single slashes between, from a directory handle; attributes of
+    /// each step go to <paramref name="attributes"/>, which has room for all. A missing name is in the outcome. Errors:
+    /// ENOTDIR, EBADF, ENFILE.
     /// </summary>
     public Result<WalkOutcome> Walk(
         uint handle, ReadOnlySpan<byte> path, WalkFlags flags, Span<GoferAttributes> attributes)
@@ -65,7 +67,8 @@ internal sealed class GoferClient : IDisposable
         request.Write(new WalkRequest { Handle = handle, Count = (ushort)count, Flags = flags });
         foreach (Range component in path.Split((byte)'/'))
             request.WriteText(path[component]);
-        if (channel.Exchange(GoferOperation.Walk, ref request, out MessageReader reader) is not Errno.Ok and Errno error)
+        if (channel.Exchange(GoferOperation.Walk, ref request, out MessageReader reader)
+            is not Errno.Ok and Errno error)
             return error;
         if (reader.Read(out WalkReply reply) != Errno.Ok || reply.Count > count)
             return Errno.EIO;
@@ -74,13 +77,16 @@ internal sealed class GoferClient : IDisposable
             if (reader.Read(out attributes[i]) != Errno.Ok)
                 return Errno.EIO;
         }
+
         if (reader.ReadText(out ReadOnlySpan<byte> target) != Errno.Ok)
             return Errno.EIO;
         byte[]? link = target.IsEmpty ? null : target[..^1].ToArray();
         return new WalkOutcome(reply.Count, (Errno)reply.StepError, reply.Handle, link);
     }
 
-    /// <summary>A host descriptor of a regular file. Errors: ENOENT, EISDIR, ELOOP, ENXIO (another type), EROFS, EBADF.</summary>
+    /// <summary>
+    /// A host descriptor of a regular file. Errors: ENOENT, EISDIR, ELOOP, ENXIO (another type), EROFS, EBADF.
+    /// </summary>
     public Result<HostFd> Open(uint handle, ReadOnlySpan<byte> name, OpenFlags flags, out GoferAttributes attributes)
     {
         attributes = default;
@@ -126,7 +132,9 @@ internal sealed class GoferClient : IDisposable
         return ForAttributes(GoferOperation.MakeDirectory, body, name, [], 1, out attributes);
     }
 
-    /// <summary>A FIFO, a socket's name, or a device; <paramref name="mode"/> with type. Errors: EPERM, EEXIST, EROFS.</summary>
+    /// <summary>
+    /// A FIFO, a socket's name, or a device; <paramref name="mode"/> with type. Errors: EPERM, EEXIST, EROFS.
+    /// </summary>
     public Errno MakeNode(
         uint handle,
         ReadOnlySpan<byte> name,
@@ -160,7 +168,10 @@ internal sealed class GoferClient : IDisposable
         return ForAttributes(GoferOperation.SymbolicLink, body, name, target, 2, out attributes);
     }
 
-    /// <summary>A further name; an empty <paramref name="sourceName"/> is the source handle itself. Errors: EXDEV, EEXIST, EROFS.</summary>
+    /// <summary>
+    /// A further name; an empty <paramref name="sourceName"/> is the source handle itself. Errors: EXDEV, EEXIST,
+    /// EROFS.
+    /// </summary>
     public Errno Link(
         uint sourceHandle,
         ReadOnlySpan<byte> sourceName,
@@ -188,7 +199,8 @@ internal sealed class GoferClient : IDisposable
     }
 
     /// <summary>Handle and mask are in <paramref name="change"/>. Errors: EROFS, EPERM, EINVAL, ENOENT.</summary>
-    public Errno SetAttributes(in SetAttributesRequest change, ReadOnlySpan<byte> name, out GoferAttributes attributes) =>
+    public Errno SetAttributes(
+        in SetAttributesRequest change, ReadOnlySpan<byte> name, out GoferAttributes attributes) =>
         ForAttributes(GoferOperation.SetAttributes, change, name, [], 1, out attributes);
 
     /// <summary>Errors: ENOENT, EBADF.</summary>
@@ -199,7 +211,8 @@ internal sealed class GoferClient : IDisposable
     public Result<byte[]> ReadLink(uint handle, ReadOnlySpan<byte> name)
     {
         using GoferChannel channel = Take();
-        Errno error = Ask(channel, GoferOperation.ReadLink, new FileRequest { Handle = handle }, name, [], 1, out MessageReader reply);
+        Errno error = Ask(channel, GoferOperation.ReadLink, new FileRequest { Handle = handle }, name, [], 1,
+            out MessageReader reply);
         if (error != Errno.Ok)
             return error;
         return reply.ReadText(out ReadOnlySpan<byte> target) != Errno.Ok ? Errno.EIO
@@ -207,8 +220,8 @@ internal sealed class GoferClient : IDisposable
     }
 
     /// <summary>
-    /// Appends the entries after <paramref name="cookie"/> to <paramref name="entries"/>, as many as one message holds, and moves the
-    /// cookie; true at the end. Errors: ENOTDIR, EBADF.
+    /// Appends the entries after <paramref name="cookie"/> to <paramref name="entries"/>, as many as one message holds,
+    /// and moves the cookie; true at the end. Errors: ENOTDIR, EBADF.
     /// </summary>
     public Result<bool> ReadDirectory(uint handle, bool withAttributes, ref long cookie, List<GoferEntry> entries)
     {
@@ -216,7 +229,8 @@ internal sealed class GoferClient : IDisposable
         MessageWriter request = channel.Start();
         ReadDirectoryFlags flags = withAttributes ? ReadDirectoryFlags.WithAttributes : ReadDirectoryFlags.None;
         request.Write(new ReadDirectoryRequest { Handle = handle, Flags = flags, Cookie = cookie });
-        if (channel.Exchange(GoferOperation.ReadDirectory, ref request, out MessageReader reply) is not Errno.Ok and Errno error)
+        if (channel.Exchange(GoferOperation.ReadDirectory, ref request, out MessageReader reply)
+            is not Errno.Ok and Errno error)
             return error;
         if (reply.Read(out ReadDirectoryReply header) != Errno.Ok)
             return Errno.EIO;
@@ -226,6 +240,7 @@ internal sealed class GoferClient : IDisposable
                 return Errno.EIO;
             entries.Add(entry);
         }
+
         cookie = header.NextCookie;
         return header.IsEnd != 0;
     }
@@ -235,7 +250,8 @@ internal sealed class GoferClient : IDisposable
     {
         status = default;
         using GoferChannel channel = Take();
-        Errno error = Ask(channel, GoferOperation.StatFs, new FileRequest { Handle = handle }, [], [], 1, out MessageReader reply);
+        Errno error = Ask(
+            channel, GoferOperation.StatFs, new FileRequest { Handle = handle }, [], [], 1, out MessageReader reply);
         return error != Errno.Ok ? error : Sound(reply.Read(out status));
     }
 
@@ -291,6 +307,7 @@ internal sealed class GoferClient : IDisposable
             _closing.CopyTo(batch);
             _closingCount = 0;
         }
+
         SendClose(batch);
     }
 
@@ -304,6 +321,7 @@ internal sealed class GoferClient : IDisposable
             batch = batch[.._closingCount];
             _closingCount = 0;
         }
+
         if (!batch.IsEmpty)
             SendClose(batch);
     }
@@ -337,8 +355,8 @@ internal sealed class GoferClient : IDisposable
     }
 
     /// <summary>
-    /// A channel for a request whose reply is taken later, if there are others and no such request is under way: null else. Given back
-    /// by <see cref="ReturnAhead"/>.
+    /// A channel for a request whose reply is taken later, if there are others and no such request is under way: null
+    /// else. Given back by <see cref="ReturnAhead"/>.
     /// </summary>
     internal GoferChannel? TakeAhead()
     {
@@ -414,9 +432,12 @@ internal sealed class GoferClient : IDisposable
         where T : unmanaged
     {
         using GoferChannel channel = Take();
-        if (Ask(channel, operation, body, first, second, texts, out MessageReader reply) is not Errno.Ok and Errno error)
+        if (Ask(channel, operation, body, first, second, texts, out MessageReader reply)
+            is not Errno.Ok and Errno error)
             return error;
-        return reply.ReadBytes(reply.RemainingBytes, out ReadOnlySpan<byte> bytes) != Errno.Ok ? Errno.EIO : bytes.ToArray();
+        return reply.ReadBytes(reply.RemainingBytes, out ReadOnlySpan<byte> bytes) != Errno.Ok
+            ? Errno.EIO
+            : bytes.ToArray();
     }
 
     private static Result<HostFd> Donated(Errno error, ref MessageReader reply, int fd, out GoferAttributes attributes)

@@ -5,7 +5,9 @@ using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Filesystems.Gofer;
 
-/// <summary>A directory of the host. The VFS holds the directory's dentry lock during everything that looks up or changes names.</summary>
+/// <summary>
+/// A directory of the host. The VFS holds the directory's dentry lock during everything that looks up or changes names.
+/// </summary>
 internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttributes attributes, Place? place)
     : GoferInode(fileSystem, attributes, place), IListable
 {
@@ -42,6 +44,7 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
             if (isCertain)
                 return Known(entry);
         }
+
         return Ask(name);
     }
 
@@ -51,7 +54,8 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
             return error;
         uint permissions = attributes.Mode & ModeBits.All;
         Result<HostFd> created = Client.Create(
-            handle, name, OpenFlags.ReadWrite, permissions, attributes.UserId, attributes.GroupId, out GoferAttributes made);
+            handle, name, OpenFlags.ReadWrite, permissions, attributes.UserId, attributes.GroupId,
+            out GoferAttributes made);
         if (created.Failed(out HostFd? fd, out error))
             return error;
         NamesChanged();
@@ -60,6 +64,7 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
             fd.Dispose();
             return Errno.EIO;
         }
+
         file.KeepNewFd(fd);
         return file;
     }
@@ -69,15 +74,18 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
         if (EnsureHandle().Failed(out uint handle, out Errno error))
             return error;
         error = Client.MakeDirectory(
-            handle, name, attributes.Mode & ModeBits.All, attributes.UserId, attributes.GroupId, out GoferAttributes made);
+            handle, name, attributes.Mode & ModeBits.All, attributes.UserId, attributes.GroupId,
+            out GoferAttributes made);
         return Made(error, name, made);
     }
 
-    public override Result<Inode> CreateSymbolicLink(ReadOnlySpan<byte> name, ReadOnlySpan<byte> target, in NewInode attributes)
+    public override Result<Inode> CreateSymbolicLink(
+        ReadOnlySpan<byte> name, ReadOnlySpan<byte> target, in NewInode attributes)
     {
         if (EnsureHandle().Failed(out uint handle, out Errno error))
             return error;
-        error = Client.SymbolicLink(handle, name, target, attributes.UserId, attributes.GroupId, out GoferAttributes made);
+        error = Client.SymbolicLink(
+            handle, name, target, attributes.UserId, attributes.GroupId, out GoferAttributes made);
         return Made(error, name, made);
     }
 
@@ -94,7 +102,8 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
     {
         if (target is not GoferInode source || source.Gofer != Gofer)
             return Errno.EXDEV;
-        if (EnsureHandle().Failed(out uint handle, out Errno error) || source.EnsureHandle().Failed(out uint from, out error))
+        if (EnsureHandle().Failed(out uint handle, out Errno error)
+            || source.EnsureHandle().Failed(out uint from, out error))
             return error;
         error = Client.Link(from, default, handle, name, out GoferAttributes made);
         if (error != Errno.Ok)
@@ -111,17 +120,20 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
 
     public override Errno Unlink(ReadOnlySpan<byte> name, Inode child) => Remove(name, child, isDirectory: false);
 
-    public override Errno RemoveDirectory(ReadOnlySpan<byte> name, Inode child) => Remove(name, child, isDirectory: true);
+    public override Errno RemoveDirectory(ReadOnlySpan<byte> name, Inode child) =>
+        Remove(name, child, isDirectory: true);
 
     public override Errno Rename(
-        ReadOnlySpan<byte> name, Inode child, Inode newParent, ReadOnlySpan<byte> newName, Inode? replaced, bool exchange)
+        ReadOnlySpan<byte> name, Inode child, Inode newParent, ReadOnlySpan<byte> newName, Inode? replaced,
+        bool exchange)
     {
         if (newParent is not GoferDirectory target || target.Gofer != Gofer || child is not GoferInode moved)
             return Errno.EXDEV;
         GoferInode? old = replaced as GoferInode;
         if (!exchange)
             old?.PrepareForNameLoss(target, newName);
-        if (EnsureHandle().Failed(out uint from, out Errno error) || target.EnsureHandle().Failed(out uint to, out error))
+        if (EnsureHandle().Failed(out uint from, out Errno error)
+            || target.EnsureHandle().Failed(out uint to, out error))
             return error;
         error = Client.Rename(from, name, to, newName, exchange ? RenameExchange : 0);
         if (error != Errno.Ok)
@@ -149,6 +161,7 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
             AddAll(known.Entries, entries);
             return Errno.Ok;
         }
+
         (int changes, long treeChanges) = (Volatile.Read(ref _changes), Gofer.Changes);
         long asked = Stopwatch.GetTimestamp();
         List<GoferEntry> found = [];
@@ -161,6 +174,7 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
             AddAll(listing.Entries, entries);
             return Errno.Ok;
         }
+
         AddAll(System.Runtime.InteropServices.CollectionsMarshal.AsSpan(found), entries);
         return Errno.Ok;
     }
@@ -169,7 +183,8 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
     public Errno Synchronize() => EnsureHandle().Failed(out uint handle, out Errno error) ? error : Client.Sync(handle);
 
     /// <summary>
-    /// A descriptor for reading a file of an exclusive tree. If the files are opened one after the other, the next ones come along.
+    /// A descriptor for reading a file of an exclusive tree. If the files are opened one after the other,
+    /// the next ones come along.
     /// </summary>
     internal Result<HostFd> OpenChild(FileName name, (ulong Device, ulong Inode) file, out GoferAttributes attributes)
     {
@@ -204,7 +219,9 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
         Volatile.Write(ref _listing, null);
     }
 
-    /// <summary>A name came or went: the listing is wrong, and this directory's times and link count have changed.</summary>
+    /// <summary>
+    /// A name came or went: the listing is wrong, and this directory's times and link count have changed.
+    /// </summary>
     private void NamesChanged()
     {
         Gofer.CountChange();
@@ -224,8 +241,8 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
     }
 
     /// <summary>
-    /// The listing as one that came along with another directory's, or with others to come if the parent was listed, too: somebody
-    /// walks the tree. Null if it is to be asked for alone.
+    /// The listing as one that came along with another directory's, or with others to come if the parent was listed,
+    /// too: somebody walks the tree. Null if it is to be asked for alone.
     /// </summary>
     private GoferListing? ListAhead()
     {
@@ -234,21 +251,26 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
         (int changes, long treeChanges) = (Volatile.Read(ref _changes), Gofer.Changes);
         if (Gofer.Listed.Take(HostId) is not { } listing)
         {
-            if (Place is not { Parent: { _wasListed: true } parent } place || parent.CurrentListing() is not { } siblings)
+            if (Place is not { Parent: { _wasListed: true } parent } place
+                || parent.CurrentListing() is not { } siblings)
                 return null;
             int index = siblings.Find(place.Name.Bytes);
             if (index < 0 || Gofer.Listed.Read(parent, siblings.Entries[index..], HostId).Failed(out listing, out _))
                 return null;
         }
+
         Keep(listing, changes, treeChanges);
         return listing;
     }
 
-    /// <summary>Makes a listing this directory's, unless names or attributes changed since the counts were read.</summary>
+    /// <summary>
+    /// Makes a listing this directory's, unless names or attributes changed since the counts were read.
+    /// </summary>
     private void Keep(GoferListing listing, int changes, long treeChanges)
     {
         Volatile.Write(ref _listing, listing);
-        Interlocked.MemoryBarrier(); // Either this thread sees the change, or whoever changed drops the listing or marks it.
+        // Either this thread sees the change, or whoever changed drops the listing or marks it.
+        Interlocked.MemoryBarrier();
         if (Gofer.Changes != treeChanges)
             listing.MarkStale();
         if (Volatile.Read(ref _changes) != changes)
@@ -319,6 +341,7 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
             if (Client.ReadDirectory(handle, withAttributes, ref cookie, found).Failed(out isEnd, out error))
                 return error;
         }
+
         return Errno.Ok;
     }
 

@@ -4,7 +4,9 @@ using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Filesystems.Gofer;
 
-/// <summary>A regular file of the host. Its bytes never pass the Gofer: open files use host descriptors it donated.</summary>
+/// <summary>
+/// A regular file of the host. Its bytes never pass the Gofer: open files use host descriptors it donated.
+/// </summary>
 internal sealed class GoferFile(GoferFileSystem fileSystem, in GoferAttributes attributes, Place? place)
     : GoferInode(fileSystem, attributes, place)
 {
@@ -13,7 +15,8 @@ internal sealed class GoferFile(GoferFileSystem fileSystem, in GoferAttributes a
     private DonatedFd? _writer;
 
     private volatile bool _isRemoved; // Its last name.
-    private volatile bool _isMappedWritable; // Once: the host changes the times whenever the guest writes to the mapping.
+    // Once: the host changes the times whenever the guest writes to the mapping.
+    private volatile bool _isMappedWritable;
 
     public override bool MayBeCopied => Gofer.Caching == GoferCaching.Exclusive && !_isMappedWritable;
 
@@ -30,7 +33,8 @@ internal sealed class GoferFile(GoferFileSystem fileSystem, in GoferAttributes a
     public override Errno SetAttributes(in AttributeChange change)
     {
         // A writable descriptor at hand makes a truncation of an open file a host call.
-        bool isSizeOnly = change.SizeBytes is not null && change == new AttributeChange { SizeBytes = change.SizeBytes };
+        bool isSizeOnly = change.SizeBytes is not null
+            && change == new AttributeChange { SizeBytes = change.SizeBytes };
         if (!isSizeOnly || Descriptors.Find(this, isWritable: true) is not { } fd)
             return base.SetAttributes(change);
         NotifyChange();
@@ -50,7 +54,8 @@ internal sealed class GoferFile(GoferFileSystem fileSystem, in GoferAttributes a
     internal ref DonatedFd? Slot(bool isWritable) => ref isWritable ? ref _writer : ref _reader;
 
     /// <summary>The descriptor a file was created with waits for the open that follows.</summary>
-    internal void KeepNewFd(HostFd fd) => Descriptors.Release(Descriptors.Add(new DonatedFd(fd, this, isWritable: true)), keepIdle: true);
+    internal void KeepNewFd(HostFd fd) =>
+        Descriptors.Release(Descriptors.Add(new DonatedFd(fd, this, isWritable: true)), keepIdle: true);
 
     /// <summary>An open file is gone.</summary>
     internal void Release(DonatedFd fd)
@@ -98,8 +103,8 @@ internal sealed class GoferFile(GoferFileSystem fileSystem, in GoferAttributes a
 
     protected override Errno Refresh()
     {
-        // Others may change the owner of a shared file, which a descriptor does not tell. But if it lost its name there, too,
-        // the descriptor is all there is.
+        // Others may change the owner of a shared file, which a descriptor does not tell. But if it lost its name
+        // there, too, the descriptor is all there is.
         Errno asked = Gofer.IsSandboxOwned ? Errno.ESTALE : base.Refresh();
         if (asked is not (Errno.ESTALE or Errno.ENOENT))
             return asked;
@@ -126,17 +131,20 @@ internal sealed class GoferFile(GoferFileSystem fileSystem, in GoferAttributes a
             if (!DonatedFd.TryCount())
                 return Errno.ENFILE;
         }
+
         if (OpenOnHost(isWritable, out GoferAttributes attributes).Failed(out HostFd? fd, out Errno error))
         {
             DonatedFd.Uncount();
             return error;
         }
+
         DonatedFd made = new(fd, this, isWritable) { IsCounted = true };
         if (!IsSame(attributes)) // Of a shared tree: replaced since the walk.
         {
             made.Close();
             return Errno.ESTALE;
         }
+
         return Descriptors.Add(made);
     }
 

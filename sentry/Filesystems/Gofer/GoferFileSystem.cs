@@ -10,8 +10,8 @@ namespace Sandbox.Sentry.Filesystems.Gofer;
 internal sealed class GoferFileSystem : FileSystem
 {
     /// <summary>
-    /// How long attributes of a shared tree count as just asked for: a call that walks to a file and then reads its attributes,
-    /// or walks down a path, asks once.
+    /// How long attributes of a shared tree count as just asked for: a call that walks to a file and then reads its
+    /// attributes, or walks down a path, asks once.
     /// </summary>
     private static readonly long _freshTicks = Stopwatch.Frequency / 1000;
     private static readonly long _freshDirectoryTicks = Stopwatch.Frequency / 100;
@@ -19,7 +19,8 @@ internal sealed class GoferFileSystem : FileSystem
     private readonly RankedLock _lock = new(LockRank.Leaf);
     private long _changes;
 
-    // Files with several names, of a tree of the sandbox's own: they must be one inode, by whichever name they come. Guarded by _lock.
+    // Files with several names, of a tree of the sandbox's own: they must be one inode, by whichever name they come.
+    // Guarded by _lock.
     private readonly Dictionary<(ulong Device, ulong Inode), GoferInode> _linked = [];
 
     /// <summary>For <see cref="GoferSession.Mount"/>.</summary>
@@ -49,8 +50,8 @@ internal sealed class GoferFileSystem : FileSystem
     public GoferCaching Caching { get; }
 
     /// <summary>
-    /// True if the sandbox is who changes the tree, but perhaps for a command from outside now and then: files are known by
-    /// what they are, not by their names.
+    /// True if the sandbox is who changes the tree, but perhaps for a command from outside now and then: files are
+    /// known by what they are, not by their names.
     /// </summary>
     public bool IsSandboxOwned => Caching != GoferCaching.Shared;
 
@@ -82,6 +83,7 @@ internal sealed class GoferFileSystem : FileSystem
             statistics = default;
             return error;
         }
+
         return Client.StatFs(handle, out statistics);
     }
 
@@ -97,8 +99,8 @@ internal sealed class GoferFileSystem : FileSystem
     }
 
     /// <summary>
-    /// True if what was asked at a moment (Stopwatch ticks) must be asked again. With <paramref name="isOnTheWay"/> a walk goes
-    /// through it: a directory, which others hardly ever replace.
+    /// True if what was asked at a moment (Stopwatch ticks) must be asked again. With <paramref name="isOnTheWay"/> a
+    /// walk goes through it: a directory, which others hardly ever replace.
     /// </summary>
     internal bool IsOutdated(long askedTicks, bool isOnTheWay = false) => Caching switch
     {
@@ -110,7 +112,9 @@ internal sealed class GoferFileSystem : FileSystem
     /// <summary>A name or an attribute changed on the host by what the sandbox did.</summary>
     internal void CountChange() => Interlocked.Increment(ref _changes);
 
-    /// <summary>The inode of what the Gofer found at a place: a known one if the file has several names, else a new one.</summary>
+    /// <summary>
+    /// The inode of what the Gofer found at a place: a known one if the file has several names, else a new one.
+    /// </summary>
     internal GoferInode Adopt(in GoferAttributes attributes, Place place)
     {
         bool isLinked = IsSandboxOwned && attributes.LinkCount > 1 && attributes.Type != FileType.Directory;
@@ -123,6 +127,7 @@ internal sealed class GoferFileSystem : FileSystem
             if (!_linked.TryGetValue(made.HostId, out known) || known.Type != made.Type)
                 _linked[made.HostId] = known = made;
         }
+
         known.SetPlace(place); // The name that was used last is the one most likely to stay.
         return known;
     }

@@ -10,8 +10,8 @@ namespace Sandbox.Sentry.Filesystems.Gofer;
 internal sealed record Place(GoferDirectory Parent, FileName Name);
 
 /// <summary>
-/// A file of the host. Its attributes are cached; it is named to the Gofer by a handle, if it has one, or by its parent's
-/// handle and its name.
+/// A file of the host. Its attributes are cached; it is named to the Gofer by a handle, if it has one, or by its
+/// parent's handle and its name.
 /// </summary>
 internal abstract class GoferInode : Inode
 {
@@ -94,6 +94,7 @@ internal abstract class GoferInode : Inode
             (stat.SizeBytes, stat.BlockBytes, stat.Blocks) = (_sizeBytes, _blockBytes, _blocks);
             (stat.AccessTime, stat.ModifyTime, stat.ChangeTime) = (_accessTime, _modifyTime, _changeTime);
         }
+
         return Errno.Ok;
     }
 
@@ -174,7 +175,9 @@ internal abstract class GoferInode : Inode
         Gofer.ForgetLinked(this);
     }
 
-    /// <summary>A handle of this file: the one it has, or a new one by a walk from the nearest ancestor that has one. ESTALE.</summary>
+    /// <summary>
+    /// A handle of this file: the one it has, or a new one by a walk from the nearest ancestor that has one. ESTALE.
+    /// </summary>
     internal Result<uint> EnsureHandle()
     {
         uint handle = Volatile.Read(ref _handle);
@@ -194,8 +197,8 @@ internal abstract class GoferInode : Inode
     }
 
     /// <summary>
-    /// Takes over a handle the Gofer gave for this file, if it gave one; if there is one already, the new one is dropped.
-    /// Answers the one to use now, even if the cache takes it away again.
+    /// Takes over a handle the Gofer gave for this file, if it gave one; if there is one already, the new one is
+    /// dropped. Answers the one to use now, even if the cache takes it away again.
     /// </summary>
     internal uint SetHandle(uint handle)
     {
@@ -207,6 +210,7 @@ internal abstract class GoferInode : Inode
             Client.Close(handle); // Nobody else ever saw it.
             return known;
         }
+
         _wasUsed = true;
         Gofer.Session.Handles.Added(this);
         return handle;
@@ -238,7 +242,8 @@ internal abstract class GoferInode : Inode
     internal void SetPlace(Place? place) => _place = place;
 
     /// <summary>
-    /// Before a name goes: a file that will be reached by no known name, but may still be used, needs a handle. The name is
+    /// Before a name goes: a file that will be reached by no known name, but may still be used, needs a handle.
+    /// The name is
     /// <paramref name="name"/> in <paramref name="directory"/>.
     /// </summary>
     internal virtual void PrepareForNameLoss(GoferDirectory directory, ReadOnlySpan<byte> name)
@@ -259,7 +264,9 @@ internal abstract class GoferInode : Inode
         MarkStale();
     }
 
-    /// <summary>Nothing names it any more: a handle would only keep it alive on the host. What is known of it stays.</summary>
+    /// <summary>
+    /// Nothing names it any more: a handle would only keep it alive on the host. What is known of it stays.
+    /// </summary>
     protected virtual void LostLastName()
     {
         Gofer.ForgetLinked(this);
@@ -279,13 +286,16 @@ internal abstract class GoferInode : Inode
             (Mode, UserId, GroupId) = (attributes.Mode, attributes.UserId, attributes.GroupId);
             (_linkCount, _rawDevice) = (attributes.LinkCount, attributes.RawDevice);
             (_sizeBytes, _blockBytes, _blocks) = (attributes.SizeBytes, attributes.BlockBytes, attributes.Blocks);
-            (_accessTime, _modifyTime, _changeTime) = (attributes.AccessTime, attributes.ModifyTime, attributes.ChangeTime);
+            (_accessTime, _modifyTime, _changeTime) =
+                (attributes.AccessTime, attributes.ModifyTime, attributes.ChangeTime);
         }
+
         OnRefreshed();
     }
 
     /// <summary>
-    /// The same from fstat(2) of a descriptor, but for the owner: the Sentry's own user namespace does not know the ids.
+    /// The same from fstat(2) of a descriptor, but for the owner:
+    /// the Sentry's own user namespace does not know the ids.
     /// </summary>
     protected void Apply(in Stat stat)
     {
@@ -295,6 +305,7 @@ internal abstract class GoferInode : Inode
             (_sizeBytes, _blockBytes, _blocks) = (stat.SizeBytes, stat.BlockBytes, stat.Blocks);
             (_accessTime, _modifyTime, _changeTime) = (stat.AccessTime, stat.ModifyTime, stat.ChangeTime);
         }
+
         OnRefreshed();
     }
 
@@ -321,7 +332,8 @@ internal abstract class GoferInode : Inode
     }
 
     /// <summary>
-    /// How to name this file to the Gofer: by its own handle and no name, or by its parent's and its name. Errors: ESTALE.
+    /// How to name this file to the Gofer: by its own handle and no name, or by its parent's and its name. Errors:
+    /// ESTALE.
     /// </summary>
     protected Errno Locate(out uint handle, out FileName name)
     {

@@ -2,7 +2,9 @@ using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Filesystems.Gofer;
 
-/// <summary>All entries of a directory of an exclusive tree, sorted by name, with their attributes when they were listed.</summary>
+/// <summary>
+/// All entries of a directory of an exclusive tree, sorted by name, with their attributes when they were listed.
+/// </summary>
 internal sealed class GoferListing
 {
     private readonly GoferEntry[] _entries;
@@ -38,6 +40,7 @@ internal sealed class GoferListing
                 return middle;
             (low, high) = order < 0 ? (middle + 1, high) : (low, middle - 1);
         }
+
         return -1;
     }
 }
@@ -53,7 +56,9 @@ internal sealed class ListingCache
 
     private readonly RankedLock _lock = new(LockRank.Leaf);
     private readonly Queue<(GoferDirectory Directory, GoferListing Listing)> _kept = new(); // Guarded by _lock.
-    private readonly Dictionary<(ulong Device, ulong Inode), (GoferDirectory Directory, GoferListing Listing)> _known = []; // Too.
+    // Too.
+    private readonly Dictionary<(ulong Device, ulong Inode), (GoferDirectory Directory, GoferListing Listing)> _known =
+        [];
     private int _entries; // Guarded by _lock: those of _kept, dropped ones included.
 
     /// <summary>The listing that a directory keeps, if it does.</summary>
@@ -78,7 +83,8 @@ internal sealed class ListingCache
                 (GoferDirectory oldest, GoferListing old) = _kept.Dequeue();
                 _entries -= old.Entries.Length + 1;
                 oldest.DropListing(old);
-                if (_known.TryGetValue(oldest.HostId, out (GoferDirectory, GoferListing Listing) known) && known.Listing == old)
+                if (_known.TryGetValue(oldest.HostId, out (GoferDirectory, GoferListing Listing) known)
+                    && known.Listing == old)
                     _known.Remove(oldest.HostId);
             }
         }

@@ -5,7 +5,8 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Filesystems.Gofer;
 
 /// <summary>
-/// A FIFO, socket or device node of the host: a name only. What is behind it is the Sentry's own (a pipe, a device it emulates).
+/// A FIFO, socket or device node of the host: a name only. What is behind it is the Sentry's own (a pipe,
+/// a device it emulates).
 /// </summary>
 internal sealed class GoferNode(GoferFileSystem fileSystem, in GoferAttributes attributes, Place? place)
     : GoferInode(fileSystem, attributes, place)

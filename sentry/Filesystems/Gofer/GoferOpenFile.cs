@@ -5,7 +5,8 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Filesystems.Gofer;
 
 /// <summary>An open regular file of the host: every operation is a host call on the donated descriptor.</summary>
-internal sealed class GoferOpenFile(GoferFile file, DonatedFd fd, VfsPath path, OpenFlags flags, Credentials credentials)
+internal sealed class GoferOpenFile(
+    GoferFile file, DonatedFd fd, VfsPath path, OpenFlags flags, Credentials credentials)
     : SeekableFile(path, flags, credentials)
 {
     private const OpenFlags SyncBit = OpenFlags.Sync & ~OpenFlags.DataSync;
@@ -44,7 +45,9 @@ internal sealed class GoferOpenFile(GoferFile file, DonatedFd fd, VfsPath path, 
 
     protected override Result<int> WriteAt(ReadOnlySpan<byte> source, ref long offset, bool isAppend)
     {
-        Result<int> result = isAppend ? HostFileWrite.Append(fd.Number, source) : HostFile.WriteAt(fd.Number, source, offset);
+        Result<int> result = isAppend
+            ? HostFileWrite.Append(fd.Number, source)
+            : HostFile.WriteAt(fd.Number, source, offset);
         if (result.Failed(out int count, out Errno error))
             return error;
         file.MarkWritten();
@@ -59,7 +62,8 @@ internal sealed class GoferOpenFile(GoferFile file, DonatedFd fd, VfsPath path, 
     protected override Result<long> GetSize() =>
         HostFile.Stat(fd.Number).Failed(out Stat stat, out Errno error) ? error : stat.SizeBytes;
 
-    protected override Result<long> SeekExtent(long offset, SeekWhence whence) => HostFile.Seek(fd.Number, offset, whence);
+    protected override Result<long> SeekExtent(long offset, SeekWhence whence) =>
+        HostFile.Seek(fd.Number, offset, whence);
 
     protected override void OnRelease() => file.Release(fd);
 }

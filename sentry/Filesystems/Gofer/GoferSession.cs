@@ -7,12 +7,14 @@ namespace Sandbox.Sentry.Filesystems.Gofer;
 /// <summary>How far what a Gofer said may be believed later.</summary>
 internal enum GoferCaching
 {
-    /// <summary>Only this sandbox changes the tree (a rootfs): everything, missing names too, is remembered for ever.</summary>
+    /// <summary>
+    /// Only this sandbox changes the tree (a rootfs): everything, missing names too, is remembered for ever.
+    /// </summary>
     Exclusive,
 
     /// <summary>
-    /// As Exclusive, but the host's tools reach in now and then (a copy into a container): after a second, and after every command
-    /// from outside, names and attributes are asked for again. Missing names always are.
+    /// As Exclusive, but the host's tools reach in now and then (a copy into a container): after a second, and after
+    /// every command from outside, names and attributes are asked for again. Missing names always are.
     /// </summary>
     Rechecked,
 
@@ -20,7 +22,9 @@ internal enum GoferCaching
     Shared,
 }
 
-/// <summary>The connection to one Gofer, and what all its filesystems share: handles and idle descriptors are limited.</summary>
+/// <summary>
+/// The connection to one Gofer, and what all its filesystems share: handles and idle descriptors are limited.
+/// </summary>
 internal sealed class GoferSession : IDisposable
 {
     private long _lastCommand;
@@ -37,8 +41,11 @@ internal sealed class GoferSession : IDisposable
 
     public DonatedFdCache Descriptors { get; } = new();
 
-    /// <summary>What was asked before this moment (Stopwatch ticks) is not believed any more where a tree is rechecked.</summary>
-    public long BelievedSince => Math.Max(Stopwatch.GetTimestamp() - Stopwatch.Frequency, Volatile.Read(ref _lastCommand));
+    /// <summary>
+    /// What was asked before this moment (Stopwatch ticks) is not believed any more where a tree is rechecked.
+    /// </summary>
+    public long BelievedSince =>
+        Math.Max(Stopwatch.GetTimestamp() - Stopwatch.Frequency, Volatile.Read(ref _lastCommand));
 
     /// <summary>Somebody outside does something with the container, and may have changed its files before.</summary>
     public void OnOutsideCommand() => Volatile.Write(ref _lastCommand, Stopwatch.GetTimestamp());

@@ -4,11 +4,12 @@ using Sandbox.Sentry.Sync;
 namespace Sandbox.Sentry.Filesystems.Gofer;
 
 /// <summary>
-/// Keeps the handles of all inodes within what the Gofer can hold open. An inode that loses its handle gets a new one by a walk
-/// when it needs one, so only inodes without a place in the tree (roots, removed files) must keep theirs.
+/// Keeps the handles of all inodes within what the Gofer can hold open. An inode that loses its handle gets a new one
+/// by a walk when it needs one, so only inodes without a place in the tree (roots, removed files) must keep theirs.
 /// </summary>
 /// <remarks>
-/// A handle that is dropped is given back only a moment later: another thread may have read its number and be about to send it.
+/// A handle that is dropped is given back only a moment later:
+/// another thread may have read its number and be about to send it.
 /// </remarks>
 internal sealed class HandleCache(GoferClient client)
 {
@@ -17,7 +18,8 @@ internal sealed class HandleCache(GoferClient client)
     private readonly RankedLock _lock = new(LockRank.Leaf);
 
     // Guarded by _lock.
-    private readonly Queue<GoferInode> _holders = new(); // In the order of acquiring; with some that lost theirs meanwhile.
+    // In the order of acquiring; with some that lost theirs meanwhile.
+    private readonly Queue<GoferInode> _holders = new();
     private readonly Queue<(uint Handle, long Ticks)> _dropped = new();
     private int _limit = 48;
     private int _live;
@@ -53,6 +55,7 @@ internal sealed class HandleCache(GoferClient client)
                     Enqueue(candidate);
             }
         }
+
         GiveBack(force: false);
     }
 
@@ -97,10 +100,12 @@ internal sealed class HandleCache(GoferClient client)
             uint handle;
             using (_lock.Enter())
             {
-                if (!_dropped.TryPeek(out (uint Handle, long Ticks) first) || (!force && now - first.Ticks < _graceTicks))
+                if (!_dropped.TryPeek(out (uint Handle, long Ticks) first)
+                    || (!force && now - first.Ticks < _graceTicks))
                     return;
                 handle = _dropped.Dequeue().Handle;
             }
+
             client.Close(handle); // Outside the lock: it may send a message.
         }
     }

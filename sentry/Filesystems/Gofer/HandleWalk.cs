@@ -23,12 +23,14 @@ internal static class HandleWalk
             chain.Add(at);
             at = place.Parent;
         }
+
         for (int end = chain.Count; end > 0; end -= Math.Min(end, NamesPerWalk))
         {
             int count = Math.Min(end, NamesPerWalk);
             if (Step(handle, chain, end - count, count).Failed(out handle, out Errno error))
                 return error;
         }
+
         return handle;
     }
 
@@ -46,6 +48,7 @@ internal static class HandleWalk
             place.Name.Bytes.CopyTo(path[length..]);
             length += place.Name.Length;
         }
+
         GoferInode target = chain[first];
         GoferSession session = target.Gofer.Session;
         Span<GoferAttributes> attributes = stackalloc GoferAttributes[NamesPerWalk];
@@ -55,6 +58,7 @@ internal static class HandleWalk
             session.Handles.GiveBackAll();
             walk = session.Client.Walk(from, path[..length], WalkFlags.WantHandle, attributes);
         }
+
         if (walk.Failed(out WalkOutcome outcome, out Errno error))
             return error;
         if (outcome.Handle == 0)
@@ -64,6 +68,7 @@ internal static class HandleWalk
             session.Client.Close(outcome.Handle);
             return Errno.ESTALE;
         }
+
         return target.SetHandle(outcome.Handle);
     }
 }

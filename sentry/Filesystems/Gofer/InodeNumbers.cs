@@ -3,8 +3,9 @@ using Sandbox.Sentry.Sync;
 namespace Sandbox.Sentry.Filesystems.Gofer;
 
 /// <summary>
-/// Makes one inode number of a host device and inode. A tree can span several host devices (mounts below it, overlayfs), while
-/// the guest sees one: files of the root's device keep their numbers, others get one from above <see cref="FirstOwn"/>.
+/// Makes one inode number of a host device and inode. A tree can span several host devices (mounts below it,
+/// overlayfs), while the guest sees one: files of the root's device keep their numbers,
+/// others get one from above <see cref="FirstOwn"/>.
 /// </summary>
 internal sealed class InodeNumbers(ulong rootDevice)
 {

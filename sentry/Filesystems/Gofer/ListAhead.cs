@@ -6,11 +6,13 @@ using Sandbox.Sentry.Sync;
 namespace Sandbox.Sentry.Filesystems.Gofer;
 
 /// <summary>
-/// Listings of directories that are likely to be listed next: whoever lists the directories of a tree one after the other (find, du,
-/// tar, git) gets many with one message, and the Gofer goes on listing while they are used. A bounded number of entries is kept until
-/// they are asked for or a name or attribute changes anywhere in the tree.
+/// Listings of directories that are likely to be listed next: whoever lists the directories of a tree one after the
+/// other (find, du, tar, git) gets many with one message, and the Gofer goes on listing while they are used. A bounded
+/// number of entries is kept until they are asked for or a name or attribute changes anywhere in the tree.
 /// </summary>
-/// <remarks>Only for trees that the sandbox alone changes, or that are looked at again when somebody else may have.</remarks>
+/// <remarks>
+/// Only for trees that the sandbox alone changes, or that are looked at again when somebody else may have.
+/// </remarks>
 internal sealed class ListAhead(GoferFileSystem fileSystem)
 {
     // About 200 bytes each.
@@ -22,11 +24,14 @@ internal sealed class ListAhead(GoferFileSystem fileSystem)
     private const int FewDirectories = 4;
     private const int ManyDirectories = 1024;
 
-    /// <summary>From so many on somebody really walks the tree: the next are asked for before they are needed.</summary>
+    /// <summary>
+    /// From so many on somebody really walks the tree: the next are asked for before they are needed.
+    /// </summary>
     private const int DirectoriesForAhead = 32;
 
     private readonly RankedLock _lock = new(LockRank.Leaf);
-    private readonly Dictionary<(ulong Device, ulong Inode), GoferListing> _kept = []; // Guarded by _lock, as are the next four.
+    // Guarded by _lock, as are the next four.
+    private readonly Dictionary<(ulong Device, ulong Inode), GoferListing> _kept = [];
     private int _entries;
     private long _changes; // The filesystem's, when these were asked for.
     private int _most = FewDirectories;
@@ -48,20 +53,25 @@ internal sealed class ListAhead(GoferFileSystem fileSystem)
             if (listing is null)
                 return null;
         }
+
         AskAhead();
         return fileSystem.IsOutdated(listing.AskedTicks) ? null : listing;
     }
 
-    /// <summary>The listing of a directory that was not asked for yet, if there is one that still holds; it stays.</summary>
+    /// <summary>
+    /// The listing of a directory that was not asked for yet, if there is one that still holds; it stays.
+    /// </summary>
     public GoferListing? Peek((ulong Device, ulong Inode) directory)
     {
         using (_lock.Enter())
-            return _changes == fileSystem.Changes && _kept.TryGetValue(directory, out GoferListing? listing) ? listing : null;
+            return _changes == fileSystem.Changes && _kept.TryGetValue(directory, out GoferListing? listing)
+                ? listing
+                : null;
     }
 
     /// <summary>
-    /// Lists the directory that is the first of some entries of <paramref name="parent"/>, and keeps the listings of others below and
-    /// after it. ENOENT if the first does not fit into a message or is not what it was.
+    /// Lists the directory that is the first of some entries of <paramref name="parent"/>, and keeps the listings of
+    /// others below and after it. ENOENT if the first does not fit into a message or is not what it was.
     /// </summary>
     public Result<GoferListing> Read(
         GoferDirectory parent, ReadOnlySpan<GoferEntry> entries, (ulong Device, ulong Inode) wanted)
@@ -79,6 +89,7 @@ internal sealed class ListAhead(GoferFileSystem fileSystem)
             if (error == Errno.Ok)
                 error = request.Receive(channel, sink, out next);
         }
+
         GoOn(error == Errno.Ok ? next : null, parent);
         AskAhead();
         return error != Errno.Ok ? error : sink.Wanted is { } listing ? listing : Errno.ENOENT;
@@ -95,7 +106,9 @@ internal sealed class ListAhead(GoferFileSystem fileSystem)
         }
     }
 
-    /// <summary>Keeps the listings that are on their way; false if there are none. What to ask next, from where.</summary>
+    /// <summary>
+    /// Keeps the listings that are on their way; false if there are none. What to ask next, from where.
+    /// </summary>
     private bool ReceiveAhead([NotNullWhen(true)] out GoferDirectory? start, out List<byte[]>? next)
     {
         (start, next) = (null, null);
@@ -104,7 +117,8 @@ internal sealed class ListAhead(GoferFileSystem fileSystem)
         start = ahead.Request.Start;
         Collector sink = new(this, ahead.Request.Changes, default);
         if (ahead.Request.Receive(ahead.Channel, sink, out next) != Errno.Ok)
-            next = null; // Nothing was asked for on behalf of anybody: who needs a listing asks again and sees the error.
+            // Nothing was asked for on behalf of anybody: who needs a listing asks again and sees the error.
+            next = null;
         fileSystem.Client.ReturnAhead(ahead.Channel);
         return true;
     }
@@ -121,7 +135,9 @@ internal sealed class ListAhead(GoferFileSystem fileSystem)
                 return;
             (next, most) = (_next.GetValueOrDefault(), _most);
         }
-        if (next.Start.EnsureHandle().Failed(out uint handle, out _) || fileSystem.Client.TakeAhead() is not { } channel)
+
+        if (next.Start.EnsureHandle().Failed(out uint handle, out _)
+            || fileSystem.Client.TakeAhead() is not { } channel)
             return;
         GoOn(null, next.Start);
         TreeRequest request = new(next.Start, next.Paths, fileSystem.Changes, Stopwatch.GetTimestamp());
@@ -150,6 +166,7 @@ internal sealed class ListAhead(GoferFileSystem fileSystem)
                 _most = FewDirectories; // It does not pay while things change.
                 return null;
             }
+
             _most = Math.Min(2 * _most, ManyDirectories);
             return listing;
         }

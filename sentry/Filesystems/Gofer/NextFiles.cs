@@ -7,8 +7,9 @@ namespace Sandbox.Sentry.Filesystems.Gofer;
 internal readonly record struct NextFile(byte[] Path);
 
 /// <summary>
-/// Guesses which files are opened after one, as whoever goes down a tree in the order of its listings does: those behind it in its
-/// directory, with those of directories between, then those behind that directory, as far as listings are known.
+/// Guesses which files are opened after one, as whoever goes down a tree in the order of its listings does: those
+/// behind it in its directory, with those of directories between, then those behind that directory,
+/// as far as listings are known.
 /// </summary>
 internal sealed class NextFiles(GoferFileSystem fileSystem, int most)
 {
@@ -33,8 +34,8 @@ internal sealed class NextFiles(GoferFileSystem fileSystem, int most)
     public List<NextFile> Chosen { get; } = [];
 
     /// <summary>
-    /// What will probably follow in a directory from some entries on; the first of them in any case if <paramref name="isFirstCertain"/>.
-    /// Answers the handle their paths start from. ESTALE.
+    /// What will probably follow in a directory from some entries on; the first of them in any case if
+    /// <paramref name="isFirstCertain"/>. Answers the handle their paths start from. ESTALE.
     /// </summary>
     public Result<uint> Choose(GoferDirectory directory, ReadOnlySpan<GoferEntry> entries, bool isFirstCertain)
     {
@@ -52,10 +53,12 @@ internal sealed class NextFiles(GoferFileSystem fileSystem, int most)
         Add(isFirstCertain ? entries[1..] : entries, path, DepthMax);
         for (int i = 0; i < up.Count && Chosen.Count < most; i++)
         {
-            if (up[i].Parent.CurrentListing() is not { } siblings || siblings.Find(up[i].Name.Bytes) is not (>= 0 and int index))
+            if (up[i].Parent.CurrentListing() is not { } siblings
+                || siblings.Find(up[i].Name.Bytes) is not (>= 0 and int index))
                 break;
             Add(siblings.Entries[(index + 1)..], above[i], DepthMax);
         }
+
         return handle;
     }
 
@@ -73,6 +76,7 @@ internal sealed class NextFiles(GoferFileSystem fileSystem, int most)
             path = path.Length == 0 ? place.Name.Bytes.ToArray() : Join(place.Name.Bytes, path);
             at = place.Parent;
         }
+
         path = [];
         return directory.EnsureHandle();
     }

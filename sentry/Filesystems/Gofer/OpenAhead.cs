@@ -5,11 +5,14 @@ using Sandbox.Sentry.Sync;
 namespace Sandbox.Sentry.Filesystems.Gofer;
 
 /// <summary>
-/// Descriptors of files that are likely to be opened next: whoever opens the files of directories one after the other (tar, grep, cp,
-/// git) gets several with one message, also of the directories that follow. A few are kept, for reading, until they are asked for or
-/// others take their place.
+/// Descriptors of files that are likely to be opened next: whoever opens the files of directories one after the other
+/// (tar, grep, cp, git) gets several with one message, also of the directories that follow. A few are kept, for
+/// reading, until they are asked for or others take their place.
 /// </summary>
-/// <remarks>Only for trees that nobody else changes. When a name changes, all are closed: they could keep a removed file's space.</remarks>
+/// <remarks>
+/// Only for trees that nobody else changes. When a name changes, all are closed:
+/// they could keep a removed file's space.
+/// </remarks>
 internal sealed class OpenAhead(GoferFileSystem fileSystem)
 {
     private const int KeptMax = 128;
@@ -18,14 +21,17 @@ internal sealed class OpenAhead(GoferFileSystem fileSystem)
     private const int FewFiles = 4;
 
     private readonly RankedLock _lock = new(LockRank.Leaf);
-    private readonly Kept[] _kept = new Kept[KeptMax]; // Guarded by _lock, as are the next three. Empty ones have no descriptor.
+    // Guarded by _lock, as are the next three. Empty ones have no descriptor.
+    private readonly Kept[] _kept = new Kept[KeptMax];
     private int _next;
     private int _count;
     private int _most = FewFiles;
 
     private readonly record struct Kept((ulong Device, ulong Inode) File, HostFd? Fd, GoferAttributes Attributes);
 
-    /// <summary>True while what was opened ahead is used: then also the first file of a directory is probably one of many.</summary>
+    /// <summary>
+    /// True while what was opened ahead is used: then also the first file of a directory is probably one of many.
+    /// </summary>
     public bool Pays => Volatile.Read(ref _most) > FewFiles;
 
     /// <summary>Takes a descriptor out, if there is one.</summary>
@@ -47,6 +53,7 @@ internal sealed class OpenAhead(GoferFileSystem fileSystem)
                 return fd;
             }
         }
+
         return null;
     }
 
@@ -63,14 +70,16 @@ internal sealed class OpenAhead(GoferFileSystem fileSystem)
                     return true;
             }
         }
+
         return false;
     }
 
     /// <summary>
-    /// Opens the first of some entries of a directory, and keeps descriptors of regular files after it and of those in directories that
-    /// follow. Errors: those of an open of the first, ESTALE.
+    /// Opens the first of some entries of a directory, and keeps descriptors of regular files after it and of those in
+    /// directories that follow. Errors: those of an open of the first, ESTALE.
     /// </summary>
-    public Result<HostFd> Open(GoferDirectory directory, ReadOnlySpan<GoferEntry> entries, out GoferAttributes attributes)
+    public Result<HostFd> Open(
+        GoferDirectory directory, ReadOnlySpan<GoferEntry> entries, out GoferAttributes attributes)
     {
         attributes = default;
         NextFiles files = new(fileSystem, Volatile.Read(ref _most));
@@ -93,10 +102,13 @@ internal sealed class OpenAhead(GoferFileSystem fileSystem)
             if (reply.Read(out OpenManyResult result) != Errno.Ok || (result.Error == 0 && used == count))
                 break; // The Gofer breaks the protocol: what it gave so far is good.
             if (i == 0)
-                (first, attributes) = (result.Error == 0 ? new HostFd(fds[used++]) : (Errno)result.Error, result.Attributes);
+                (first, attributes) =
+                    (result.Error == 0 ? new HostFd(fds[used++]) : (Errno)result.Error, result.Attributes);
             else if (result.Error == 0)
-                Keep(new Kept((result.Attributes.Device, result.Attributes.Inode), new HostFd(fds[used++]), result.Attributes));
+                Keep(new Kept(
+                    (result.Attributes.Device, result.Attributes.Inode), new HostFd(fds[used++]), result.Attributes));
         }
+
         foreach (int fd in fds[used..count])
             HostFile.Close(fd);
         return first;
@@ -114,6 +126,7 @@ internal sealed class OpenAhead(GoferFileSystem fileSystem)
                 _kept[i] = default;
                 _count -= dropped is null ? 0 : 1;
             }
+
             dropped?.Dispose();
         }
     }
@@ -130,6 +143,7 @@ internal sealed class OpenAhead(GoferFileSystem fileSystem)
             if (old is not null)
                 _most = FewFiles; // Nobody wanted it.
         }
+
         old?.Dispose();
     }
 }

@@ -32,6 +32,7 @@ internal sealed class TreeRequest(GoferDirectory start, List<byte[]> paths, long
             if (i == 0 || (entries[i].Type == FileType.Directory && isWanted(entries[i])))
                 paths.Add(entries[i].Name.Bytes.ToArray());
         }
+
         return paths;
     }
 
@@ -39,13 +40,16 @@ internal sealed class TreeRequest(GoferDirectory start, List<byte[]> paths, long
     public Errno Send(GoferChannel channel, uint handle, int most)
     {
         MessageWriter request = channel.Start();
-        request.Write(new ReadTreeRequest { Handle = handle, Count = (ushort)paths.Count, DirectoriesMax = (ushort)most });
+        request.Write(
+            new ReadTreeRequest { Handle = handle, Count = (ushort)paths.Count, DirectoriesMax = (ushort)most });
         foreach (byte[] path in paths)
             request.WriteText(path);
         return channel.Send(GoferOperation.ReadTree, ref request);
     }
 
-    /// <summary>Waits for the reply. What to ask next, or null at the end. Errors: those of the first directory, EIO.</summary>
+    /// <summary>
+    /// Waits for the reply. What to ask next, or null at the end. Errors: those of the first directory, EIO.
+    /// </summary>
     public Errno Receive(GoferChannel channel, IListingSink sink, out List<byte[]>? next)
     {
         next = null;
@@ -59,7 +63,8 @@ internal sealed class TreeRequest(GoferDirectory start, List<byte[]> paths, long
         (int depth, int path) = (-1, 0);
         for (uint i = 0; i < header.Count; i++)
         {
-            if (ReadDirectory(ref reply, out TreeDirectoryHeader directory, out byte[] name, out GoferListing listing) != Errno.Ok
+            if (ReadDirectory(ref reply, out TreeDirectoryHeader directory, out byte[] name,
+                out GoferListing listing) != Errno.Ok
                 || directory.Path < path || directory.Path >= paths.Count
                 || directory.Depth > (directory.Path == path ? depth + 1 : 0) || directory.Depth >= levels.Length)
                 return Errno.EIO;
@@ -68,6 +73,7 @@ internal sealed class TreeRequest(GoferDirectory start, List<byte[]> paths, long
             levels[depth] = new Level(place, name, listing);
             sink.Add((directory.Device, directory.Inode), listing);
         }
+
         if (header.HasMore != 0 && depth >= 0)
             next = Next(levels.AsSpan(0, depth + 1), path);
         return Errno.Ok;
@@ -77,7 +83,8 @@ internal sealed class TreeRequest(GoferDirectory start, List<byte[]> paths, long
     private readonly record struct Level(byte[] Path, byte[] Name, GoferListing Listing);
 
     /// <summary>One directory of a reply. Errors: EPROTO.</summary>
-    private Errno ReadDirectory(ref MessageReader reply, out TreeDirectoryHeader header, out byte[] name, out GoferListing listing)
+    private Errno ReadDirectory(
+        ref MessageReader reply, out TreeDirectoryHeader header, out byte[] name, out GoferListing listing)
     {
         (name, listing) = ([], null!);
         if (reply.Read(out header) is not Errno.Ok and Errno error)
@@ -92,12 +99,14 @@ internal sealed class TreeRequest(GoferDirectory start, List<byte[]> paths, long
             if (GoferEntry.Read(ref reply, out entries[i]) != Errno.Ok)
                 return Errno.EPROTO;
         }
+
         listing = new GoferListing(entries, askedTicks);
         return Errno.Ok;
     }
 
     /// <summary>
-    /// The directories that follow in a walk, after the last of <paramref name="levels"/>, of which nothing below was listed.
+    /// The directories that follow in a walk, after the last of <paramref name="levels"/>,
+    /// of which nothing below was listed.
     /// </summary>
     private List<byte[]> Next(ReadOnlySpan<Level> levels, int path)
     {
@@ -113,6 +122,7 @@ internal sealed class TreeRequest(GoferDirectory start, List<byte[]> paths, long
                     Add([.. level.Path, (byte)'/', .. entry.Name.Bytes]);
             }
         }
+
         for (int i = path + 1; i < paths.Count; i++)
             Add(paths[i]);
         return next;
@@ -120,7 +130,8 @@ internal sealed class TreeRequest(GoferDirectory start, List<byte[]> paths, long
         void Add(byte[] place)
         {
             bytes += place.Length;
-            if (next.Count < GoferLimits.ReadTreePathsMax && bytes <= PathBytesMax && place.Length <= GoferLimits.PathBytesMax)
+            if (next.Count < GoferLimits.ReadTreePathsMax && bytes <= PathBytesMax
+                && place.Length <= GoferLimits.PathBytesMax)
                 next.Add(place);
         }
     }

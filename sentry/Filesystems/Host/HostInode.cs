@@ -5,8 +5,8 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Filesystems.Host;
 
 /// <summary>
-/// A file description of the host that was passed in as stdio. The inode owns the descriptor and shares it with all open files
-/// made of it, until the last is closed; the guest only ever sees reads and writes.
+/// A file description of the host that was passed in as stdio. The inode owns the descriptor and shares it with all
+/// open files made of it, until the last is closed; the guest only ever sees reads and writes.
 /// </summary>
 internal sealed class HostInode : Inode, IHostReadiness
 {
@@ -18,7 +18,8 @@ internal sealed class HostInode : Inode, IHostReadiness
     /// <param name="fd">The descriptor, which this object owns from now on.</param>
     /// <param name="stat">What fstat(2) says of it.</param>
     /// <param name="access">Its access mode.</param>
-    /// <param name="userId">Owner the guest sees: the user the container runs as, so that it may open /dev/stdout.</param>
+    /// <param name="userId">Owner the guest sees: the user the container runs as,
+    /// so that it may open /dev/stdout.</param>
     /// <param name="groupId">Group the guest sees.</param>
     private HostInode(int fd, in Stat stat, OpenFlags access, uint userId, uint groupId)
         : base(AnonymousFileSystem.Anonymous, stat.Mode, userId, groupId)
@@ -58,7 +59,8 @@ internal sealed class HostInode : Inode, IHostReadiness
     {
         if (HostFile.Stat(Fd).Failed(out Stat host, out Errno error))
             return error;
-        (stat.SizeBytes, stat.Blocks, stat.BlockBytes, stat.LinkCount) = (host.SizeBytes, host.Blocks, host.BlockBytes, 1);
+        (stat.SizeBytes, stat.Blocks, stat.BlockBytes, stat.LinkCount) =
+            (host.SizeBytes, host.Blocks, host.BlockBytes, 1);
         (stat.AccessTime, stat.ModifyTime, stat.ChangeTime) = (host.AccessTime, host.ModifyTime, host.ChangeTime);
         return Errno.Ok;
     }
@@ -92,7 +94,9 @@ internal sealed class HostInode : Inode, IHostReadiness
             _opens++;
     }
 
-    /// <summary>One open file less; with the last the descriptor is closed, so that its other end sees the end.</summary>
+    /// <summary>
+    /// One open file less; with the last the descriptor is closed, so that its other end sees the end.
+    /// </summary>
     public void DropOpen()
     {
         lock (_lock)

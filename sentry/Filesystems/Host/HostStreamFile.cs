@@ -6,8 +6,8 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Filesystems.Host;
 
 /// <summary>
-/// An open file over a descriptor that came from outside: the container's stdin, stdout and stderr. Its position is the host's,
-/// shared with whoever else has the description.
+/// An open file over a descriptor that came from outside: the container's stdin, stdout and stderr. Its position is the
+/// host's, shared with whoever else has the description.
 /// </summary>
 internal sealed class HostStreamFile : OpenFile
 {
@@ -49,7 +49,8 @@ internal sealed class HostStreamFile : OpenFile
 
     public override PollEvents Poll()
     {
-        PollEvents events = HostPoll.Now(_inode.Fd, PollEvents.In | PollEvents.Out | PollEvents.Priority | PollEvents.ReadHangUp);
+        PollEvents events = HostPoll.Now(
+            _inode.Fd, PollEvents.In | PollEvents.Out | PollEvents.Priority | PollEvents.ReadHangUp);
         if ((events & PollEvents.In) != 0)
             events |= PollEvents.ReadNormal;
         if ((events & PollEvents.Out) != 0)

@@ -6,7 +6,9 @@ using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Filesystems.Mqueue;
 
-/// <summary>The one directory of an mqueue filesystem. Only queues can be made in it, and neither linked nor renamed.</summary>
+/// <summary>
+/// The one directory of an mqueue filesystem. Only queues can be made in it, and neither linked nor renamed.
+/// </summary>
 internal sealed class MqueueDirectory(MqueueFileSystem fileSystem, IpcNamespace ipc)
     : SyntheticInode(
         fileSystem, (uint)FileType.Directory | ModeBits.Sticky | ModeBits.Permissions, ipc.Owner.OwnerUserId,
@@ -45,7 +47,9 @@ internal sealed class MqueueDirectory(MqueueFileSystem fileSystem, IpcNamespace 
     public override Result<Inode> CreateFile(ReadOnlySpan<byte> name, in NewInode attributes) =>
         CreateQueue(name, attributes, null);
 
-    /// <summary>A new queue. ENOSPC, EINVAL for attributes that are not allowed, EMFILE beyond RLIMIT_MSGQUEUE.</summary>
+    /// <summary>
+    /// A new queue. ENOSPC, EINVAL for attributes that are not allowed, EMFILE beyond RLIMIT_MSGQUEUE.
+    /// </summary>
     public Result<Inode> CreateQueue(ReadOnlySpan<byte> name, in NewInode attributes, QueueAttributes? wanted)
     {
         if (attributes.Creator is not Task creator)

@@ -9,7 +9,9 @@ using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Filesystems.Mqueue;
 
-/// <summary>An open message queue: what mq_open(2) gives, and open(2) of its file as well. Reading it tells its state.</summary>
+/// <summary>
+/// An open message queue: what mq_open(2) gives, and open(2) of its file as well. Reading it tells its state.
+/// </summary>
 internal sealed class MqueueFile(MqueueInode inode, VfsPath path, OpenFlags flags, ICaller opener)
     : SeekableFile(path, flags, opener.Credentials)
 {
@@ -33,7 +35,8 @@ internal sealed class MqueueFile(MqueueInode inode, VfsPath path, OpenFlags flag
         int signal = notice is { Kind: NoticeKind.Signal } ? notice.Signal : 0;
         int owner = notice is null || _pids is null ? 0 : notice.Owner.Id.In(_pids);
         byte[] text = Encoding.ASCII.GetBytes(string.Create(
-            CultureInfo.InvariantCulture, $"QSIZE:{bytes,-10} NOTIFY:{kind,-5} SIGNO:{signal,-5} NOTIFY_PID:{owner,-6}\n"));
+            CultureInfo.InvariantCulture,
+            $"QSIZE:{bytes,-10} NOTIFY:{kind,-5} SIGNO:{signal,-5} NOTIFY_PID:{owner,-6}\n"));
         if (offset >= text.Length)
             return 0;
         int count = (int)Math.Min(destination.Length, text.Length - offset);

@@ -5,8 +5,8 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Filesystems.Mqueue;
 
 /// <summary>
-/// The message queues of an IPC namespace as files (mq_overview(7), "Mounting the message queue filesystem"). All mounts in a
-/// namespace show the same one; mq_open(2) looks into it whether it is mounted or not.
+/// The message queues of an IPC namespace as files (mq_overview(7), "Mounting the message queue filesystem"). All
+/// mounts in a namespace show the same one; mq_open(2) looks into it whether it is mounted or not.
 /// </summary>
 internal sealed class MqueueFileSystem : FileSystem
 {

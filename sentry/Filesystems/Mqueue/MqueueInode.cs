@@ -5,7 +5,9 @@ using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Filesystems.Mqueue;
 
-/// <summary>A message queue as a file. The queue goes with its name and its last open file, whichever is later.</summary>
+/// <summary>
+/// A message queue as a file. The queue goes with its name and its last open file, whichever is later.
+/// </summary>
 internal sealed class MqueueInode(FileSystem fileSystem, in NewInode attributes, PosixQueue queue)
     : SyntheticInode(
         fileSystem, (uint)FileType.Regular | (attributes.Mode & ModeBits.All), attributes.UserId, attributes.GroupId)

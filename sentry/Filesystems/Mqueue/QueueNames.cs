@@ -5,7 +5,9 @@ using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Filesystems.Mqueue;
 
-/// <summary>Finds or makes the queue of a name, which was checked, in the IPC namespace of a task (mq_open(2)).</summary>
+/// <summary>
+/// Finds or makes the queue of a name, which was checked, in the IPC namespace of a task (mq_open(2)).
+/// </summary>
 internal static class QueueNames
 {
     /// <summary>The directory of a task's queues.</summary>
@@ -16,9 +18,11 @@ internal static class QueueNames
     }
 
     /// <summary>
-    /// The queue, open. ENOENT, EEXIST, EACCES, and with O_CREAT ENOSPC, EINVAL for attributes that are not allowed, EMFILE.
+    /// The queue, open. ENOENT, EEXIST, EACCES, and with O_CREAT ENOSPC, EINVAL for attributes that are not allowed,
+    /// EMFILE.
     /// </summary>
-    public static Result<OpenFile> Open(Task task, ReadOnlySpan<byte> name, OpenFlags flags, uint mode, QueueAttributes? wanted)
+    public static Result<OpenFile> Open(
+        Task task, ReadOnlySpan<byte> name, OpenFlags flags, uint mode, QueueAttributes? wanted)
     {
         VfsPath directory = DirectoryOf(task);
         Dentry child;

@@ -26,7 +26,8 @@ internal sealed class OverlayDirectoryFile : OpenFile
 
     public override Inode Inode => _directory;
 
-    private ulong ParentNumber => Path.IsSome && Path.Dentry.Parent?.Inode is { } parent ? parent.Number : _directory.Number;
+    private ulong ParentNumber =>
+        Path.IsSome && Path.Dentry.Parent?.Inode is { } parent ? parent.Number : _directory.Number;
 
     public override Result<int> Read(Span<byte> destination) => Errno.EISDIR;
 
@@ -113,7 +114,9 @@ internal sealed class OverlayDirectoryFile : OpenFile
         return result;
     }
 
-    /// <summary>Passes on what the lower directory lists, unless it was removed or replaced since the listing began.</summary>
+    /// <summary>
+    /// Passes on what the lower directory lists, unless it was removed or replaced since the listing began.
+    /// </summary>
     private sealed class VisibleSink(OverlayDirectoryFile file, IDirectorySink sink) : IDirectorySink
     {
         public bool Add(ReadOnlySpan<byte> name, ulong inode, FileType type, long nextOffset)

@@ -6,8 +6,8 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Filesystems.Overlay;
 
 /// <summary>
-/// A regular file of the lower layer. A change of attributes copies those up, the first write copies the bytes up; open files
-/// follow, only mappings made before go on showing the lower file.
+/// A regular file of the lower layer. A change of attributes copies those up, the first write copies the bytes up; open
+/// files follow, only mappings made before go on showing the lower file.
 /// </summary>
 internal sealed class OverlayFile : TmpFile, IOverlayFace
 {

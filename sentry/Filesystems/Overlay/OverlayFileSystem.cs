@@ -9,13 +9,13 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Filesystems.Overlay;
 
 /// <summary>
-/// A read-only tree below, what was changed of it in memory above. Both layers are known here, so that nothing a program does
-/// tells the difference from an ordinary filesystem: directories of the lower layer are renamed without EXDEV, hard links and
-/// inode numbers survive, data is copied up at the first write and not at open.
+/// A read-only tree below, what was changed of it in memory above. Both layers are known here, so that nothing a
+/// program does tells the difference from an ordinary filesystem: directories of the lower layer are renamed without
+/// EXDEV, hard links and inode numbers survive, data is copied up at the first write and not at open.
 /// </summary>
 /// <remarks>
-/// An inode that was changed is found again by its lower inode's number, wherever and under how many names it is reached; hence
-/// the directories above it need not be copied up.
+/// An inode that was changed is found again by its lower inode's number, wherever and under how many names it is
+/// reached; hence the directories above it need not be copied up.
 /// </remarks>
 internal sealed class OverlayFileSystem : MemoryFileSystem
 {
@@ -32,7 +32,9 @@ internal sealed class OverlayFileSystem : MemoryFileSystem
     private readonly ConcurrentDictionary<ulong, WeakReference<TmpInode>> _linked = new();
     private int _linkedLimit = 1024;
 
-    /// <summary>An overlay over the tree at <paramref name="lowerRoot"/>, whose filesystem it releases with itself.</summary>
+    /// <summary>
+    /// An overlay over the tree at <paramref name="lowerRoot"/>, whose filesystem it releases with itself.
+    /// </summary>
     /// <param name="lowerRoot">The lower layer's root directory.</param>
     /// <param name="maxBytes">Limit of what may be written; 0 for none.</param>
     /// <param name="account">Who is charged for it, or null.</param>
@@ -49,7 +51,9 @@ internal sealed class OverlayFileSystem : MemoryFileSystem
 
     public override Inode RootInode { get; }
 
-    /// <summary>On whose behalf the lower layer's files are opened: permission was checked against the overlay's attributes.</summary>
+    /// <summary>
+    /// On whose behalf the lower layer's files are opened: permission was checked against the overlay's attributes.
+    /// </summary>
     public ICaller Caller { get; } = new LowerCaller();
 
     public override ulong NextInodeNumber() => FirstOwnNumber + base.NextInodeNumber();
@@ -80,7 +84,8 @@ internal sealed class OverlayFileSystem : MemoryFileSystem
     /// <summary>The inode that shows a lower file: the one it was changed into, or a new face.</summary>
     public TmpInode Wrap(Inode lower)
     {
-        if (!_changed.IsEmpty && _changed.TryGetValue(lower.Number, out TmpInode? changed) && changed.Type == lower.Type)
+        if (!_changed.IsEmpty && _changed.TryGetValue(lower.Number, out TmpInode? changed)
+            && changed.Type == lower.Type)
             return changed;
         return lower.Type switch
         {
@@ -115,7 +120,8 @@ internal sealed class OverlayFileSystem : MemoryFileSystem
 
     private Errno CopyAttributesUp(TmpInode face, Inode lower, ref Stat stat)
     {
-        stat = new Stat { Mode = lower.Mode, UserId = lower.UserId, GroupId = lower.GroupId, Inode = lower.Number, LinkCount = 1 };
+        stat = new Stat { Mode = lower.Mode, UserId = lower.UserId, GroupId = lower.GroupId, Inode =
+            lower.Number, LinkCount = 1 };
         if (lower.GetAttributes(ref stat) is not Errno.Ok and Errno error)
             return error;
         Result<ExtendedAttributeSet> copied = CopyExtendedAttributes(lower, DentryCharge!);
@@ -135,7 +141,8 @@ internal sealed class OverlayFileSystem : MemoryFileSystem
 
     /// <summary>A changed file lost its last name and its last open file.</summary>
     public void Forget(Inode lower, TmpInode face) =>
-        ((ICollection<KeyValuePair<ulong, TmpInode>>)_changed).Remove(new KeyValuePair<ulong, TmpInode>(lower.Number, face));
+        ((ICollection<KeyValuePair<ulong, TmpInode>>)_changed).Remove(
+            new KeyValuePair<ulong, TmpInode>(lower.Number, face));
 
     // ENODATA if there are none: null is no value of a Result.
     private static Result<ExtendedAttributeSet> CopyExtendedAttributes(Inode lower, CollectedCharge charge)
@@ -148,7 +155,8 @@ internal sealed class OverlayFileSystem : MemoryFileSystem
         {
             ReadOnlySpan<byte> name = rest[..end];
             rest = rest[(end + 1)..];
-            if (!ExtendedAttributeSet.IsSupported(name) || lower.GetExtendedAttribute(name).Failed(out byte[]? value, out _))
+            if (!ExtendedAttributeSet.IsSupported(name)
+                || lower.GetExtendedAttribute(name).Failed(out byte[]? value, out _))
                 continue;
             if (set.Set(name, value, 0) is not Errno.Ok and Errno error)
             {
@@ -169,7 +177,8 @@ internal sealed class OverlayFileSystem : MemoryFileSystem
         if (_linked.Count > _linkedLimit)
             SweepLinked();
         OverlayFile face = new(this, lower);
-        WeakReference<TmpInode> reference = _linked.GetOrAdd(lower.Number, static (_, made) => new WeakReference<TmpInode>(made), face);
+        WeakReference<TmpInode> reference = _linked.GetOrAdd(
+            lower.Number, static (_, made) => new WeakReference<TmpInode>(made), face);
         lock (reference)
         {
             if (reference.TryGetTarget(out TmpInode? known))

@@ -4,7 +4,9 @@ using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Filesystems.Overlay;
 
-/// <summary>A symbolic link, FIFO, socket or device node of the lower layer: only its name and attributes come from there.</summary>
+/// <summary>
+/// A symbolic link, FIFO, socket or device node of the lower layer: only its name and attributes come from there.
+/// </summary>
 internal sealed class OverlaySpecial : TmpInode, IOverlayFace
 {
     private readonly OverlayFileSystem _fileSystem;

@@ -6,8 +6,8 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Filesystems.Pipe;
 
 /// <summary>
-/// The bytes between the two ends of a pipe or FIFO (pipe(7)), and who has which end open. One lock, one queue; a notification
-/// costs a null check while nobody waits.
+/// The bytes between the two ends of a pipe or FIFO (pipe(7)), and who has which end open. One lock, one queue; a
+/// notification costs a null check while nobody waits.
 /// </summary>
 internal sealed class PipeBuffer : IReopen
 {
@@ -38,7 +38,9 @@ internal sealed class PipeBuffer : IReopen
     private int _writerOpens;
     private bool _isSpaceWanted; // Somebody was told that there is no room: tell when there is.
 
-    /// <summary>Bytes written together; a packet's rest is lost with the read that did not take it (pipe(2), O_DIRECT).</summary>
+    /// <summary>
+    /// Bytes written together; a packet's rest is lost with the read that did not take it (pipe(2), O_DIRECT).
+    /// </summary>
     private readonly record struct Piece(int Length, bool IsPacket);
 
     /// <summary>Both ends wait here, each with its own events.</summary>
@@ -63,8 +65,8 @@ internal sealed class PipeBuffer : IReopen
     }
 
     /// <summary>
-    /// Opens a named FIFO (fifo(7)), or a pipe again through /proc: each side waits for the other unless O_NONBLOCK. ENXIO for a
-    /// non-blocking writer without a reader.
+    /// Opens a named FIFO (fifo(7)), or a pipe again through /proc: each side waits for the other unless O_NONBLOCK.
+    /// ENXIO for a non-blocking writer without a reader.
     /// </summary>
     public static Result<OpenFile> OpenFifo(Inode inode, VfsPath path, OpenFlags flags, ICaller caller)
     {
@@ -78,7 +80,8 @@ internal sealed class PipeBuffer : IReopen
     }
 
     Result<OpenFile> IReopen.Open(VfsPath path, OpenFlags flags, ICaller caller) =>
-        Open(path.IsSome ? path.Inode : new AnonymousInode(AnonymousFileSystem.Pipes, (uint)FileType.Fifo | Modes.O600), path, flags, caller);
+        Open(path.IsSome ? path.Inode : new AnonymousInode(AnonymousFileSystem.Pipes, (uint)FileType.Fifo | Modes.O600),
+            path, flags, caller);
 
     /// <summary>Takes bytes out: 0 at the end of file (no writer left), EAGAIN.</summary>
     public Result<int> Read(Span<byte> destination)
@@ -100,14 +103,18 @@ internal sealed class PipeBuffer : IReopen
         return count;
     }
 
-    /// <summary>Copies bytes from the front without taking them (tee(2), splice(2)): 0 at the end of file, EAGAIN.</summary>
+    /// <summary>
+    /// Copies bytes from the front without taking them (tee(2), splice(2)): 0 at the end of file, EAGAIN.
+    /// </summary>
     public Result<int> Peek(Span<byte> destination)
     {
         using (_lock.Enter())
         {
             if (_ring.IsEmpty)
                 return _writers == 0 ? 0 : Errno.EAGAIN;
-            int limit = _pieces is null ? destination.Length : Math.Min(destination.Length, _pieces.Peek().Length - _frontTaken);
+            int limit = _pieces is null
+                ? destination.Length
+                : Math.Min(destination.Length, _pieces.Peek().Length - _frontTaken);
             return _ring.Peek(destination[..limit], 0);
         }
     }
@@ -129,8 +136,8 @@ internal sealed class PipeBuffer : IReopen
     }
 
     /// <summary>
-    /// Appends what fits; up to <see cref="AtomicBytes"/> all or nothing. EAGAIN, EPIPE without a reader (the caller sends SIGPIPE),
-    /// ENOMEM.
+    /// Appends what fits; up to <see cref="AtomicBytes"/> all or nothing. EAGAIN, EPIPE without a reader (the caller
+    /// sends SIGPIPE), ENOMEM.
     /// </summary>
     public Result<int> Write(ReadOnlySpan<byte> source, bool isPacket = false)
     {
@@ -212,8 +219,9 @@ internal sealed class PipeBuffer : IReopen
     }
 
     /// <summary>
-    /// F_SETPIPE_SZ: rounds up to a power of two of pages and gives the size set. EINVAL, EPERM beyond <see cref="MaxBytes"/> and
-    /// beyond what the user's pipes may have, EBUSY if more bytes are waiting than would fit.
+    /// F_SETPIPE_SZ: rounds up to a power of two of pages and gives the size set. EINVAL, EPERM beyond
+    /// <see cref="MaxBytes"/> and beyond what the user's pipes may have,
+    /// EBUSY if more bytes are waiting than would fit.
     /// </summary>
     public Result<int> SetCapacity(long bytes, ICaller caller)
     {
@@ -302,8 +310,11 @@ internal sealed class PipeBuffer : IReopen
         return true;
     }
 
-    /// <summary>Counts the ends in. Tells how often each side had been opened before, and who was there. ENFILE.</summary>
-    private Result<(int ReaderOpens, int WriterOpens, bool HadReaders, bool HadWriters)> OpenEnds(bool reads, bool writes)
+    /// <summary>
+    /// Counts the ends in. Tells how often each side had been opened before, and who was there. ENFILE.
+    /// </summary>
+    private Result<(int ReaderOpens, int WriterOpens, bool HadReaders, bool HadWriters)> OpenEnds(
+        bool reads, bool writes)
     {
         using (_lock.Enter())
         {
@@ -374,7 +385,9 @@ internal sealed class PipeBuffer : IReopen
         using (_lock.Enter())
         {
             // The other side may have come and gone already: that counts.
-            bool isThere = reads ? _writers > 0 || _writerOpens != opensBefore : _readers > 0 || _readerOpens != opensBefore;
+            bool isThere = reads
+                ? _writers > 0 || _writerOpens != opensBefore
+                : _readers > 0 || _readerOpens != opensBefore;
             return isThere ? 0 : Errno.EAGAIN;
         }
     }

@@ -5,8 +5,8 @@ using Sandbox.Sentry.Security;
 namespace Sandbox.Sentry.Filesystems.Pipe;
 
 /// <summary>
-/// What one pipe takes of its container and of the user who made it (pipe(7), pipe-user-pages-soft and -hard), while it has an end
-/// that is open. Guarded by the pipe's lock.
+/// What one pipe takes of its container and of the user who made it (pipe(7), pipe-user-pages-soft and -hard), while it
+/// has an end that is open. Guarded by the pipe's lock.
 /// </summary>
 internal sealed class PipeCharge(MemoryAccount account, Credentials maker)
 {
@@ -33,7 +33,9 @@ internal sealed class PipeCharge(MemoryAccount account, Credentials maker)
         return _pages * PageBytes;
     }
 
-    /// <summary>The pipe is to hold so many bytes. EPERM if its user may not have so many; who may is asked of the caller.</summary>
+    /// <summary>
+    /// The pipe is to hold so many bytes. EPERM if its user may not have so many; who may is asked of the caller.
+    /// </summary>
     public Errno Resize(int bytes, Credentials caller)
     {
         int pages = bytes / PageBytes;

@@ -35,8 +35,8 @@ internal sealed class PipeFile : OpenFile
     public const int HangsUpAtOnce = -1;
 
     /// <summary>
-    /// For a non-blocking reader that came before any writer: how often the FIFO had been opened for writing by then, which
-    /// tells "no writer yet" from "no longer".
+    /// For a non-blocking reader that came before any writer: how often the FIFO had been opened for writing by then,
+    /// which tells "no writer yet" from "no longer".
     /// </summary>
     public int WriterOpensBefore { get; init; } = HangsUpAtOnce;
 

@@ -4,7 +4,9 @@ using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Filesystems.Proc;
 
-/// <summary>Who may look into a process: the check of ptrace(2), "Ptrace access mode checking", PTRACE_MODE_READ_FSCREDS.</summary>
+/// <summary>
+/// Who may look into a process: the check of ptrace(2), "Ptrace access mode checking", PTRACE_MODE_READ_FSCREDS.
+/// </summary>
 internal static class ProcAccess
 {
     public static bool MayInspect(ICaller caller, Task target)

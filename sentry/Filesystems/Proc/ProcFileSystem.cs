@@ -37,7 +37,8 @@ internal sealed class ProcFileSystem : FileSystem
     {
         statistics = new StatFs
         {
-            Type = Magic, BlockBytes = 4096, FragmentBytes = 4096, NameMaxBytes = FileName.MaxBytes, FileSystemId = Device,
+            Type = Magic, BlockBytes = 4096, FragmentBytes = 4096, NameMaxBytes = FileName.MaxBytes,
+                FileSystemId = Device,
         };
         return Errno.Ok;
     }

@@ -6,8 +6,8 @@ namespace Sandbox.Sentry.Filesystems.Proc;
 internal static class ProcNumberText
 {
     /// <summary>
-    /// A decimal, hexadecimal (0x) or octal (0) number with an optional sign, and white space around it. False if anything else
-    /// stands there, or if it does not fit.
+    /// A decimal, hexadecimal (0x) or octal (0) number with an optional sign, and white space around it. False if
+    /// anything else stands there, or if it does not fit.
     /// </summary>
     public static bool TryParse(ReadOnlySpan<byte> text, out long value)
     {
@@ -29,7 +29,8 @@ internal static class ProcNumberText
             return Utf8Parser.TryParse(digits[2..], out value, out int used, 'x') && used == digits.Length - 2;
         if (digits is [(byte)'0', _, ..])
             return TryParseOctal(digits[1..], out value);
-        return Utf8Parser.TryParse(digits, out value, out int all) && all == digits.Length && digits is [>= (byte)'0' and <= (byte)'9', ..];
+        return Utf8Parser.TryParse(digits, out value, out int all) && all == digits.Length
+            && digits is [>= (byte)'0' and <= (byte)'9', ..];
     }
 
     private static bool TryParseOctal(ReadOnlySpan<byte> digits, out ulong value)

@@ -56,7 +56,8 @@ internal sealed class ProcRoot : SyntheticDirectory
             foreach ((int number, Pid pid) in _proc.Pids.Pids)
             {
                 if (pid.ThreadGroup is { IsReaped: false })
-                    entries.Add(new DirectoryEntry(ProcNumber.ToName(number), (ulong)number + (1ul << 32), FileType.Directory));
+                    entries.Add(
+                        new DirectoryEntry(ProcNumber.ToName(number), (ulong)number + (1ul << 32), FileType.Directory));
             }
         }
 

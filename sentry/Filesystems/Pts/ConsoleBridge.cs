@@ -5,8 +5,8 @@ using Sandbox.Sentry.Sync;
 namespace Sandbox.Sentry.Filesystems.Pts;
 
 /// <summary>
-/// Connects a terminal of the guest with one of the host: the host's slave is set to raw, and one thread carries what is typed
-/// there to the guest's master, and what the guest shows back. Ends when either side is gone.
+/// Connects a terminal of the guest with one of the host: the host's slave is set to raw, and one thread carries what
+/// is typed there to the guest's master, and what the guest shows back. Ends when either side is gone.
 /// </summary>
 [SuppressMessage("Design", "CA1001", Justification = "The thread it starts disposes what it owns when it ends.")]
 internal sealed class ConsoleBridge : IWaitTarget, IHostReadiness
@@ -19,7 +19,9 @@ internal sealed class ConsoleBridge : IWaitTarget, IHostReadiness
 
     private ConsoleBridge(HostFd host, Terminal terminal) => (_host, _terminal) = (host, terminal);
 
-    /// <summary>Takes the host's descriptor over and begins to carry. Null: the host has no room for the thread.</summary>
+    /// <summary>
+    /// Takes the host's descriptor over and begins to carry. Null: the host has no room for the thread.
+    /// </summary>
     public static ConsoleBridge? Start(int hostFd, Terminal terminal)
     {
         ConsoleBridge bridge = new(new HostFd(hostFd), terminal);

@@ -7,7 +7,9 @@ using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Filesystems.Pts;
 
-/// <summary>Sessions, foreground groups and what the others may do with their terminal (termios(3), ioctl_tty(2)).</summary>
+/// <summary>
+/// Sessions, foreground groups and what the others may do with their terminal (termios(3), ioctl_tty(2)).
+/// </summary>
 internal static class JobControl
 {
     /// <summary>A background process reads: SIGTTIN, or EIO if it cannot be stopped.</summary>
@@ -18,11 +20,12 @@ internal static class JobControl
         (terminal.Termios.Local & LocalModes.StopBackgroundOutput) == 0 ? Errno.Ok : CheckChange(terminal, caller);
 
     /// <summary>A background process changes the terminal: SIGTTOU, unless it blocks or ignores that.</summary>
-    public static Errno CheckChange(Terminal terminal, ICaller caller) => Check(terminal, caller, Signal.TerminalOutput);
+    public static Errno CheckChange(Terminal terminal, ICaller caller) =>
+        Check(terminal, caller, Signal.TerminalOutput);
 
     /// <summary>
-    /// TIOCSCTTY. EPERM unless the caller leads a session without a terminal; one that controls another session is taken away
-    /// only with CAP_SYS_ADMIN and <paramref name="steals"/>.
+    /// TIOCSCTTY. EPERM unless the caller leads a session without a terminal; one that controls another session is
+    /// taken away only with CAP_SYS_ADMIN and <paramref name="steals"/>.
     /// </summary>
     public static Errno Acquire(Terminal terminal, ICaller caller, bool steals)
     {
@@ -49,7 +52,9 @@ internal static class JobControl
         }
     }
 
-    /// <summary>TIOCNOTTY. ENOTTY if it is not the caller's terminal; a session leader gives it up for the whole session.</summary>
+    /// <summary>
+    /// TIOCNOTTY. ENOTTY if it is not the caller's terminal; a session leader gives it up for the whole session.
+    /// </summary>
     public static Errno GiveUp(Terminal terminal, ICaller caller)
     {
         if (caller is not Task task)

@@ -4,8 +4,8 @@ using Sandbox.Sentry.Memory;
 namespace Sandbox.Sentry.Filesystems.Pts;
 
 /// <summary>
-/// What a terminal does to bytes between the keyboard and the program (termios(3), N_TTY): editing a line, echo, signals from
-/// keys, newline translation. Guarded by the terminal's lock.
+/// What a terminal does to bytes between the keyboard and the program (termios(3), N_TTY): editing a line, echo,
+/// signals from keys, newline translation. Guarded by the terminal's lock.
 /// </summary>
 internal sealed class LineDiscipline(MemoryAccount account)
 {
@@ -60,7 +60,8 @@ internal sealed class LineDiscipline(MemoryAccount account)
     public int ReadableBytes => IsCanonical ? (_lines.Count == 0 ? 0 : _lines.Peek()) : _ready.Count;
 
     /// <summary>True if a read gives something (or an end of file) now.</summary>
-    public bool IsReadable => IsCanonical ? _lines.Count > 0 : _ready.Count >= Math.Max(1, TimeTenths == 0 ? Minimum : 1);
+    public bool IsReadable =>
+        IsCanonical ? _lines.Count > 0 : _ready.Count >= Math.Max(1, TimeTenths == 0 ? Minimum : 1);
 
     /// <summary>VMIN.</summary>
     public int Minimum => _termios.Characters[ControlCharacter.Minimum];
@@ -162,7 +163,8 @@ internal sealed class LineDiscipline(MemoryAccount account)
             Input = InputModes.ReturnToNewline | InputModes.FlowControl,
             Output = OutputModes.Process | OutputModes.NewlineToReturnNewline,
             Control = ControlModes.Speed38400 | ControlModes.Size8 | ControlModes.EnableReceiver,
-            Local = LocalModes.Signals | LocalModes.Canonical | LocalModes.Echo | LocalModes.EchoErase | LocalModes.EchoKill
+            Local = LocalModes.Signals | LocalModes.Canonical | LocalModes.Echo | LocalModes.EchoErase
+                | LocalModes.EchoKill
                 | LocalModes.EchoControl | LocalModes.EchoKillErase | LocalModes.Extended,
         };
         ReadOnlySpan<byte> characters = [3, 28, 127, 21, 4, 0, 1, 0, 17, 19, 26, 0, 18, 15, 23, 22, 0];
@@ -321,7 +323,8 @@ internal sealed class LineDiscipline(MemoryAccount account)
         bool sawWord = false;
         while (end > 0)
         {
-            bool isWord = char.IsAsciiLetterOrDigit((char)_line[end - 1]) || _line[end - 1] == '_' || _line[end - 1] >= 0x80;
+            bool isWord = char.IsAsciiLetterOrDigit((char)_line[end - 1]) || _line[end - 1] == '_'
+                || _line[end - 1] >= 0x80;
             if (sawWord && !isWord)
                 break;
             sawWord |= isWord;

@@ -47,7 +47,9 @@ internal sealed class PtsFileSystem : FileSystem
                 string permissions = isMultiplexer ? option[4..] : option;
                 if (TmpOptions.Parse(permissions, 0).Failed(out TmpOptions parsed, out Errno error))
                     return error;
-                (mode, multiplexerMode) = isMultiplexer ? (mode, parsed.Mode ?? 0) : (parsed.Mode ?? 0, multiplexerMode);
+                (mode, multiplexerMode) = isMultiplexer
+                    ? (mode, parsed.Mode ?? 0)
+                    : (parsed.Mode ?? 0, multiplexerMode);
             }
             else if (option.StartsWith("gid=", StringComparison.Ordinal))
             {
@@ -125,7 +127,8 @@ internal sealed class PtsFileSystem : FileSystem
     {
         statistics = new StatFs
         {
-            Type = Magic, BlockBytes = 4096, FragmentBytes = 4096, NameMaxBytes = FileName.MaxBytes, FileSystemId = Device,
+            Type = Magic, BlockBytes = 4096, FragmentBytes = 4096, NameMaxBytes = FileName.MaxBytes,
+                FileSystemId = Device,
         };
         return Errno.Ok;
     }
@@ -152,7 +155,8 @@ internal sealed class PtsDirectory(PtsFileSystem fileSystem) : SyntheticDirector
     {
         if (name.SequenceEqual("ptmx"u8))
             return _pts.Multiplexer;
-        bool isNumber = System.Buffers.Text.Utf8Parser.TryParse(name, out int index, out int used) && used == name.Length
+        bool isNumber = System.Buffers.Text.Utf8Parser.TryParse(name, out int index, out int used)
+            && used == name.Length
             && name[0] != (byte)'+' && (name.Length == 1 || name[0] != (byte)'0');
         return isNumber && _pts.FindSlave(index) is { } slave ? slave : Errno.ENOENT;
     }
@@ -175,14 +179,16 @@ internal sealed class MultiplexerNode(PtsFileSystem fileSystem, uint permissions
 
     public override Result<OpenFile> Open(VfsPath path, OpenFlags flags, ICaller caller)
     {
-        if (_pts.CreateTerminal(caller.Credentials.FileSystemUserId, caller.Account).Failed(out Terminal? terminal, out Errno error))
+        if (_pts.CreateTerminal(caller.Credentials.FileSystemUserId, caller.Account).Failed(
+            out Terminal? terminal, out Errno error))
             return error;
         return new MasterFile(terminal, this, path, flags, caller.Credentials);
     }
 }
 
 /// <summary>/dev/pts/N.</summary>
-internal sealed class SlaveNode(PtsFileSystem fileSystem, Terminal terminal, uint permissions, uint userId, uint groupId)
+internal sealed class SlaveNode(
+    PtsFileSystem fileSystem, Terminal terminal, uint permissions, uint userId, uint groupId)
     : SyntheticInode(fileSystem, (uint)FileType.CharacterDevice | permissions, userId, groupId)
 {
     private readonly PtsFileSystem _pts = fileSystem;
@@ -192,8 +198,11 @@ internal sealed class SlaveNode(PtsFileSystem fileSystem, Terminal terminal, uin
 
     public override bool Revalidate() => _pts.FindSlave(_terminal.Index) == this;
 
-    /// <summary>The node's place in the mount through which <paramref name="other"/> of the same devpts is seen.</summary>
-    public VfsPath PlaceBeside(VfsPath other) => other.IsSome && other.Mount.FileSystem == _pts ? PlaceIn(other.Mount) : default;
+    /// <summary>
+    /// The node's place in the mount through which <paramref name="other"/> of the same devpts is seen.
+    /// </summary>
+    public VfsPath PlaceBeside(VfsPath other) =>
+        other.IsSome && other.Mount.FileSystem == _pts ? PlaceIn(other.Mount) : default;
 
     /// <summary>The node's place as seen through a mount of its filesystem.</summary>
     public VfsPath PlaceIn(Mount mount)

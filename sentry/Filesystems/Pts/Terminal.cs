@@ -11,7 +11,8 @@ namespace Sandbox.Sentry.Filesystems.Pts;
 internal sealed class Terminal : ControllingTerminal
 {
     private const uint DefaultSpeed = 38400; // Baud: what the mode bits of a new terminal say.
-    private const byte PacketFlushRead = 1, PacketFlushWrite = 2, PacketStop = 4, PacketStart = 8, PacketNoStop = 16, PacketDoStop = 32;
+    private const byte PacketFlushRead = 1, PacketFlushWrite = 2, PacketStop = 4, PacketStart = 8, PacketNoStop = 16,
+        PacketDoStop = 32;
     private readonly RankedLock _lock = new(LockRank.Terminal);
     private readonly LineDiscipline _line; // Guarded by _lock, as all that follows.
     private readonly MemoryAccount _account;
@@ -68,7 +69,9 @@ internal sealed class Terminal : ControllingTerminal
 
     // ---- The slave's side ----
 
-    /// <summary>One more open slave file; gives the generation it belongs to. EIO if the master is closed or has it locked.</summary>
+    /// <summary>
+    /// One more open slave file; gives the generation it belongs to. EIO if the master is closed or has it locked.
+    /// </summary>
     public Result<int> OpenSlave()
     {
         using (_lock.Enter())
@@ -211,7 +214,8 @@ internal sealed class Terminal : ControllingTerminal
 
             isStopped = _line.IsStopped;
             if (isStopped != wasStopped)
-                _packetStatus = (byte)((_packetStatus & ~(PacketStop | PacketStart)) | (isStopped ? PacketStop : PacketStart));
+                _packetStatus =
+                    (byte)((_packetStatus & ~(PacketStop | PacketStart)) | (isStopped ? PacketStop : PacketStart));
             hasOutput = !_line.Output.IsEmpty || _packetStatus != 0;
             isReadable = _line.IsReadable;
         }

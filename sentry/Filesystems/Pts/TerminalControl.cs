@@ -6,10 +6,14 @@ namespace Sandbox.Sentry.Filesystems.Pts;
 /// <summary>ioctl(2) of terminals (ioctl_tty(2)), for both sides.</summary>
 internal static class TerminalControl
 {
-    private const uint SendBreak = 0x5409, Flow = 0x540A, FlushQueues = 0x540B, SetExclusive = 0x540C, ClearExclusive = 0x540D,
-        SetControlling = 0x540E, GetForeground = 0x540F, SetForeground = 0x5410, OutputCount = 0x5411, GetWindow = 0x5413,
-        SetWindow = 0x5414, PacketMode = 0x5420, GiveUpControlling = 0x5422, GetDiscipline = 0x5424, SendBreakPosix = 0x5425,
-        GetSession = 0x5429, GetNumber = 0x80045430, SetLock = 0x40045431, GetPacketMode = 0x80045438, GetLock = 0x80045439,
+    private const uint SendBreak = 0x5409, Flow = 0x540A, FlushQueues = 0x540B, SetExclusive = 0x540C,
+        ClearExclusive = 0x540D,
+        SetControlling = 0x540E, GetForeground = 0x540F, SetForeground = 0x5410, OutputCount = 0x5411,
+        GetWindow = 0x5413,
+        SetWindow = 0x5414, PacketMode = 0x5420, GiveUpControlling = 0x5422, GetDiscipline = 0x5424,
+        SendBreakPosix = 0x5425,
+        GetSession = 0x5429, GetNumber = 0x80045430, SetLock = 0x40045431, GetPacketMode = 0x80045438,
+        GetLock = 0x80045439,
         SendSignal = 0x40045436;
 
     public static SyscallResult Control(Terminal terminal, bool isMaster, ICaller caller, uint request, ulong argument)
@@ -34,11 +38,13 @@ internal static class TerminalControl
             FlushQueues => Flush(terminal, isMaster, argument),
             Flow => SetFlow(terminal, argument),
             SendBreak or SendBreakPosix or SetExclusive or ClearExclusive => 0,
-            _ => isMaster ? ControlMaster(terminal, caller, request, argument) : ControlSlave(terminal, caller, request, argument),
+            _ => isMaster ? ControlMaster(terminal, caller, request, argument) : ControlSlave(
+                terminal, caller, request, argument),
         };
     }
 
-    private static SyscallResult ControlSlave(Terminal terminal, ICaller caller, uint request, ulong argument) => request switch
+    private static SyscallResult ControlSlave(Terminal terminal, ICaller caller, uint request, ulong argument) =>
+        request switch
     {
         SetControlling => JobControl.Acquire(terminal, caller, argument == 1),
         GiveUpControlling => JobControl.GiveUp(terminal, caller),

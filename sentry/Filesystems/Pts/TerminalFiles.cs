@@ -62,7 +62,8 @@ internal sealed class SlaveFile : OpenFile
     /// <param name="path">Where it was opened.</param>
     /// <param name="flags">As open(2) got them.</param>
     /// <param name="credentials">Who opened it.</param>
-    public SlaveFile(Terminal terminal, int generation, Inode inode, VfsPath path, OpenFlags flags, Credentials credentials)
+    public SlaveFile(
+        Terminal terminal, int generation, Inode inode, VfsPath path, OpenFlags flags, Credentials credentials)
         : base(path, flags, credentials)
     {
         (Terminal, _generation, _inode) = (terminal, generation, inode);

@@ -8,8 +8,8 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Filesystems.Sys;
 
 /// <summary>
-/// What a container sees of cgroups: itself as the root of version 2, or of version 1's hierarchies, with its limits and use to read
-/// and nothing to change (cgroups(7)). Whose they are is decided by who reads.
+/// What a container sees of cgroups: itself as the root of version 2, or of version 1's hierarchies, with its limits
+/// and use to read and nothing to change (cgroups(7)). Whose they are is decided by who reads.
 /// </summary>
 internal static class CgroupTree
 {
@@ -18,7 +18,8 @@ internal static class CgroupTree
     {
         ReadOnlySpan<(string Name, string Value)> constants =
         [
-            ("cgroup.controllers", "cpuset cpu io memory pids"), ("cgroup.subtree_control", ""), ("cgroup.type", "domain"),
+            ("cgroup.controllers", "cpuset cpu io memory pids"), ("cgroup.subtree_control", ""),
+            ("cgroup.type", "domain"),
             ("cgroup.max.depth", "max"), ("cgroup.max.descendants", "max"), ("cgroup.freeze", "0"),
             ("cgroup.events", "populated 1\nfrozen 0"), ("cgroup.stat", "nr_descendants 0\nnr_dying_descendants 0"),
             ("memory.high", "max"), ("memory.low", "0"), ("memory.min", "0"), ("memory.oom.group", "0"),
@@ -44,7 +45,8 @@ internal static class CgroupTree
             ContainerMemory memory = ContainerMemory.Measure(kernel, container);
             AppendRows(text,
             [
-                ("anon", memory.Anonymous), ("file", memory.Mapped + memory.Files), ("kernel", memory.Kernel), ("shmem", memory.Files),
+                ("anon", memory.Anonymous), ("file", memory.Mapped + memory.Files), ("kernel", memory.Kernel),
+                ("shmem", memory.Files),
                 ("file_mapped", memory.Mapped), ("file_dirty", 0), ("file_writeback", 0), ("swapcached", 0),
                 ("inactive_anon", memory.Files), ("active_anon", memory.Anonymous), ("inactive_file", memory.Mapped),
                 ("active_file", 0), ("unevictable", 0), ("slab_reclaimable", 0), ("slab_unreclaimable", memory.Kernel),
@@ -71,7 +73,8 @@ internal static class CgroupTree
                 ("throttled_usec", time / microsecond), ("nr_bursts", 0), ("burst_usec", 0),
             ]);
         });
-        Add(files, "cpuset.cpus", static (container, text) => text.AppendLine(ProcessorSet.Format(container.Limits.Processors)));
+        Add(files, "cpuset.cpus", static (container, text) =>
+            text.AppendLine(ProcessorSet.Format(container.Limits.Processors)));
         Add(files, "cpuset.cpus.effective", (container, text) => AppendProcessors(kernel, container, text));
         AddTasks(files, kernel);
         Add(files, "pids.peak", (container, text) => AppendTasks(kernel, container, text));
@@ -80,7 +83,8 @@ internal static class CgroupTree
     /// <summary>One hierarchy of version 1, or several together.</summary>
     public static void FillLegacy(StaticFileSystem files, Kernel.Kernel kernel, ReadOnlySpan<string> controllers)
     {
-        AddConstants(files, [("notify_on_release", "0"), ("cgroup.clone_children", "0"), ("cgroup.sane_behavior", "0")]);
+        AddConstants(
+            files, [("notify_on_release", "0"), ("cgroup.clone_children", "0"), ("cgroup.sane_behavior", "0")]);
         AddProcesses(files, kernel, "cgroup.procs", threads: false);
         AddProcesses(files, kernel, "tasks", threads: true);
         foreach (string controller in controllers)
@@ -103,13 +107,15 @@ internal static class CgroupTree
                     AddTasks(files, kernel);
                     break;
                 case "freezer":
-                    AddConstants(files, [("freezer.state", "THAWED"), ("freezer.self_freezing", "0"), ("freezer.parent_freezing", "0")]);
+                    AddConstants(files, [
+                        ("freezer.state", "THAWED"), ("freezer.self_freezing", "0"), ("freezer.parent_freezing", "0")]);
                     break;
                 case "devices":
                     AddConstants(files, [("devices.list", "a *:* rwm")]);
                     break;
                 case "blkio":
-                    AddConstants(files, [("blkio.throttle.io_service_bytes", "Total 0"), ("blkio.throttle.io_serviced", "Total 0")]);
+                    AddConstants(files, [
+                        ("blkio.throttle.io_service_bytes", "Total 0"), ("blkio.throttle.io_serviced", "Total 0")]);
                     break;
             }
         }
@@ -161,7 +167,8 @@ internal static class CgroupTree
     private static void AppendEvents(Container container, ByteBuilder text)
     {
         long kills = MemoryLimiter.OutOfMemoryKills(container);
-        AppendRows(text, [("low", 0), ("high", 0), ("max", kills), ("oom", kills), ("oom_kill", kills), ("oom_group_kill", 0)]);
+        AppendRows(text, [
+            ("low", 0), ("high", 0), ("max", kills), ("oom", kills), ("oom_kill", kills), ("oom_group_kill", 0)]);
     }
 
     private static void AppendLimit(ByteBuilder text, long limit)

@@ -17,8 +17,10 @@ internal static class LegacyCgroupFiles
     {
         CgroupTree.AddConstants(files,
         [
-            ("memory.use_hierarchy", "1"), ("memory.swappiness", "60"), ("memory.failcnt", "0"), ("memory.memsw.failcnt", "0"),
-            ("memory.kmem.usage_in_bytes", "0"), ("memory.kmem.tcp.usage_in_bytes", "0"), ("memory.move_charge_at_immigrate", "0"),
+            ("memory.use_hierarchy", "1"), ("memory.swappiness", "60"), ("memory.failcnt", "0"),
+            ("memory.memsw.failcnt", "0"),
+            ("memory.kmem.usage_in_bytes", "0"), ("memory.kmem.tcp.usage_in_bytes", "0"),
+            ("memory.move_charge_at_immigrate", "0"),
         ]);
         foreach (string name in (ReadOnlySpan<string>)
             ["memory.soft_limit_in_bytes", "memory.kmem.limit_in_bytes", "memory.kmem.tcp.limit_in_bytes"])
@@ -28,35 +30,42 @@ internal static class LegacyCgroupFiles
 
         foreach (string name in (ReadOnlySpan<string>)
         [
-            "memory.usage_in_bytes", "memory.max_usage_in_bytes", "memory.memsw.usage_in_bytes", "memory.memsw.max_usage_in_bytes",
+            "memory.usage_in_bytes", "memory.max_usage_in_bytes", "memory.memsw.usage_in_bytes",
+            "memory.memsw.max_usage_in_bytes",
         ])
         {
             CgroupTree.Add(files, name, (container, text) => CgroupTree.AppendUse(kernel, container, text));
         }
 
         CgroupTree.Add(
-            files, "memory.limit_in_bytes", static (container, text) => CgroupTree.AppendLine(text, Limit(container.Limits.Memory)));
+            files, "memory.limit_in_bytes", static (container, text) =>
+                CgroupTree.AppendLine(text, Limit(container.Limits.Memory)));
         CgroupTree.Add(
             files,
             "memory.memsw.limit_in_bytes",
             static (container, text) => CgroupTree.AppendLine(text, Limit(container.Limits.MemoryAndSwap)));
         CgroupTree.Add(files, "memory.oom_control", static (container, text) => CgroupTree.AppendRows(
-            text, [("oom_kill_disable", 0), ("under_oom", 0), ("oom_kill", MemoryLimiter.OutOfMemoryKills(container))]));
+            text, [("oom_kill_disable", 0), ("under_oom", 0),
+                ("oom_kill", MemoryLimiter.OutOfMemoryKills(container))]));
         CgroupTree.Add(files, "memory.stat", (container, text) => AppendStatistics(kernel, container, text));
     }
 
     public static void AddCpu(StaticFileSystem files)
     {
-        CgroupTree.AddConstants(files, [("cpu.rt_period_us", "1000000"), ("cpu.rt_runtime_us", "0"), ("cpu.cfs_burst_us", "0")]);
-        CgroupTree.Add(files, "cpu.shares", static (container, text) => CgroupTree.AppendLine(text, container.Limits.CpuShares));
+        CgroupTree.AddConstants(
+            files, [("cpu.rt_period_us", "1000000"), ("cpu.rt_runtime_us", "0"), ("cpu.cfs_burst_us", "0")]);
         CgroupTree.Add(
-            files, "cpu.cfs_period_us", static (container, text) => CgroupTree.AppendLine(text, container.Limits.CpuPeriod));
+            files, "cpu.shares", static (container, text) => CgroupTree.AppendLine(text, container.Limits.CpuShares));
+        CgroupTree.Add(
+            files, "cpu.cfs_period_us", static (container, text) =>
+                CgroupTree.AppendLine(text, container.Limits.CpuPeriod));
         CgroupTree.Add(files, "cpu.cfs_quota_us", static (container, text) => CgroupTree.AppendLine(
             text, container.Limits.CpuQuota == ContainerLimits.Unlimited ? -1 : container.Limits.CpuQuota));
         CgroupTree.Add(files, "cpu.stat", static (container, text) =>
         {
             (long periods, long throttled, long time) = ContainerProcesses.ThrottlingOf(container);
-            CgroupTree.AppendRows(text, [("nr_periods", periods), ("nr_throttled", throttled), ("throttled_time", time)]);
+            CgroupTree.AppendRows(
+                text, [("nr_periods", periods), ("nr_throttled", throttled), ("throttled_time", time)]);
         });
     }
 
@@ -80,7 +89,8 @@ internal static class LegacyCgroupFiles
         CgroupTree.Add(files, "cpuacct.stat", (container, text) =>
         {
             CpuTime used = ContainerProcesses.TimeOf(kernel, container);
-            CgroupTree.AppendRows(text, [("user", CpuTime.ToTicks(used.User)), ("system", CpuTime.ToTicks(used.System))]);
+            CgroupTree.AppendRows(
+                text, [("user", CpuTime.ToTicks(used.User)), ("system", CpuTime.ToTicks(used.System))]);
         });
     }
 
@@ -88,7 +98,8 @@ internal static class LegacyCgroupFiles
     {
         CgroupTree.AddConstants(files,
         [
-            ("cpuset.mems", "0"), ("cpuset.effective_mems", "0"), ("cpuset.cpu_exclusive", "0"), ("cpuset.mem_exclusive", "0"),
+            ("cpuset.mems", "0"), ("cpuset.effective_mems", "0"), ("cpuset.cpu_exclusive", "0"),
+            ("cpuset.mem_exclusive", "0"),
             ("cpuset.sched_load_balance", "1"), ("cpuset.memory_migrate", "0"),
         ]);
         foreach (string name in (ReadOnlySpan<string>)["cpuset.cpus", "cpuset.effective_cpus"])
@@ -103,7 +114,8 @@ internal static class LegacyCgroupFiles
         ContainerMemory memory = ContainerMemory.Measure(kernel, container);
         ReadOnlySpan<(string Key, long Value)> rows =
         [
-            ("cache", memory.Mapped + memory.Files), ("rss", memory.Anonymous), ("rss_huge", 0), ("shmem", memory.Files),
+            ("cache", memory.Mapped + memory.Files), ("rss", memory.Anonymous), ("rss_huge", 0),
+            ("shmem", memory.Files),
             ("mapped_file", memory.Mapped), ("dirty", 0), ("writeback", 0), ("swap", 0), ("pgpgin", 0), ("pgpgout", 0),
             ("pgfault", 0), ("pgmajfault", 0), ("inactive_anon", memory.Files), ("active_anon", memory.Anonymous),
             ("inactive_file", memory.Mapped), ("active_file", 0), ("unevictable", 0),
@@ -118,5 +130,6 @@ internal static class LegacyCgroupFiles
             CgroupTree.AppendRows(text, [("total_" + key, value)]);
     }
 
-    private static long Limit(long limit) => limit == ContainerLimits.Unlimited ? NoLimit : limit / PageBytes * PageBytes;
+    private static long Limit(long limit) =>
+        limit == ContainerLimits.Unlimited ? NoLimit : limit / PageBytes * PageBytes;
 }

@@ -43,12 +43,15 @@ internal sealed class StaticFileSystem : FileSystem
         return cgroup;
     }
 
-    /// <summary>The root of a v1 hierarchy, with the controllers that the mount's options name; all of them if none.</summary>
+    /// <summary>
+    /// The root of a v1 hierarchy, with the controllers that the mount's options name; all of them if none.
+    /// </summary>
     public static StaticFileSystem CreateLegacyCgroup(string source, string options, Kernel.Kernel kernel)
     {
         const long magic = 0x27E0EB;
         string[] controllers = Array.FindAll(
-            options.Split(','), static option => Array.IndexOf(Kernel.Containers.Container.LegacyControllers, option) >= 0);
+            options.Split(','), static option =>
+                Array.IndexOf(Kernel.Containers.Container.LegacyControllers, option) >= 0);
         bool isNamed = options.Contains("name=", StringComparison.Ordinal);
         if (controllers.Length == 0 && !isNamed)
             controllers = Kernel.Containers.Container.LegacyControllers;
@@ -61,7 +64,8 @@ internal sealed class StaticFileSystem : FileSystem
     }
 
     /// <summary>
-    /// The directory that v1's hierarchies are mounted below, with a place for each: other runtimes have a read-only tmpfs there.
+    /// The directory that v1's hierarchies are mounted below, with a place for each:
+    /// other runtimes have a read-only tmpfs there.
     /// </summary>
     public static StaticFileSystem CreateCgroupParent(string source)
     {
@@ -76,13 +80,15 @@ internal sealed class StaticFileSystem : FileSystem
     {
         statistics = new StatFs
         {
-            Type = _magic, BlockBytes = 4096, FragmentBytes = 4096, NameMaxBytes = FileName.MaxBytes, FileSystemId = Device,
+            Type = _magic, BlockBytes = 4096, FragmentBytes = 4096, NameMaxBytes = FileName.MaxBytes,
+                FileSystemId = Device,
         };
         return Errno.Ok;
     }
 
     /// <summary>Adds a file with constant text at a path below the root.</summary>
-    public void AddText(string path, string text) => AddFile(path, new TextFile(this, System.Text.Encoding.UTF8.GetBytes(text)));
+    public void AddText(string path, string text) =>
+        AddFile(path, new TextFile(this, System.Text.Encoding.UTF8.GetBytes(text)));
 
     /// <summary>Adds an inode at a path below the root; its directories are made.</summary>
     public void AddFile(string path, Inode inode)

@@ -34,12 +34,14 @@ internal static class SysTree
     {
         sys.Root.AddDirectory("dev").AddDirectory("block");
         StaticDirectory byNumber = sys.Root.AddDirectory("dev").AddDirectory("char");
-        foreach ((string name, string number) in (ReadOnlySpan<(string, string)>)[("tty", "5:0"), ("console", "5:1"), ("ptmx", "5:2")])
+        foreach ((string name, string number) in (ReadOnlySpan<(string, string)>)[
+            ("tty", "5:0"), ("console", "5:1"), ("ptmx", "5:2")])
         {
             string path = $"devices/virtual/tty/{name}";
             sys.AddText($"{path}/dev", number + "\n");
             sys.AddText($"{path}/uevent", $"MAJOR=5\nMINOR={number[2..]}\nDEVNAME={name}\n");
-            sys.AddFile($"class/tty/{name}", new SyntheticLink(sys, System.Text.Encoding.ASCII.GetBytes($"../../{path}")));
+            sys.AddFile(
+                $"class/tty/{name}", new SyntheticLink(sys, System.Text.Encoding.ASCII.GetBytes($"../../{path}")));
             byNumber.Add(number, new SyntheticLink(sys, System.Text.Encoding.ASCII.GetBytes($"../../{path}")));
         }
     }
@@ -53,7 +55,8 @@ internal static class SysTree
             $"Node 0 MemTotal:       {host.MemoryBytes >> 10} kB\n"));
         sys.AddText("devices/system/node/node0/distance", "10\n");
         foreach (string name in (ReadOnlySpan<string>)
-            ["meltdown", "spectre_v1", "spectre_v2", "spec_store_bypass", "l1tf", "mds", "tsx_async_abort", "itlb_multihit", "srbds",
+            ["meltdown", "spectre_v1", "spectre_v2", "spec_store_bypass", "l1tf", "mds", "tsx_async_abort",
+                "itlb_multihit", "srbds",
              "mmio_stale_data", "retbleed", "gather_data_sampling"])
         {
             sys.AddText($"devices/system/cpu/vulnerabilities/{name}", "Unknown: the host's matter\n");
@@ -100,7 +103,8 @@ internal static class SysTree
         const string device = "devices/virtual/net/lo/";
         ReadOnlySpan<(string Name, string Value)> files =
         [
-            ("address", "00:00:00:00:00:00"), ("broadcast", "00:00:00:00:00:00"), ("mtu", "65536"), ("operstate", "unknown"),
+            ("address", "00:00:00:00:00:00"), ("broadcast", "00:00:00:00:00:00"), ("mtu", "65536"),
+            ("operstate", "unknown"),
             ("type", "772"), ("flags", "0x9"), ("ifindex", "1"), ("iflink", "1"), ("carrier", "1"), ("addr_len", "6"),
             ("tx_queue_len", "1000"), ("statistics/rx_bytes", "0"), ("statistics/tx_bytes", "0"),
             ("statistics/rx_packets", "0"), ("statistics/tx_packets", "0"),

@@ -1,8 +1,9 @@
 namespace Sandbox.Sentry.Filesystems.Tmp;
 
 /// <summary>
-/// The entries of a directory in memory: a hash table that also keeps the order of insertion, so that a listing continues at
-/// the right place whatever was added or removed meanwhile. One array, no object per entry. Guarded by the directory's lock.
+/// The entries of a directory in memory: a hash table that also keeps the order of insertion, so that a listing
+/// continues at the right place whatever was added or removed meanwhile. One array, no object per entry.
+/// Guarded by the directory's lock.
 /// </summary>
 internal sealed class DirectoryTable
 {
@@ -142,7 +143,9 @@ internal sealed class DirectoryTable
 
     private void MakeRoom()
     {
-        int capacity = Count > _slots.Length / 2 ? Math.Max(FirstCapacity, _slots.Length * 2) : Math.Max(FirstCapacity, _slots.Length);
+        int capacity = Count > _slots.Length / 2
+            ? Math.Max(FirstCapacity, _slots.Length * 2)
+            : Math.Max(FirstCapacity, _slots.Length);
         Slot[] slots = new Slot[capacity];
         int[] buckets = new int[capacity];
         int end = 0;

@@ -4,8 +4,8 @@ using Sandbox.Sentry.Memory;
 namespace Sandbox.Sentry.Filesystems.Tmp;
 
 /// <summary>
-/// The bytes of a file in memory. Up to 64 KiB they lie in the native arena; a longer or a mapped file has a memfd of its own.
-/// Guarded by the file's lock, except what says otherwise.
+/// The bytes of a file in memory. Up to 64 KiB they lie in the native arena; a longer or a mapped file has a memfd of
+/// its own. Guarded by the file's lock, except what says otherwise.
 /// </summary>
 internal sealed class FileContent(MemoryFileSystem fileSystem) : IDisposable
 {
@@ -32,7 +32,9 @@ internal sealed class FileContent(MemoryFileSystem fileSystem) : IDisposable
         }
     }
 
-    /// <summary>Reads at an offset; 0 behind the end. False if the bytes are in the arena: then with the lock only.</summary>
+    /// <summary>
+    /// Reads at an offset; 0 behind the end. False if the bytes are in the arena: then with the lock only.
+    /// </summary>
     public bool TryReadWithoutLock(Span<byte> destination, long offset, out Result<int> result)
     {
         HostFd? memory = _memory;
@@ -89,7 +91,9 @@ internal sealed class FileContent(MemoryFileSystem fileSystem) : IDisposable
         return Errno.Ok;
     }
 
-    /// <summary>fallocate(2) with mode 0, FALLOC_FL_KEEP_SIZE or FALLOC_FL_PUNCH_HOLE. ENOSPC, EOPNOTSUPP, EPERM if sealed.</summary>
+    /// <summary>
+    /// fallocate(2) with mode 0, FALLOC_FL_KEEP_SIZE or FALLOC_FL_PUNCH_HOLE. ENOSPC, EOPNOTSUPP, EPERM if sealed.
+    /// </summary>
     public Errno Allocate(int mode, long offset, long length)
     {
         const int keepSize = 1, punchHole = 2;
@@ -132,11 +136,12 @@ internal sealed class FileContent(MemoryFileSystem fileSystem) : IDisposable
     }
 
     /// <summary>
-    /// The host descriptor of the bytes, for mapping: read-only unless <paramref name="isWritable"/>. ENFILE, ENOMEM, EACCES.
+    /// The host descriptor of the bytes, for mapping: read-only unless <paramref name="isWritable"/>. ENFILE, ENOMEM,
+    /// EACCES.
     /// </summary>
     /// <remarks>
-    /// It is lent under a number the guest chose, which another thread may use at the same moment for a mapping of another file: so it
-    /// may never allow more than the guest may do with this one.
+    /// It is lent under a number the guest chose, which another thread may use at the same moment for a mapping of
+    /// another file: so it may never allow more than the guest may do with this one.
     /// </remarks>
     public Result<int> GetFd(bool isWritable)
     {
@@ -300,7 +305,8 @@ internal sealed class FileContent(MemoryFileSystem fileSystem) : IDisposable
 
     private Errno MoveToMemory()
     {
-        if (!fileSystem.Account.TryTakeDescriptor() && !(CollectedCharge.Reclaim() && fileSystem.Account.TryTakeDescriptor()))
+        if (!fileSystem.Account.TryTakeDescriptor()
+            && !(CollectedCharge.Reclaim() && fileSystem.Account.TryTakeDescriptor()))
             return Errno.ENFILE;
         Errno error = MakeMemory();
         if (error != Errno.Ok)

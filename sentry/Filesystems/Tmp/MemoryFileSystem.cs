@@ -65,7 +65,9 @@ internal abstract class MemoryFileSystem(long maxPages, long maxInodes, MemoryAc
         Charge(count * PageBytes);
     }
 
-    /// <summary>Takes an inode with a name and so many bytes of text in it; false (ENOSPC) if there are too many.</summary>
+    /// <summary>
+    /// Takes an inode with a name and so many bytes of text in it; false (ENOSPC) if there are too many.
+    /// </summary>
     public bool TryTakeInode(int textBytes = 0)
     {
         if (Interlocked.Increment(ref _inodes) <= _maxInodes || _maxInodes == 0)

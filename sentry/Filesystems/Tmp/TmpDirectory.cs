@@ -27,12 +27,15 @@ internal class TmpDirectory : TmpInode
     public override Result<Inode> Lookup(ReadOnlySpan<byte> name) => FindOwn(name) is { } inode ? inode : Errno.ENOENT;
 
     public override Result<Inode> CreateFile(ReadOnlySpan<byte> name, in NewInode attributes) =>
-        Create(name, new TmpFile(Memory, attributes with { Mode = (uint)FileType.Regular | (attributes.Mode & ModeBits.All) }));
+        Create(name, new TmpFile(
+            Memory, attributes with { Mode = (uint)FileType.Regular | (attributes.Mode & ModeBits.All) }));
 
     public override Result<Inode> CreateDirectory(ReadOnlySpan<byte> name, in NewInode attributes) =>
-        Create(name, new TmpDirectory(Memory, attributes with { Mode = (uint)FileType.Directory | (attributes.Mode & ModeBits.All) }));
+        Create(name, new TmpDirectory(
+            Memory, attributes with { Mode = (uint)FileType.Directory | (attributes.Mode & ModeBits.All) }));
 
-    public override Result<Inode> CreateSymbolicLink(ReadOnlySpan<byte> name, ReadOnlySpan<byte> target, in NewInode attributes) =>
+    public override Result<Inode> CreateSymbolicLink(
+        ReadOnlySpan<byte> name, ReadOnlySpan<byte> target, in NewInode attributes) =>
         Create(name, new TmpSymbolicLink(Memory, target, attributes));
 
     public override Result<Inode> CreateNode(ReadOnlySpan<byte> name, ulong rawDevice, in NewInode attributes) =>
@@ -47,7 +50,8 @@ internal class TmpDirectory : TmpInode
     {
         if (!Memory.TryTakeInode())
             return Errno.ENOSPC;
-        return new TmpFile(Memory, attributes with { Mode = (uint)FileType.Regular | (attributes.Mode & ModeBits.All) });
+        return new TmpFile(
+            Memory, attributes with { Mode = (uint)FileType.Regular | (attributes.Mode & ModeBits.All) });
     }
 
     public override Errno Link(ReadOnlySpan<byte> name, Inode target)
@@ -91,9 +95,11 @@ internal class TmpDirectory : TmpInode
     }
 
     public override Errno Rename(
-        ReadOnlySpan<byte> name, Inode child, Inode newParent, ReadOnlySpan<byte> newName, Inode? replaced, bool exchange)
+        ReadOnlySpan<byte> name, Inode child, Inode newParent, ReadOnlySpan<byte> newName, Inode? replaced,
+        bool exchange)
     {
-        if (newParent is not TmpDirectory destination || child is not TmpInode moved || (replaced is not null and not TmpInode))
+        if (newParent is not TmpDirectory destination || child is not TmpInode moved
+            || (replaced is not null and not TmpInode))
             return Errno.EXDEV;
         TmpInode? other = (TmpInode?)replaced;
         if (destination._isRemoved)

@@ -108,6 +108,7 @@ internal class TmpFile : TmpInode
                 _isMappedWritable = true;
                 NotifyChange();
             }
+
             return (_content ??= new FileContent(Memory)).GetFd(isShared && isWritable);
         }
     }
@@ -122,7 +123,9 @@ internal class TmpFile : TmpInode
             return _seals;
     }
 
-    /// <summary>F_ADD_SEALS. EPERM if sealed against sealing, EBUSY if a writable mapping is in the way, EINVAL.</summary>
+    /// <summary>
+    /// F_ADD_SEALS. EPERM if sealed against sealing, EBUSY if a writable mapping is in the way, EINVAL.
+    /// </summary>
     public Errno AddSeals(uint seals)
     {
         const uint sealSeal = 1, all = 0x3F;
@@ -167,7 +170,9 @@ internal class TmpFile : TmpInode
         }
     }
 
-    /// <summary>As <see cref="BeginContentChange"/>, where only the first <paramref name="size"/> bytes will remain.</summary>
+    /// <summary>
+    /// As <see cref="BeginContentChange"/>, where only the first <paramref name="size"/> bytes will remain.
+    /// </summary>
     protected virtual Errno BeginTruncate(long size) => Errno.Ok;
 
     /// <summary>Makes a content its own that was filled elsewhere. With <see cref="TmpInode.Lock"/> held.</summary>

@@ -15,11 +15,14 @@ internal sealed class TmpFileSystem : MemoryFileSystem
     {
         _options = options;
         uint mode = options.Mode ?? (ModeBits.Sticky | ModeBits.Permissions);
-        Root = new TmpDirectory(this, new Vfs.NewInode((uint)FileType.Directory | mode, options.UserId ?? 0, options.GroupId ?? 0));
+        Root = new TmpDirectory(
+            this, new Vfs.NewInode((uint)FileType.Directory | mode, options.UserId ?? 0, options.GroupId ?? 0));
         Root.AddLink();
     }
 
-    /// <summary>A filesystem of the kernel's own, mounted nowhere and without limits: memfds, shared anonymous memory.</summary>
+    /// <summary>
+    /// A filesystem of the kernel's own, mounted nowhere and without limits: memfds, shared anonymous memory.
+    /// </summary>
     public static TmpFileSystem Internal { get; } = new(default, 0, 0, MemoryAccount.Sandbox);
 
     /// <summary>As <see cref="Internal"/>, with an account that is charged.</summary>
@@ -63,7 +66,8 @@ internal sealed class TmpFileSystem : MemoryFileSystem
     /// <param name="options">The data argument of mount(2).</param>
     /// <param name="memoryBytes">Memory of the sandbox: the default limit is half of it, as Linux has it.</param>
     /// <param name="account">Who is charged for what is in it, or null.</param>
-    public static Result<TmpFileSystem> Create(string source, string options, long memoryBytes, MemoryAccount? account = null)
+    public static Result<TmpFileSystem> Create(
+        string source, string options, long memoryBytes, MemoryAccount? account = null)
     {
         if (TmpOptions.Parse(options, memoryBytes).Failed(out TmpOptions parsed, out Errno error))
             return error;
@@ -74,7 +78,9 @@ internal sealed class TmpFileSystem : MemoryFileSystem
         return made.TryTakeInode() ? made : Errno.ENOMEM;
     }
 
-    /// <summary>Remount with other limits (mount(2), MS_REMOUNT). EINVAL if they are too small for what is there.</summary>
+    /// <summary>
+    /// Remount with other limits (mount(2), MS_REMOUNT). EINVAL if they are too small for what is there.
+    /// </summary>
     public Errno Remount(string options, long memoryBytes)
     {
         if (TmpOptions.Parse(options, memoryBytes).Failed(out TmpOptions parsed, out Errno error))

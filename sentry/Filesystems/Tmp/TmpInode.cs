@@ -6,7 +6,9 @@ using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Filesystems.Tmp;
 
-/// <summary>A file in memory: attributes, link count, extended attributes. What it contains is up to the derived class.</summary>
+/// <summary>
+/// A file in memory: attributes, link count, extended attributes. What it contains is up to the derived class.
+/// </summary>
 internal abstract class TmpInode : Inode
 {
     private const long Day = 86_400_000_000_000;
@@ -211,7 +213,9 @@ internal abstract class TmpInode : Inode
     {
     }
 
-    /// <summary>Takes the attributes over from the lower layer (copy-up). ENOSPC if there are too many inodes.</summary>
+    /// <summary>
+    /// Takes the attributes over from the lower layer (copy-up). ENOSPC if there are too many inodes.
+    /// </summary>
     internal Errno AdoptAttributes(in Stat stat, ExtendedAttributeSet? extendedAttributes)
     {
         if (TryTakeInode() is not Errno.Ok and Errno full)
@@ -234,7 +238,9 @@ internal abstract class TmpInode : Inode
         (UserId, GroupId) = (lower.UserId, lower.GroupId);
     }
 
-    /// <summary>The contents changed. With <see cref="Lock"/> held, or where a torn order of times does not matter.</summary>
+    /// <summary>
+    /// The contents changed. With <see cref="Lock"/> held, or where a torn order of times does not matter.
+    /// </summary>
     internal void MarkModified()
     {
         _modifyTime = _changeTime = Now;

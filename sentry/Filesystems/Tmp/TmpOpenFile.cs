@@ -47,7 +47,8 @@ internal sealed class TmpOpenFile : SeekableFile
     public override Result<int> GetMappingFd(MapFlags flags, MemoryProtection protection)
     {
         bool isShared = (flags & MapFlags.TypeMask) != MapFlags.Private;
-        return _file.GetMappingFd(_below, isShared, IsWritable && isShared, isShared && (protection & MemoryProtection.Write) != 0);
+        return _file.GetMappingFd(
+            _below, isShared, IsWritable && isShared, isShared && (protection & MemoryProtection.Write) != 0);
     }
 
     protected override Result<int> WriteAt(ReadOnlySpan<byte> source, ref long offset, bool isAppend) =>
@@ -59,7 +60,8 @@ internal sealed class TmpOpenFile : SeekableFile
         return _file.GetAttributes(ref stat) is not Errno.Ok and Errno error ? error : stat.SizeBytes;
     }
 
-    protected override Result<long> SeekExtent(long offset, SeekWhence whence) => _file.SeekExtent(_below, offset, whence);
+    protected override Result<long> SeekExtent(long offset, SeekWhence whence) =>
+        _file.SeekExtent(_below, offset, whence);
 
     protected override void OnRelease()
     {

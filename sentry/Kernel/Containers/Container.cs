@@ -9,7 +9,9 @@ namespace Sandbox.Sentry.Kernel.Containers;
 /// <summary>One container of the sandbox (a pod has several).</summary>
 internal sealed class Container(string id)
 {
-    /// <summary>Version 1's cgroup controllers, each with a hierarchy of its own; proc_pid_cgroup(5) numbers them from 1.</summary>
+    /// <summary>
+    /// Version 1's cgroup controllers, each with a hierarchy of its own; proc_pid_cgroup(5) numbers them from 1.
+    /// </summary>
     public static readonly string[] LegacyControllers =
         ["cpuset", "cpu", "cpuacct", "blkio", "memory", "devices", "freezer", "pids"];
 

@@ -15,7 +15,9 @@ internal static class ContainerEnd
         return ContainerProcesses.Of(kernel, container).Count == 0;
     }
 
-    /// <summary>Kills its processes; with <paramref name="isOverdue"/> whatever memory they have, even where others share it.</summary>
+    /// <summary>
+    /// Kills its processes; with <paramref name="isOverdue"/> whatever memory they have, even where others share it.
+    /// </summary>
     public static void Kill(Kernel kernel, Container container, bool isOverdue)
     {
         using RankedLock.Scope _ = kernel.Tree.Enter();

@@ -5,14 +5,15 @@ using Sandbox.Sentry.Sync;
 namespace Sandbox.Sentry.Kernel.Containers;
 
 /// <summary>
-/// Holds all tasks of a container where they are, without the host's freezer: a thread that runs guest code is brought in, one that
-/// sleeps in a call sleeps on, and none goes back to its guest before the container is resumed. Only the end gets through.
+/// Holds all tasks of a container where they are, without the host's freezer: a thread that runs guest code is brought
+/// in, one that sleeps in a call sleeps on, and none goes back to its guest before the container is resumed.
+/// Only the end gets through.
 /// </summary>
 internal static class ContainerPause
 {
     /// <summary>
-    /// From now on no task of the container starts to run guest code. <see cref="IsComplete"/> says when none runs any more.
-    /// False if it is paused already.
+    /// From now on no task of the container starts to run guest code. <see cref="IsComplete"/> says when none runs any
+    /// more. False if it is paused already.
     /// </summary>
     public static bool Begin(Kernel kernel, Container container)
     {
@@ -29,7 +30,9 @@ internal static class ContainerPause
         return true;
     }
 
-    /// <summary>True if every task stands still: it waits here, or in a call that does not go back to the guest.</summary>
+    /// <summary>
+    /// True if every task stands still: it waits here, or in a call that does not go back to the guest.
+    /// </summary>
     public static bool IsComplete(Kernel kernel, Container container)
     {
         using RankedLock.Scope _ = kernel.Tree.Enter();

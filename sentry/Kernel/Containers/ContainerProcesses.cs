@@ -21,7 +21,9 @@ internal static class ContainerProcesses
         return groups;
     }
 
-    /// <summary>CPU time of its processes and those they have waited for. Reads files of the host: without Tree held.</summary>
+    /// <summary>
+    /// CPU time of its processes and those they have waited for. Reads files of the host: without Tree held.
+    /// </summary>
     public static CpuTime TimeOf(Kernel kernel, Container container)
     {
         List<ThreadGroup> groups;
@@ -33,7 +35,9 @@ internal static class ContainerProcesses
         return sum;
     }
 
-    /// <summary>Periods that ended, those in which the quota was used up, and nanoseconds lost to that, as the host counts them.</summary>
+    /// <summary>
+    /// Periods that ended, those in which the quota was used up, and nanoseconds lost to that, as the host counts them.
+    /// </summary>
     public static (long Periods, long Throttled, long Nanoseconds) ThrottlingOf(Container container)
     {
         const long microsecond = 1000;

@@ -9,12 +9,13 @@ using Sandbox.Sentry.Memory;
 namespace Sandbox.Sentry.Kernel.Containers;
 
 /// <summary>
-/// Keeps a container within its memory limit where the host alone does not. What guests map the host counts in the container's
-/// cgroup and limits there; files in memory, buffers and kernel objects are the Sentry's, so the host's limit is lowered by
-/// their bytes: then its own OOM killer acts, and whoever watches the cgroup sees it. Without a cgroup the use is sampled, and the
-/// Sentry kills.
+/// Keeps a container within its memory limit where the host alone does not. What guests map the host counts in the
+/// container's cgroup and limits there; files in memory, buffers and kernel objects are the Sentry's, so the host's
+/// limit is lowered by their bytes: then its own OOM killer acts, and whoever watches the cgroup sees it. Without a
+/// cgroup the use is sampled, and the Sentry kills.
 /// </summary>
-[SuppressMessage("Design", "CA1001", Justification = "It lives as long as its container, and nobody else sees its event.")]
+[SuppressMessage(
+    "Design", "CA1001", Justification = "It lives as long as its container, and nobody else sees its event.")]
 internal sealed class MemoryLimiter
 {
     private const int SampleMilliseconds = 100, RoundsMax = 16, StackBytes = 128 << 10;
@@ -32,7 +33,9 @@ internal sealed class MemoryLimiter
 
     private bool IsCharged => _container.Cgroup is { HasMemory: true };
 
-    /// <summary>Begins to watch a new container. Costs nothing before it has files in memory, or a limit that nobody else keeps.</summary>
+    /// <summary>
+    /// Begins to watch a new container. Costs nothing before it has files in memory, or a limit that nobody else keeps.
+    /// </summary>
     public static void Watch(Kernel kernel, Container container)
     {
         MemoryLimiter limiter = new(kernel, container);
@@ -86,8 +89,8 @@ internal sealed class MemoryLimiter
     }
 
     /// <summary>
-    /// What the Sentry holds guests may not have. Version 1 refuses a limit below the use: then the limit becomes the use, and a
-    /// stub of ours asks for a little more, which sets the OOM killer off.
+    /// What the Sentry holds guests may not have. Version 1 refuses a limit below the use: then the limit becomes the
+    /// use, and a stub of ours asks for a little more, which sets the OOM killer off.
     /// </summary>
     private void LowerHostLimit(HostCgroup cgroup)
     {
@@ -121,7 +124,9 @@ internal sealed class MemoryLimiter
             SignalSender.SendToGroup(victim, SignalInfo.FromKernel(Signal.Kill));
     }
 
-    /// <summary>Who has the most, with oom_score_adj (a thousandth of the limit each) on top; who has -1000 is spared.</summary>
+    /// <summary>
+    /// Who has the most, with oom_score_adj (a thousandth of the limit each) on top; who has -1000 is spared.
+    /// </summary>
     private ThreadGroup? FindVictim(long limit)
     {
         const int spared = -1000;

@@ -3,8 +3,8 @@ using System.Globalization;
 namespace Sandbox.Sentry.Kernel.Containers;
 
 /// <summary>
-/// The CPUs of a container: those of its cpuset, and of these no more than its quota could keep busy, so that programs which ask
-/// sched_getaffinity(2) start as many threads as make sense.
+/// The CPUs of a container: those of its cpuset, and of these no more than its quota could keep busy, so that programs
+/// which ask sched_getaffinity(2) start as many threads as make sense.
 /// </summary>
 internal static class ProcessorSet
 {

@@ -35,6 +35,8 @@ internal readonly record struct FutexKey(GuestMemory? Memory, ulong Device, ulon
     public uint Hash()
     {
         ulong mixed = ((Offset >> 2) ^ (Offset >> 14) ^ (Inode * 31)) * 0x9E37_79B9_7F4A_7C15;
-        return (uint)(mixed >> 40) ^ (uint)(Memory is null ? 0 : System.Runtime.CompilerServices.RuntimeHelpers.GetHashCode(Memory));
+        return (uint)(mixed >> 40) ^ (uint)(Memory is null
+            ? 0
+            : System.Runtime.CompilerServices.RuntimeHelpers.GetHashCode(Memory));
     }
 }

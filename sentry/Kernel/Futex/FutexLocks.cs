@@ -5,8 +5,8 @@ using Sandbox.Sentry.Sync;
 namespace Sandbox.Sentry.Kernel.Futex;
 
 /// <summary>
-/// Priority-inheritance futexes (futex(2), FUTEX_LOCK_PI): the word holds the owner's thread id, and the kernel hands the
-/// lock over. Nothing is inherited, as the Sentry schedules nobody; the hand-over and its errors are Linux's.
+/// Priority-inheritance futexes (futex(2), FUTEX_LOCK_PI): the word holds the owner's thread id, and the kernel hands
+/// the lock over. Nothing is inherited, as the Sentry schedules nobody; the hand-over and its errors are Linux's.
 /// </summary>
 internal sealed partial class FutexTable
 {
@@ -15,8 +15,8 @@ internal sealed partial class FutexTable
     private int _lockWaiters; // Sleepers in LOCK_PI: while there are none, an exiting task has nothing to hand over.
 
     /// <summary>
-    /// Takes the lock, sleeping if it must. EDEADLK if it is the caller's already, ESRCH if its owner is no task, EAGAIN for a
-    /// try that would sleep, ETIMEDOUT, ERESTARTNOINTR, EFAULT, EINVAL. Own thread.
+    /// Takes the lock, sleeping if it must. EDEADLK if it is the caller's already, ESRCH if its owner is no task,
+    /// EAGAIN for a try that would sleep, ETIMEDOUT, ERESTARTNOINTR, EFAULT, EINVAL. Own thread.
     /// </summary>
     public Errno Lock(Task task, UserAddress address, bool isTry, bool isPrivate, Deadline deadline)
     {
@@ -26,7 +26,8 @@ internal sealed partial class FutexTable
         waiter.Parker.Reset();
         for (int attempt = 0; attempt < MaxLockAttempts; attempt++)
         {
-            // The owner is looked up without the bucket's lock; what was found holds only while the word stays the same.
+            // The owner is looked up without the bucket's lock;
+            // what was found holds only while the word stays the same.
             if (task.Memory.Read(new UserPtr<uint>(address), out uint word) is not Errno.Ok and Errno fault)
                 return fault;
             uint ownerId = word & ThreadIdMask;
@@ -50,7 +51,9 @@ internal sealed partial class FutexTable
         return Errno.EAGAIN;
     }
 
-    /// <summary>Gives the lock to the longest waiter, or frees it. EPERM if it is not the caller's; EFAULT, EINVAL, EAGAIN.</summary>
+    /// <summary>
+    /// Gives the lock to the longest waiter, or frees it. EPERM if it is not the caller's; EFAULT, EINVAL, EAGAIN.
+    /// </summary>
     public Errno Unlock(Task task, UserAddress address, bool isPrivate)
     {
         if (FindKey(task, address, isPrivate).Failed(out FutexKey key, out Errno error))
@@ -68,7 +71,9 @@ internal sealed partial class FutexTable
         }
     }
 
-    /// <summary>Hands over the locks of a task that ends while others wait for them (OWNER_DIED set). Without locks held.</summary>
+    /// <summary>
+    /// Hands over the locks of a task that ends while others wait for them (OWNER_DIED set). Without locks held.
+    /// </summary>
     public void ReleaseLocks(Task task)
     {
         if (Volatile.Read(ref _lockWaiters) == 0)
@@ -107,7 +112,8 @@ internal sealed partial class FutexTable
         }
     }
 
-    private Errno QueueForLock(Task task, FutexWaiter waiter, Task owner, in FutexKey key, UserAddress address, uint word)
+    private Errno QueueForLock(
+        Task task, FutexWaiter waiter, Task owner, in FutexKey key, UserAddress address, uint word)
     {
         FutexBucket bucket = BucketOf(key);
         using WordExchange exchange = new(task.GuestMemory.Space);
@@ -144,7 +150,8 @@ internal sealed partial class FutexTable
     }
 
     /// <summary>Writes the next owner into the word and wakes it. With the bucket's lock held.</summary>
-    private static Errno HandOver(Task task, FutexBucket bucket, in FutexKey key, UserAddress address, uint word, uint extraBits)
+    private static Errno HandOver(
+        Task task, FutexBucket bucket, in FutexKey key, UserAddress address, uint word, uint extraBits)
     {
         if (FirstLockWaiter(bucket, key) is not { } next)
             return Exchange(task, address, word, extraBits);

@@ -3,7 +3,9 @@ using Sandbox.Platform;
 
 namespace Sandbox.Sentry.Kernel.Futex;
 
-/// <summary>The encoded operation of FUTEX_WAKE_OP (futex(2)): how to change a word, and what its old value is compared with.</summary>
+/// <summary>
+/// The encoded operation of FUTEX_WAKE_OP (futex(2)): how to change a word, and what its old value is compared with.
+/// </summary>
 internal readonly record struct FutexOperation(uint Code)
 {
     private const uint ShiftArgument = 8;
@@ -18,8 +20,8 @@ internal readonly record struct FutexOperation(uint Code)
     private int ComparisonArgument => (int)(Code << 20) >> 20;
 
     /// <summary>
-    /// Changes the word; true if its old value passes the comparison. EFAULT, ENOSYS for an unknown operation, EAGAIN if other processes
-    /// never leave it alone. Within <see cref="IAddressSpace.BeginExchange"/>.
+    /// Changes the word; true if its old value passes the comparison. EFAULT, ENOSYS for an unknown operation, EAGAIN
+    /// if other processes never leave it alone. Within <see cref="IAddressSpace.BeginExchange"/>.
     /// </summary>
     public Result<bool> Apply(IAddressSpace space, UserAddress address)
     {

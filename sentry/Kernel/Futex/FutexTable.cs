@@ -6,8 +6,8 @@ using Sandbox.Sentry.Sync;
 namespace Sandbox.Sentry.Kernel.Futex;
 
 /// <summary>
-/// Who sleeps on which futex word (futex(2)). A waiter compares its word and queues itself under its bucket's lock, which
-/// wakers take too: between the two no wake is lost. Counts are the numbers of waiters woken.
+/// Who sleeps on which futex word (futex(2)). A waiter compares its word and queues itself under its bucket's lock,
+/// which wakers take too: between the two no wake is lost. Counts are the numbers of waiters woken.
 /// </summary>
 internal sealed partial class FutexTable
 {
@@ -16,7 +16,8 @@ internal sealed partial class FutexTable
 
     private const int BucketCount = 256;
     private readonly FutexBucket[] _buckets = new FutexBucket[BucketCount];
-    private int _sharedWaiters; // Sleepers with a shared key: while there are none, a wake need not ask the host for mappings.
+    // Sleepers with a shared key: while there are none, a wake need not ask the host for mappings.
+    private int _sharedWaiters;
 
     public FutexTable()
     {
@@ -25,8 +26,8 @@ internal sealed partial class FutexTable
     }
 
     /// <summary>
-    /// Sleeps while the word is <paramref name="expected"/>, until woken (Ok), interrupted (ERESTARTSYS) or the deadline
-    /// (ETIMEDOUT). EAGAIN if the word differs; EFAULT, EINVAL for a bad address. Own thread.
+    /// Sleeps while the word is <paramref name="expected"/>, until woken (Ok), interrupted (ERESTARTSYS) or the
+    /// deadline (ETIMEDOUT). EAGAIN if the word differs; EFAULT, EINVAL for a bad address. Own thread.
     /// </summary>
     public Errno Wait(Task task, UserAddress address, uint expected, uint bitset, bool isPrivate, Deadline deadline)
     {
@@ -43,7 +44,9 @@ internal sealed partial class FutexTable
         return reason;
     }
 
-    /// <summary>Wakes up to <paramref name="count"/> waiters whose bits meet <paramref name="bitset"/>. EFAULT, EINVAL.</summary>
+    /// <summary>
+    /// Wakes up to <paramref name="count"/> waiters whose bits meet <paramref name="bitset"/>. EFAULT, EINVAL.
+    /// </summary>
     public Result<int> Wake(Task task, UserAddress address, int count, uint bitset, bool isPrivate)
     {
         if (FindWakeKey(task, address, isPrivate).Failed(out FutexKey key, out Errno error))
@@ -57,14 +60,16 @@ internal sealed partial class FutexTable
     }
 
     /// <summary>
-    /// Wakes waiters of a word that the kernel itself has changed (CLONE_CHILD_CLEARTID, robust lists). Errors mean nobody waits.
+    /// Wakes waiters of a word that the kernel itself has changed (CLONE_CHILD_CLEARTID, robust lists).
+    /// Errors mean nobody waits.
     /// </summary>
-    public void WakeAddress(Task task, UserAddress address, int count) => Wake(task, address, count, AnyBit, isPrivate: false);
+    public void WakeAddress(Task task, UserAddress address, int count) =>
+        Wake(task, address, count, AnyBit, isPrivate: false);
 
     /// <summary>
     /// Wakes some waiters of one word and moves others to another word without waking them. EAGAIN if
-    /// <paramref name="expected"/> is given and the first word differs. Gives woken plus, with <paramref name="expected"/>,
-    /// moved waiters, as Linux counts them.
+    /// <paramref name="expected"/> is given and the first word differs. Gives woken plus, with
+    /// <paramref name="expected"/>, moved waiters, as Linux counts them.
     /// </summary>
     public Result<int> Requeue(
         Task task, UserAddress from, UserAddress to, int wakeCount, int moveCount, uint? expected, bool isPrivate)
@@ -93,11 +98,12 @@ internal sealed partial class FutexTable
     }
 
     /// <summary>
-    /// FUTEX_WAKE_OP: changes the second word as <paramref name="operation"/> says, wakes waiters of the first, and those
-    /// of the second if its old value passes the comparison.
+    /// FUTEX_WAKE_OP: changes the second word as <paramref name="operation"/> says, wakes waiters of the first, and
+    /// those of the second if its old value passes the comparison.
     /// </summary>
     public Result<int> WakeOperation(
-        Task task, UserAddress first, UserAddress second, int firstCount, int secondCount, FutexOperation operation, bool isPrivate)
+        Task task, UserAddress first, UserAddress second, int firstCount, int secondCount, FutexOperation operation,
+        bool isPrivate)
     {
         if (FindKey(task, first, isPrivate).Failed(out FutexKey firstKey, out Errno error)
             || FindKey(task, second, isPrivate).Failed(out FutexKey secondKey, out error))
@@ -161,8 +167,11 @@ internal sealed partial class FutexTable
 
     private FutexBucket BucketOf(in FutexKey key) => _buckets[key.Hash() % BucketCount];
 
-    /// <summary>Announces, compares and queues. On success the key is settled by <see cref="Finish"/> after the sleep.</summary>
-    private Errno Enqueue(Task task, FutexWaiter waiter, in FutexKey key, UserAddress address, uint expected, uint bitset)
+    /// <summary>
+    /// Announces, compares and queues. On success the key is settled by <see cref="Finish"/> after the sleep.
+    /// </summary>
+    private Errno Enqueue(
+        Task task, FutexWaiter waiter, in FutexKey key, UserAddress address, uint expected, uint bitset)
     {
         FutexBucket bucket = BucketOf(key);
         if (key.IsShared)

@@ -84,7 +84,9 @@ internal sealed class FutexBucket(int index)
         waiter.Bucket = this;
     }
 
-    /// <summary>Takes a waiter out and renounces it. With the lock held. The waiter may be reused as soon as this returns.</summary>
+    /// <summary>
+    /// Takes a waiter out and renounces it. With the lock held. The waiter may be reused as soon as this returns.
+    /// </summary>
     public void Remove(FutexWaiter waiter)
     {
         Unlink(waiter);

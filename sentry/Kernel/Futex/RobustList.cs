@@ -5,7 +5,8 @@ using Sandbox.Sentry.Kernel.Tasks;
 namespace Sandbox.Sentry.Kernel.Futex;
 
 /// <summary>
-/// The list of mutexes a thread holds (get_robust_list(2)): at its end each gets FUTEX_OWNER_DIED, and one waiter is woken.
+/// The list of mutexes a thread holds (get_robust_list(2)): at its end each gets FUTEX_OWNER_DIED,
+/// and one waiter is woken.
 /// </summary>
 internal static class RobustList
 {
@@ -56,7 +57,9 @@ internal static class RobustList
             Abandon(task, head.Pending, head.FutexOffset, isPending: true);
     }
 
-    /// <summary>One mutex. Bit 0 of the entry says that it is a priority-inheritance one. False if the list cannot be trusted.</summary>
+    /// <summary>
+    /// One mutex. Bit 0 of the entry says that it is a priority-inheritance one. False if the list cannot be trusted.
+    /// </summary>
     private static bool Abandon(Task task, ulong entry, long futexOffset, bool isPending)
     {
         bool isLock = (entry & 1) != 0;

@@ -11,7 +11,8 @@ namespace Sandbox.Sentry.Kernel.Namespaces;
 /// <param name="Target">The namespace itself; null for the initial time and cgroup namespaces.</param>
 /// <param name="Owner">The user namespace that owns it; for a user namespace its parent.</param>
 /// <param name="Root">For a mount namespace: where who joins it finds himself.</param>
-internal sealed record GuestNamespace(CloneFlags Type, ulong Number, object? Target, UserNamespace? Owner, VfsPath Root = default)
+internal sealed record GuestNamespace(
+    CloneFlags Type, ulong Number, object? Target, UserNamespace? Owner, VfsPath Root = default)
 {
     // Linux's numbers of the initial ones.
     private const ulong CgroupNumber = 4026531835, TimeNumber = 4026531834;
@@ -28,11 +29,13 @@ internal sealed record GuestNamespace(CloneFlags Type, ulong Number, object? Tar
             "pid" => OfPids(task.PidNamespace),
             "pid_for_children" => OfPids(set.PidForChildren),
             "user" => new GuestNamespace(
-                CloneFlags.NewUser, UserNamespaceNumbers.Of(task.Credentials.UserNamespace), task.Credentials.UserNamespace,
+                CloneFlags.NewUser, UserNamespaceNumbers.Of(task.Credentials.UserNamespace),
+                task.Credentials.UserNamespace,
                 task.Credentials.UserNamespace.Parent),
             "uts" => new GuestNamespace(CloneFlags.NewUts, set.Uts.Number, set.Uts, set.Uts.Owner),
             "cgroup" => new GuestNamespace(CloneFlags.NewCgroup, CgroupNumber, null, UserNamespace.Root),
-            "time" or "time_for_children" => new GuestNamespace(CloneFlags.NewTime, TimeNumber, null, UserNamespace.Root),
+            "time" or "time_for_children" =>
+                new GuestNamespace(CloneFlags.NewTime, TimeNumber, null, UserNamespace.Root),
             _ => null,
         };
     }
@@ -42,7 +45,8 @@ internal sealed record GuestNamespace(CloneFlags Type, ulong Number, object? Tar
     private static GuestNamespace OfMounts(FsContext fs)
     {
         Mount root = fs.Mounts.Root;
-        return new GuestNamespace(CloneFlags.NewMount, fs.Mounts.Number, fs.Mounts, fs.Mounts.Owner, new VfsPath(root, root.Root));
+        return new GuestNamespace(
+            CloneFlags.NewMount, fs.Mounts.Number, fs.Mounts, fs.Mounts.Owner, new VfsPath(root, root.Root));
     }
 }
 

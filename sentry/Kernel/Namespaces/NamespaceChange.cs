@@ -51,10 +51,16 @@ internal sealed record NamespaceChange
         NamespaceSet old = task.Namespaces;
         NamespaceSet set = old with
         {
-            Uts = (flags & CloneFlags.NewUts) != 0 ? new UtsNamespace(old.Uts.HostName, old.Uts.DomainName, owner) : old.Uts,
+            Uts = (flags & CloneFlags.NewUts) != 0
+                ? new UtsNamespace(old.Uts.HostName, old.Uts.DomainName, owner)
+                : old.Uts,
             Ipc = (flags & CloneFlags.NewIpc) != 0 ? new IpcNamespace(owner) : old.Ipc,
-            Network = (flags & CloneFlags.NewNet) != 0 ? new NetworkNamespace(owner) { IsLoopbackUp = false } : old.Network,
-            PidForChildren = (flags & CloneFlags.NewPid) != 0 ? new PidNamespace(old.PidForChildren, owner) : old.PidForChildren,
+            Network = (flags & CloneFlags.NewNet) != 0
+                ? new NetworkNamespace(owner) { IsLoopbackUp = false }
+                : old.Network,
+            PidForChildren = (flags & CloneFlags.NewPid) != 0
+                ? new PidNamespace(old.PidForChildren, owner)
+                : old.PidForChildren,
         };
         FsContext? fs = null;
         if ((flags & CloneFlags.NewMount) != 0 && task.Fs.Unshare(owner).Failed(out fs, out Errno error))

@@ -4,8 +4,8 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Kernel.Namespaces;
 
 /// <summary>
-/// A task's namespaces apart from user (in its credentials), pid (in its id) and mount (in its FsContext). Immutable; unshare
-/// and setns replace it (namespaces(7)).
+/// A task's namespaces apart from user (in its credentials), pid (in its id) and mount (in its FsContext). Immutable;
+/// unshare and setns replace it (namespaces(7)).
 /// </summary>
 internal sealed record NamespaceSet
 {
@@ -51,7 +51,9 @@ internal enum HostNetwork
     /// <summary>It has a loopback of its own in the Sentry, and nothing else.</summary>
     Never,
 
-    /// <summary>If somebody has given the host's namespace an address or a route by the time it is first used.</summary>
+    /// <summary>
+    /// If somebody has given the host's namespace an address or a route by the time it is first used.
+    /// </summary>
     WhenConfigured,
 
     Always,
@@ -66,7 +68,9 @@ internal sealed class NetworkNamespace(Security.UserNamespace owner)
     /// <summary>Whether the host's network namespace that the Sentry is in stands behind it.</summary>
     public HostNetwork Host { get; init; }
 
-    /// <summary>True if its loopback is ready from the first, as a runtime leaves it; unshare(2) makes one that is down.</summary>
+    /// <summary>
+    /// True if its loopback is ready from the first, as a runtime leaves it; unshare(2) makes one that is down.
+    /// </summary>
     public bool IsLoopbackUp { get; init; } = true;
 
     /// <summary>net.ipv4.ip_unprivileged_port_start, if the configuration sets it.</summary>

@@ -4,8 +4,8 @@ using Sandbox.Sentry.Kernel.Tasks;
 namespace Sandbox.Sentry.Kernel.Namespaces;
 
 /// <summary>
-/// A process or thread id: one number in each pid namespace from the root to the one it was made in (Linux's struct pid).
-/// Thread groups, process groups and sessions named after a task share its Pid.
+/// A process or thread id: one number in each pid namespace from the root to the one it was made in (Linux's struct
+/// pid). Thread groups, process groups and sessions named after a task share its Pid.
 /// </summary>
 internal sealed class Pid(PidNamespace owner, int[] numbers)
 {
@@ -38,5 +38,6 @@ internal sealed class Pid(PidNamespace owner, int[] numbers)
     public int Own => numbers[^1];
 
     /// <summary>True while a task, a group or a session still uses the number. With Tree held.</summary>
-    public bool IsInUse => Task is not null || ThreadGroup is not null || ProcessGroup is not null || Session is not null;
+    public bool IsInUse =>
+        Task is not null || ThreadGroup is not null || ProcessGroup is not null || Session is not null;
 }

@@ -44,7 +44,9 @@ internal sealed class PidNamespace(PidNamespace? parent, UserNamespace owner)
 
     public Pid? Find(int number) => _pids.GetValueOrDefault(number);
 
-    /// <summary>A new id with a number here and in every ancestor. EAGAIN when a namespace is full, ENOMEM when it is dead.</summary>
+    /// <summary>
+    /// A new id with a number here and in every ancestor. EAGAIN when a namespace is full, ENOMEM when it is dead.
+    /// </summary>
     public Result<Pid> Allocate()
     {
         int[] numbers = new int[Level + 1];
@@ -82,7 +84,8 @@ internal sealed class PidNamespace(PidNamespace? parent, UserNamespace owner)
     {
         for (int tries = 0; tries < MaxPid; tries++)
         {
-            // Linux restarts at RESERVED_PIDS (300) after a wrap, so that early daemons' numbers are not reused at once.
+            // Linux restarts at RESERVED_PIDS (300) after a wrap,
+            // so that early daemons' numbers are not reused at once.
             _last = _last + 1 >= MaxPid ? 300 : _last + 1;
             if (!_pids.ContainsKey(_last))
                 return _last;

@@ -7,19 +7,22 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Kernel.PosixQueues;
 
 /// <summary>
-/// A POSIX message queue (mq_overview(7), ipc/mqueue.c). A message that comes while somebody waits for one is handed over, and
-/// room that is made while somebody waits for it is filled at once: who comes later cannot be faster.
+/// A POSIX message queue (mq_overview(7), ipc/mqueue.c). A message that comes while somebody waits for one is handed
+/// over, and room that is made while somebody waits for it is filled at once: who comes later cannot be faster.
 /// </summary>
 internal sealed class PosixQueue(in QueueAttributes attributes, QueueCharge charge)
 {
     private const int SequenceBits = 48;
 
-    /// <summary>A larger table gives room back that it does not use: an empty queue must not hold what a full one took.</summary>
+    /// <summary>
+    /// A larger table gives room back that it does not use: an empty queue must not hold what a full one took.
+    /// </summary>
     private const int KeptCapacity = 256;
 
     private readonly RankedLock _lock = new(LockRank.Leaf);
 
-    // All guarded by _lock. Keys are the priority, inverted, above the number of the message: the oldest of the highest is first.
+    // All guarded by _lock. Keys are the priority, inverted, above the number of the message:
+    // the oldest of the highest is first.
     private readonly PriorityQueue<QueueMessage, ulong> _messages = new();
     private readonly QueueWaiters _senders = new();
     private readonly QueueWaiters _receivers = new();
@@ -33,7 +36,9 @@ internal sealed class PosixQueue(in QueueAttributes attributes, QueueCharge char
     /// <summary>mq_msgsize, bytes.</summary>
     public int MaxBytes { get; } = (int)attributes.MaxBytes;
 
-    /// <summary>For poll: In when a message came and nobody took it, Out when room was made and nobody filled it.</summary>
+    /// <summary>
+    /// For poll: In when a message came and nobody took it, Out when room was made and nobody filled it.
+    /// </summary>
     public WaitQueue Waiters { get; } = new();
 
     /// <summary>Messages in the queue.</summary>
@@ -60,8 +65,8 @@ internal sealed class PosixQueue(in QueueAttributes attributes, QueueCharge char
     }
 
     /// <summary>
-    /// Takes <paramref name="message"/> over, and after Ok gives the notice that is now due, to be told. If the queue is full:
-    /// EAGAIN, or with a <paramref name="waiter"/> EIOCBQUEUED, and it waits for <see cref="Await"/>.
+    /// Takes <paramref name="message"/> over, and after Ok gives the notice that is now due, to be told. If the queue
+    /// is full: EAGAIN, or with a <paramref name="waiter"/> EIOCBQUEUED, and it waits for <see cref="Await"/>.
     /// </summary>
     public Errno Send(in QueueMessage message, QueueWaiter? waiter, out QueueNotice? due)
     {
@@ -125,7 +130,9 @@ internal sealed class PosixQueue(in QueueAttributes attributes, QueueCharge char
         return Errno.Ok;
     }
 
-    /// <summary>Sleeps until the waiter is served (Ok). After ETIMEDOUT and ERESTARTSYS it waits no more. Own thread.</summary>
+    /// <summary>
+    /// Sleeps until the waiter is served (Ok). After ETIMEDOUT and ERESTARTSYS it waits no more. Own thread.
+    /// </summary>
     public Errno Await(QueueWaiter waiter, bool isSender, Deadline deadline)
     {
         while (true)

@@ -7,8 +7,9 @@ using Sandbox.Sentry.Security;
 namespace Sandbox.Sentry.Kernel.PosixQueues;
 
 /// <summary>
-/// What one queue takes of the limits of its namespace, its user and the sandbox, until it goes. A namespace that nobody is in
-/// any more ends without a word, queues and all: then the collector gives it back, which is why this has a finalizer.
+/// What one queue takes of the limits of its namespace, its user and the sandbox, until it goes. A namespace that
+/// nobody is in any more ends without a word, queues and all: then the collector gives it back,
+/// which is why this has a finalizer.
 /// </summary>
 internal sealed class QueueCharge
 {
@@ -28,8 +29,8 @@ internal sealed class QueueCharge
     ~QueueCharge() => Return();
 
     /// <summary>
-    /// Charges a new queue to the user of a task. <paramref name="wanted"/>, null for the defaults, becomes what the queue has.
-    /// ENOSPC, EINVAL, EMFILE.
+    /// Charges a new queue to the user of a task. <paramref name="wanted"/>, null for the defaults, becomes what the
+    /// queue has. ENOSPC, EINVAL, EMFILE.
     /// </summary>
     public static Result<QueueCharge> Take(
         Task creator, QueueLimits limits, QueueAttributes? wanted, out QueueAttributes attributes)
@@ -51,7 +52,9 @@ internal sealed class QueueCharge
         return error;
     }
 
-    /// <summary>Messages went into the queue or (negative) left it, with what they cost. With the queue's lock held.</summary>
+    /// <summary>
+    /// Messages went into the queue or (negative) left it, with what they cost. With the queue's lock held.
+    /// </summary>
     public void Hold(long cost) => _messages += cost;
 
     /// <summary>The queue is gone, with the messages that were still in it. Does nothing the second time.</summary>
@@ -76,7 +79,8 @@ internal sealed class QueueCharge
         return Errno.EMFILE;
     }
 
-    private static Errno Choose(QueueLimits limits, QueueAttributes? wanted, bool isPrivileged, out QueueAttributes chosen)
+    private static Errno Choose(
+        QueueLimits limits, QueueAttributes? wanted, bool isPrivileged, out QueueAttributes chosen)
     {
         int messages = limits[QueueLimit.Messages], bytes = limits[QueueLimit.MessageBytes];
         chosen = new QueueAttributes
@@ -86,7 +90,8 @@ internal sealed class QueueCharge
         };
         if (isPrivileged)
             (messages, bytes) = (QueueLimits.HardMessages, QueueLimits.HardMessageBytes);
-        return chosen.MaxMessages <= 0 || chosen.MaxBytes <= 0 || chosen.MaxMessages > messages || chosen.MaxBytes > bytes
+        return chosen.MaxMessages <= 0 || chosen.MaxBytes <= 0 || chosen.MaxMessages > messages
+            || chosen.MaxBytes > bytes
             ? Errno.EINVAL
             : Errno.Ok;
     }

@@ -3,8 +3,8 @@ using Sandbox.Sentry.Memory;
 namespace Sandbox.Sentry.Kernel.PosixQueues;
 
 /// <summary>
-/// What all queues of the sandbox together take of the Sentry's memory. RLIMIT_MSGQUEUE bounds a user, but who has the right
-/// raises it, and users there may be many.
+/// What all queues of the sandbox together take of the Sentry's memory. RLIMIT_MSGQUEUE bounds a user, but who has the
+/// right raises it, and users there may be many.
 /// </summary>
 internal static class QueueMemory
 {

@@ -3,7 +3,9 @@ using Sandbox.Linux;
 
 namespace Sandbox.Sentry.Kernel.PosixQueues;
 
-/// <summary>A message, mostly in a buffer of the shared pool. It has one owner at a time, who hands it on or frees it.</summary>
+/// <summary>
+/// A message, mostly in a buffer of the shared pool. It has one owner at a time, who hands it on or frees it.
+/// </summary>
 internal readonly struct QueueMessage
 {
     /// <summary>Longer ones are left to the collector: the pool would keep many of them for nobody.</summary>
@@ -12,7 +14,8 @@ internal readonly struct QueueMessage
     private readonly byte[] _buffer;
     private readonly int _length;
 
-    private QueueMessage(uint priority, byte[] buffer, int length) => (Priority, _buffer, _length) = (priority, buffer, length);
+    private QueueMessage(uint priority, byte[] buffer, int length) =>
+        (Priority, _buffer, _length) = (priority, buffer, length);
 
     public uint Priority { get; }
 

@@ -22,7 +22,9 @@ internal interface ICookieReceiver
     void Deliver(ReadOnlySpan<byte> message);
 }
 
-/// <summary>Who wants to hear of the next message that comes to an empty queue, and how (mq_notify(3)). Told once.</summary>
+/// <summary>
+/// Who wants to hear of the next message that comes to an empty queue, and how (mq_notify(3)). Told once.
+/// </summary>
 internal sealed class QueueNotice
 {
     /// <summary>NOTIFY_COOKIE_LEN, and the place of the code in a cookie (include/uapi/linux/mqueue.h).</summary>

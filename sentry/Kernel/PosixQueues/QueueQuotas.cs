@@ -1,6 +1,8 @@
 namespace Sandbox.Sentry.Kernel.PosixQueues;
 
-/// <summary>How many bytes of queues each user has (getrlimit(2), RLIMIT_MSGQUEUE), by kernel uid. Any thread.</summary>
+/// <summary>
+/// How many bytes of queues each user has (getrlimit(2), RLIMIT_MSGQUEUE), by kernel uid. Any thread.
+/// </summary>
 internal sealed class QueueQuotas
 {
     private readonly Dictionary<uint, long> _bytes = []; // Locked by itself.

@@ -3,7 +3,9 @@ using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Kernel.PosixQueues;
 
-/// <summary>A task that waits to send or to receive. Guarded by its queue's lock but for <see cref="IsDone"/>.</summary>
+/// <summary>
+/// A task that waits to send or to receive. Guarded by its queue's lock but for <see cref="IsDone"/>.
+/// </summary>
 internal sealed class QueueWaiter(Task task)
 {
     private bool _isDone;
@@ -14,7 +16,9 @@ internal sealed class QueueWaiter(Task task)
 
     public Parker Parker { get; } = task.Sleeper.Parker;
 
-    /// <summary>The kernel's number of the task's priority, lower first (sched(7)): as it was when the wait began.</summary>
+    /// <summary>
+    /// The kernel's number of the task's priority, lower first (sched(7)): as it was when the wait began.
+    /// </summary>
     public int Rank { get; } = RankOf(task.Scheduling);
 
     /// <summary>What a sender wants to send, or what a receiver was given.</summary>
@@ -33,7 +37,9 @@ internal sealed class QueueWaiter(Task task)
     private static int RankOf(Scheduling scheduling)
     {
         const int fifo = 1, roundRobin = 2, lastRealTime = 99, ofNiceZero = 120;
-        return scheduling.Policy is fifo or roundRobin ? lastRealTime - scheduling.Priority : ofNiceZero + scheduling.Nice;
+        return scheduling.Policy is fifo or roundRobin
+            ? lastRealTime - scheduling.Priority
+            : ofNiceZero + scheduling.Nice;
     }
 }
 

@@ -43,7 +43,9 @@ internal readonly record struct ChildChange(
 /// <summary>Waits for children (wait4(2), waitid(2)).</summary>
 internal static class ChildWait
 {
-    /// <summary>ECHILD without such children; ERESTARTSYS when a signal ends the wait. Pid 0 for WNOHANG with nothing to report.</summary>
+    /// <summary>
+    /// ECHILD without such children; ERESTARTSYS when a signal ends the wait. Pid 0 for WNOHANG with nothing to report.
+    /// </summary>
     public static Result<ChildChange> Wait(Task task, WaitTarget target, Pid? id, WaitOptions options)
     {
         ThreadGroup group = task.Group;
@@ -91,7 +93,8 @@ internal static class ChildWait
     }
 
     // Traced threads, whoever's children they are. With Tree held.
-    private static ChildChange? LookAtTracees(Task task, WaitTarget target, Pid? id, WaitOptions options, ref bool hasCandidate)
+    private static ChildChange? LookAtTracees(
+        Task task, WaitTarget target, Pid? id, WaitOptions options, ref bool hasCandidate)
     {
         bool consume = (options & WaitOptions.NoReap) == 0;
         foreach (Task tracee in task.Group.Tracees)
@@ -111,7 +114,8 @@ internal static class ChildWait
                 continue;
             trace.HasUnreportedStop = !consume;
             return new ChildChange(
-                tracee.Id.In(task.PidNamespace), trace.Status, SignalInfo.ChildTrapped, tracee.Credentials.UserId, 0, 0, 0);
+                tracee.Id.In(task.PidNamespace), trace.Status, SignalInfo.ChildTrapped, tracee.Credentials.UserId,
+                0, 0, 0);
         }
 
         return null;

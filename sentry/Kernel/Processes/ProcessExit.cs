@@ -7,7 +7,9 @@ using Sandbox.Sentry.Kernel.Timers;
 
 namespace Sandbox.Sentry.Kernel.Processes;
 
-/// <summary>What the end of a process means for others: parent, children, group, session, namespace, container.</summary>
+/// <summary>
+/// What the end of a process means for others: parent, children, group, session, namespace, container.
+/// </summary>
 internal static class ProcessExit
 {
     /// <summary>The last thread is gone. Without locks.</summary>
@@ -52,8 +54,8 @@ internal static class ProcessExit
     }
 
     /// <summary>
-    /// Tells who is to wait for a process that it has ended, once it is waitable: its main thread's tracer, else its parent.
-    /// Reaps it if there is nobody. With Tree held.
+    /// Tells who is to wait for a process that it has ended, once it is waitable: its main thread's tracer, else its
+    /// parent. Reaps it if there is nobody. With Tree held.
     /// </summary>
     public static void Announce(ThreadGroup group)
     {
@@ -151,7 +153,8 @@ internal static class ProcessExit
     {
         foreach (KeyValuePair<int, Pid> entry in kernel.RootPids.Pids)
         {
-            if (entry.Value.ThreadGroup is { IsZombie: false } member && member.Leader.Namespaces.Container == container)
+            if (entry.Value.ThreadGroup is { IsZombie: false } member
+                && member.Leader.Namespaces.Container == container)
                 TaskExit.BeginGroupExit(member, (int)Signal.Kill);
         }
     }

@@ -52,6 +52,8 @@ internal abstract class ControllingTerminal
     /// <summary>tty_nr of /proc/PID/stat (makedev(136, N)).</summary>
     public abstract ulong DeviceNumber { get; }
 
-    /// <summary>The session leader exits or the terminal is given up: hang up what uses it. Without Tree held.</summary>
+    /// <summary>
+    /// The session leader exits or the terminal is given up: hang up what uses it. Without Tree held.
+    /// </summary>
     public abstract void Disassociate();
 }

@@ -10,7 +10,8 @@ namespace Sandbox.Sentry.Kernel.Processes;
 /// A process: the threads that share pid, signals, limits and fate (Linux's thread group and signal_struct). Guarded
 /// by Tree.
 /// </summary>
-internal sealed class ThreadGroup(Kernel kernel, Pid id, ProcessGroup processGroup, SignalHandlers handlers, ResourceLimits limits)
+internal sealed class ThreadGroup(
+    Kernel kernel, Pid id, ProcessGroup processGroup, SignalHandlers handlers, ResourceLimits limits)
 {
     private readonly List<IExitAction> _exitActions = []; // Locked by itself.
 
@@ -100,7 +101,9 @@ internal sealed class ThreadGroup(Kernel kernel, Pid id, ProcessGroup processGro
     /// <summary>What its threads trace (ptrace(2)).</summary>
     public List<Task> Tracees { get; } = [];
 
-    /// <summary>How many traced threads but the leader have ended without their tracer's having waited for them.</summary>
+    /// <summary>
+    /// How many traced threads but the leader have ended without their tracer's having waited for them.
+    /// </summary>
     public int UnwaitedThreads { get; set; }
 
     /// <summary>All of it has ended, and no traced thread is left to wait for: the process may be waited for.</summary>

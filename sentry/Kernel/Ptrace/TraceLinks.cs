@@ -6,17 +6,22 @@ using Sandbox.Sentry.Security;
 
 namespace Sandbox.Sentry.Kernel.Ptrace;
 
-/// <summary>Who traces whom: begins and ends of it, and what tracers are told. With Tree held unless said otherwise.</summary>
+/// <summary>
+/// Who traces whom: begins and ends of it, and what tracers are told. With Tree held unless said otherwise.
+/// </summary>
 internal static class TraceLinks
 {
     /// <summary>
-    /// Whether a task may look into and steer another (ptrace(2), "Ptrace access mode checking", PTRACE_MODE_ATTACH_REALCREDS).
+    /// Whether a task may look into and steer another (ptrace(2), "Ptrace access mode checking",
+    /// PTRACE_MODE_ATTACH_REALCREDS).
     /// </summary>
     public static bool MayAttach(Task tracer, Task target)
     {
         Credentials mine = tracer.Credentials, other = target.Credentials;
-        bool isSame = mine.UserId == other.UserId && mine.UserId == other.EffectiveUserId && mine.UserId == other.SavedUserId
-            && mine.GroupId == other.GroupId && mine.GroupId == other.EffectiveGroupId && mine.GroupId == other.SavedGroupId;
+        bool isSame = mine.UserId == other.UserId && mine.UserId == other.EffectiveUserId
+            && mine.UserId == other.SavedUserId
+            && mine.GroupId == other.GroupId && mine.GroupId == other.EffectiveGroupId
+            && mine.GroupId == other.SavedGroupId;
         return (isSame && target.GuestMemory.IsDumpable && other.Permitted.IsSubsetOf(mine.Permitted))
             || mine.Has(Capability.SysPtrace, other.UserNamespace);
     }
@@ -72,8 +77,8 @@ internal static class TraceLinks
     }
 
     /// <summary>
-    /// A new child of a traced task, before it first runs: with the options for it, it is traced from its first instruction on.
-    /// Takes Tree itself.
+    /// A new child of a traced task, before it first runs: with the options for it, it is traced from its first
+    /// instruction on. Takes Tree itself.
     /// </summary>
     public static void OnClone(Task parent, Task child, TraceOptions kind)
     {
@@ -92,8 +97,8 @@ internal static class TraceLinks
     }
 
     /// <summary>
-    /// A task ends: what it traced is free or killed, and its own tracer gets to know (of a leader: with its process). Called
-    /// when it leaves its group. True if the tracer must wait for it: its id stays until then.
+    /// A task ends: what it traced is free or killed, and its own tracer gets to know (of a leader: with its process).
+    /// Called when it leaves its group. True if the tracer must wait for it: its id stays until then.
     /// </summary>
     public static bool OnExit(Task task)
     {
@@ -123,20 +128,22 @@ internal static class TraceLinks
     }
 
     /// <summary>
-    /// Whether the end of a process is its tracer's to see first: another process than its parent traces its main thread.
+    /// Whether the end of a process is its tracer's to see first:
+    /// another process than its parent traces its main thread.
     /// </summary>
     public static bool IsHeldByTracer(ThreadGroup group) =>
         group.Leader.Trace is { } trace && trace.Tracer.Group != group.Parent;
 
     /// <summary>
-    /// A process has become waitable while its main thread is traced: the tracer hears of it, and nobody reaps it at once,
-    /// whatever the parent does with SIGCHLD. The parent hears of it when the tracer has waited, or has gone.
+    /// A process has become waitable while its main thread is traced: the tracer hears of it, and nobody reaps it at
+    /// once, whatever the parent does with SIGCHLD. The parent hears of it when the tracer has waited, or has gone.
     /// </summary>
     public static void OnProcessExit(ThreadGroup group, TraceState trace) =>
         TellTracerOfExit(group.Leader, trace, IsHeldByTracer(group) ? Signal.Child : group.ExitSignal);
 
     /// <summary>
-    /// The tracer has waited for a tracee that has ended, or has ended itself: a thread is gone now; a process is its parent's.
+    /// The tracer has waited for a tracee that has ended, or has ended itself: a thread is gone now;
+    /// a process is its parent's.
     /// </summary>
     public static void Release(Task tracee, TraceState trace)
     {

@@ -68,8 +68,8 @@ internal enum TracePhase
 }
 
 /// <summary>
-/// That one task traces another (ptrace(2)). Belongs to the tracee. Guarded by Tree, except for the fields of its call, which
-/// are the tracee's own thread's, or the tracer's while it stands in a stop.
+/// That one task traces another (ptrace(2)). Belongs to the tracee. Guarded by Tree, except for the fields of its call,
+/// which are the tracee's own thread's, or the tracer's while it stands in a stop.
 /// </summary>
 internal sealed class TraceState(Task tracer, TraceOptions options, bool isSeized)
 {
@@ -91,7 +91,9 @@ internal sealed class TraceState(Task tracer, TraceOptions options, bool isSeize
     /// <summary>The wait status of the stop.</summary>
     public int Status { get; set; }
 
-    /// <summary>What the stop is about, as PTRACE_GETSIGINFO tells; the tracer may replace it at a signal's stop.</summary>
+    /// <summary>
+    /// What the stop is about, as PTRACE_GETSIGINFO tells; the tracer may replace it at a signal's stop.
+    /// </summary>
     public SignalInfo Info { get; set; }
 
     /// <summary>PTRACE_GETEVENTMSG.</summary>
@@ -120,7 +122,9 @@ internal sealed class TraceState(Task tracer, TraceOptions options, bool isSeize
     public int CallNumber { get; set; }
     public ulong CallAddress { get; set; }
 
-    /// <summary>The stop is at a call's begin (true) or end, for PTRACE_GET_SYSCALL_INFO; null at other stops.</summary>
+    /// <summary>
+    /// The stop is at a call's begin (true) or end, for PTRACE_GET_SYSCALL_INFO; null at other stops.
+    /// </summary>
     public bool? IsAtEntry { get; set; }
 
     /// <summary>The trap flag in its registers is ours.</summary>

@@ -6,16 +6,18 @@ using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Kernel.Ptrace;
 
-/// <summary>The tracee's side of ptrace(2): where it stops, and how it goes on. All by the tracee's own thread.</summary>
+/// <summary>
+/// The tracee's side of ptrace(2): where it stops, and how it goes on. All by the tracee's own thread.
+/// </summary>
 internal static class TraceStops
 {
     private const ulong TrapFlag = 0x100, SyscallBytes = 2;
     private const int SystemCallStop = 0x80;
 
     /// <summary>
-    /// A traced task has made a call. True if it is to stop first: <paramref name="action"/> brings it there. A tracer may look
-    /// at all registers, which most calls come without: such a call is answered with ENOSYS, which is what its registers show
-    /// at that stop on Linux, too, and made once more behind it.
+    /// A traced task has made a call. True if it is to stop first: <paramref name="action"/> brings it there. A tracer
+    /// may look at all registers, which most calls come without: such a call is answered with ENOSYS, which is what its
+    /// registers show at that stop on Linux, too, and made once more behind it.
     /// </summary>
     public static bool BeforeCall(Task task, TraceState trace, IGuestThread thread, out GuestAction action)
     {
@@ -30,7 +32,8 @@ internal static class TraceStops
         trace.Phase = TracePhase.None;
         if (trace.Mode != TraceMode.SystemCall)
             return false;
-        (trace.Phase, trace.CallNumber, trace.CallAddress) = (TracePhase.Entering, call.Number, call.InstructionPointer);
+        (trace.Phase, trace.CallNumber, trace.CallAddress) =
+            (TracePhase.Entering, call.Number, call.InstructionPointer);
         task.SyscallNumber = -1;
         const long notYet = -(long)Errno.ENOSYS;
         if (!thread.HasFullState)
@@ -85,8 +88,8 @@ internal static class TraceStops
     }
 
     /// <summary>
-    /// A signal was taken and would act now. The tracer may drop it, replace it or let it act: gives what is left of it, with
-    /// number 0 for nothing.
+    /// A signal was taken and would act now. The tracer may drop it, replace it or let it act: gives what is left of
+    /// it, with number 0 for nothing.
     /// </summary>
     public static SignalInfo OnSignal(Task task, TraceState trace, in SignalInfo info)
     {
@@ -105,7 +108,9 @@ internal static class TraceStops
         };
     }
 
-    /// <summary>The process is stopped (job control): tells the tracer, which may let the task go on all the same.</summary>
+    /// <summary>
+    /// The process is stopped (job control): tells the tracer, which may let the task go on all the same.
+    /// </summary>
     public static void OnGroupStop(Task task, TraceState trace)
     {
         Signal signal = task.Group.StopSignal;
@@ -123,7 +128,9 @@ internal static class TraceStops
         }
     }
 
-    /// <summary>Something the tracer asked to be told of, if it did. With full state; not in a signal's or a call's way.</summary>
+    /// <summary>
+    /// Something the tracer asked to be told of, if it did. With full state; not in a signal's or a call's way.
+    /// </summary>
     public static void OnEvent(Task task, TraceOptions option, TraceEvent what, ulong message)
     {
         if (task.Trace is not { } trace || !trace.Has(option))
@@ -133,8 +140,8 @@ internal static class TraceStops
     }
 
     /// <summary>
-    /// Stops until the tracer lets go or the process ends; false if the latter. Afterwards the tracee's registers are what the
-    /// tracer made of them.
+    /// Stops until the tracer lets go or the process ends; false if the latter. Afterwards the tracee's registers are
+    /// what the tracer made of them.
     /// </summary>
     private static bool Stop(Task task, TraceState trace, TraceEvent what, Signal signal, SignalInfo? info = null)
     {

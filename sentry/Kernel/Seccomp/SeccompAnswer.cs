@@ -1,6 +1,8 @@
 namespace Sandbox.Sentry.Kernel.Seccomp;
 
-/// <summary>SECCOMP_RET_*: what a filter answers. The lowest of all filters' counts, as a signed number (seccomp(2)).</summary>
+/// <summary>
+/// SECCOMP_RET_*: what a filter answers. The lowest of all filters' counts, as a signed number (seccomp(2)).
+/// </summary>
 internal static class SeccompAnswer
 {
     public const uint KillProcess = 0x80000000, KillThread = 0, Trap = 0x30000, Fail = 0x50000, Notify = 0x7FC00000,

@@ -12,8 +12,8 @@ internal static class SeccompGate
     private const int ErrnoMax = 4095;
 
     /// <summary>
-    /// True if the call is to be made. Otherwise it is over, with <paramref name="result"/>, or with <c>task.NextAction</c>
-    /// set because the task ends. Own thread.
+    /// True if the call is to be made. Otherwise it is over, with <paramref name="result"/>, or with
+    /// <c>task.NextAction</c> set because the task ends. Own thread.
     /// </summary>
     public static bool Passes(Task task, SeccompState state, in SyscallArguments call, out SyscallResult result)
     {
@@ -97,7 +97,8 @@ internal static class SeccompGate
         task.MarkWork();
     }
 
-    // SECCOMP_RET_KILL_THREAD ends the process, too, when it has no other thread. An action nobody knows is KILL_PROCESS.
+    // SECCOMP_RET_KILL_THREAD ends the process, too, when it has no other thread.
+    // An action nobody knows is KILL_PROCESS.
     private static void Kill(Task task, SeccompFilter filter, in SyscallArguments call, uint action)
     {
         Report(task, filter, call, "killed for");

@@ -13,15 +13,16 @@ internal static class SeccompInstall
     {
         if (task.Seccomp is { IsStrict: false })
             return Errno.EINVAL;
-        if (ShowCalls(task.Kernel, task.Thread, task.Seccomp, SeccompState.Strict, onAllThreads: false) is not Errno.Ok and Errno error)
+        if (ShowCalls(task.Kernel, task.Thread, task.Seccomp, SeccompState.Strict, onAllThreads: false)
+            is not Errno.Ok and Errno error)
             return error;
         task.Seccomp = SeccompState.Strict;
         return 0;
     }
 
     /// <summary>
-    /// A further filter for the calling task, or all of its process. EACCES without no_new_privs or CAP_SYS_ADMIN, EINVAL,
-    /// ENOMEM, ESRCH; a thread's id if that thread cannot take it.
+    /// A further filter for the calling task, or all of its process. EACCES without no_new_privs or CAP_SYS_ADMIN,
+    /// EINVAL, ENOMEM, ESRCH; a thread's id if that thread cannot take it.
     /// </summary>
     public static SyscallResult Filter(Task task, SeccompFilter filter, bool onAllThreads, bool failsWithErrno)
     {
@@ -45,8 +46,12 @@ internal static class SeccompInstall
         return Synchronize(task, old, state, failsWithErrno);
     }
 
-    /// <summary>Makes the calls that the host would run natively visible, as far as <paramref name="state"/> cares. ENOMEM, ESRCH.</summary>
-    public static Errno ShowCalls(Kernel kernel, IGuestThread thread, SeccompState? old, SeccompState state, bool onAllThreads)
+    /// <summary>
+    /// Makes the calls that the host would run natively visible, as far as <paramref name="state"/> cares. ENOMEM,
+    /// ESRCH.
+    /// </summary>
+    public static Errno ShowCalls(
+        Kernel kernel, IGuestThread thread, SeccompState? old, SeccompState state, bool onAllThreads)
     {
         int[] wanted = state.NotAlwaysAllowed(kernel.Platform.NativeCalls);
         if (!onAllThreads && old is not null && old.NotAlwaysAllowed(wanted).Length == wanted.Length)

@@ -120,7 +120,8 @@ internal sealed class SeccompListener(bool waitsKillable)
                 return Errno.ENOENT;
             if (request.State != State.Received)
                 return Errno.EINPROGRESS;
-            (request.State, request.Answer, request.Continues, task) = (State.Answered, answer, continues, request.Task);
+            (request.State, request.Answer, request.Continues, task) =
+                (State.Answered, answer, continues, request.Task);
             _requests.Remove(request);
         }
 

@@ -3,8 +3,9 @@ using Sandbox.Linux;
 namespace Sandbox.Sentry.Kernel.Seccomp;
 
 /// <summary>
-/// A verified classic BPF program over <see cref="SeccompData"/>. Verified means: known instructions, every jump forward and
-/// inside, a return at the end, no scratch word read before it is written; so <see cref="Run"/> ends and stays in bounds.
+/// A verified classic BPF program over <see cref="SeccompData"/>. Verified means: known instructions, every jump
+/// forward and inside, a return at the end, no scratch word read before it is written;
+/// so <see cref="Run"/> ends and stays in bounds.
 /// </summary>
 internal sealed class SeccompProgram
 {
@@ -60,7 +61,9 @@ internal sealed class SeccompProgram
                     break;
                 case Bpf.Jump:
                     uint operand = (now.Code & Bpf.FromIndex) != 0 ? x : k;
-                    at += (now.Code & 0xF0) == Bpf.Always ? (int)k : Holds(now.Code & 0xF0, a, operand) ? now.JumpTrue : now.JumpFalse;
+                    at += (now.Code & 0xF0) == Bpf.Always
+                        ? (int)k
+                        : Holds(now.Code & 0xF0, a, operand) ? now.JumpTrue : now.JumpFalse;
                     break;
                 case Bpf.Return:
                     return (now.Code & 0x18) == Bpf.ReturnAccumulator ? a : k;
@@ -92,7 +95,8 @@ internal sealed class SeccompProgram
                 case Bpf.Jump | Bpf.Always:
                     at += (int)now.Operand;
                     break;
-                case Bpf.Jump | Bpf.IfEqual or Bpf.Jump | Bpf.IfGreater or Bpf.Jump | Bpf.IfAtLeast or Bpf.Jump | Bpf.IfAnyBit:
+                case Bpf.Jump | Bpf.IfEqual or Bpf.Jump | Bpf.IfGreater or Bpf.Jump | Bpf.IfAtLeast
+                    or Bpf.Jump | Bpf.IfAnyBit:
                     at += Holds(now.Code & 0xF0, a, now.Operand) ? now.JumpTrue : now.JumpFalse;
                     break;
                 case Bpf.Return:
@@ -111,7 +115,8 @@ internal sealed class SeccompProgram
         {
             case Bpf.LoadWord:
                 return now.Operand < SeccompData.Bytes && now.Operand % sizeof(uint) == 0;
-            case Bpf.Load | Bpf.Length or Bpf.LoadIndex | Bpf.Length or Bpf.Load | Bpf.Immediate or Bpf.LoadIndex | Bpf.Immediate:
+            case Bpf.Load | Bpf.Length or Bpf.LoadIndex | Bpf.Length or Bpf.Load | Bpf.Immediate
+                or Bpf.LoadIndex | Bpf.Immediate:
             case Bpf.IndexToAccumulator or Bpf.AccumulatorToIndex:
             case Bpf.Return or Bpf.Return | Bpf.ReturnAccumulator:
                 return true;
@@ -123,7 +128,8 @@ internal sealed class SeccompProgram
                 return now.Operand < 32;
             case Bpf.Jump | Bpf.Always:
                 return now.Operand < (uint)left;
-            case Bpf.Jump | Bpf.IfEqual or Bpf.Jump | Bpf.IfGreater or Bpf.Jump | Bpf.IfAtLeast or Bpf.Jump | Bpf.IfAnyBit:
+            case Bpf.Jump | Bpf.IfEqual or Bpf.Jump | Bpf.IfGreater or Bpf.Jump | Bpf.IfAtLeast
+                or Bpf.Jump | Bpf.IfAnyBit:
             case Bpf.Jump | Bpf.IfEqual | Bpf.FromIndex or Bpf.Jump | Bpf.IfGreater | Bpf.FromIndex:
             case Bpf.Jump | Bpf.IfAtLeast | Bpf.FromIndex or Bpf.Jump | Bpf.IfAnyBit | Bpf.FromIndex:
                 return now.JumpTrue < left && now.JumpFalse < left;
@@ -168,7 +174,8 @@ internal sealed class SeccompProgram
         return true;
     }
 
-    private static uint Load(in BpfInstruction now, in SeccompData data, ReadOnlySpan<uint> scratch) => (now.Code & 0xE0) switch
+    private static uint Load(in BpfInstruction now, in SeccompData data, ReadOnlySpan<uint> scratch) =>
+        (now.Code & 0xE0) switch
     {
         Bpf.Absolute => data[(int)(now.Operand / sizeof(uint))],
         Bpf.Scratch => scratch[(int)now.Operand],

@@ -84,7 +84,9 @@ internal sealed class SeccompState
         return [.. found];
     }
 
-    /// <summary>True if this is <paramref name="other"/> or was made from it: then other tasks may be moved on to it.</summary>
+    /// <summary>
+    /// True if this is <paramref name="other"/> or was made from it: then other tasks may be moved on to it.
+    /// </summary>
     public bool DescendsFrom(SeccompState? other)
     {
         if (other?.Filter is not { } ancestor)

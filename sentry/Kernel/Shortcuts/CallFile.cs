@@ -5,9 +5,9 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Kernel.Shortcuts;
 
 /// <summary>
-/// The open file that a call works on. A call that waits without a thread is made again from its start, but on the file it
-/// began with, as Linux's does: whatever another thread does to the descriptor meanwhile (close(2), dup2(2)). Only the task's own
-/// handler uses it.
+/// The open file that a call works on. A call that waits without a thread is made again from its start, but on the file
+/// it began with, as Linux's does: whatever another thread does to the descriptor meanwhile (close(2), dup2(2)). Only
+/// the task's own handler uses it.
 /// </summary>
 internal struct CallFile
 {

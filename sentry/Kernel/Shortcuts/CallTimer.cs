@@ -5,12 +5,14 @@ using Sandbox.Sentry.Sync;
 namespace Sandbox.Sentry.Kernel.Shortcuts;
 
 /// <summary>
-/// Wakes a task whose deferred call has waited long enough. It is left armed when the call ends before, and looks when it is
-/// due whether there is anything to wait for: most calls that can time out do not, and need not touch the queue.
+/// Wakes a task whose deferred call has waited long enough. It is left armed when the call ends before, and looks when
+/// it is due whether there is anything to wait for: most calls that can time out do not, and need not touch the queue.
 /// </summary>
 internal sealed class CallTimer(Task task) : TimerEntry
 {
-    /// <summary>When it is armed for; <see cref="long.MaxValue"/> while it is not. A value read late arms once too often.</summary>
+    /// <summary>
+    /// When it is armed for; <see cref="long.MaxValue"/> while it is not. A value read late arms once too often.
+    /// </summary>
     private long _armedFor = long.MaxValue;
 
     /// <summary>The call gives up then. The task's own thread.</summary>

@@ -39,18 +39,21 @@ internal static class Deferral
                 && task.Kernel.Syscalls.MayWaitWithoutThread(thread.Syscall.Number);
             result = RunLoop.Invoke(task, thread, out start);
         }
+
         if (result.Register == MustWait && sleeper.IsDeferred)
         {
             action = default;
             BeginWait(task, start);
             return CallProgress.Waits;
         }
+
         sleeper.MayDefer = false; // Calls that are notified sleep.
         if (result.Register == MustWait)
         {
             action = default;
             return CallProgress.Redo;
         }
+
         if (sleeper.IsDeferred)
             End(task);
         action = RunLoop.Finish(task, thread, result, start);

@@ -50,7 +50,8 @@ internal sealed class ReadLease(Inode inode, IFileLease room) : PositionOwner
         {
             bool isAtEnd = start + count == stat.SizeBytes;
             _isPublished = !IsOver && _version == version
-                && room.Publish(position, start, count, isAtEnd, MemoryMarshal.AsBytes(new ReadOnlySpan<Stat>(in stat)));
+                && room.Publish(
+                    position, start, count, isAtEnd, MemoryMarshal.AsBytes(new ReadOnlySpan<Stat>(in stat)));
             _hasPosition |= _isPublished;
             return _isPublished;
         }

@@ -36,6 +36,7 @@ internal static class ReadLeases
                 file.PositionOwner = lease;
                 Add(lease);
             }
+
             if (TryFill(file, lease, position, start < 0 ? position : start, credentials))
                 return true;
             End(lease);
@@ -86,10 +87,12 @@ internal static class ReadLeases
         {
             int version = lease.Version;
             if (!file.Inode.MayBeCopied || FileEvents.IsActive
-                || StatOperations.GetStat(file.Inode, credentials, out Stat stat) is not Errno.Ok || start >= stat.SizeBytes)
+                || StatOperations.GetStat(file.Inode, credentials, out Stat stat) != Errno.Ok
+                || start >= stat.SizeBytes)
             {
                 return false;
             }
+
             Span<byte> bytes = lease.Room.Bytes;
             bytes = bytes[..(int)Math.Min(bytes.Length, stat.SizeBytes - start)];
             if (file.ReadAt(bytes, start).Failed(out int count, out _) || count != bytes.Length)
@@ -97,6 +100,7 @@ internal static class ReadLeases
             if (lease.TryPublish(version, position, start, count, stat))
                 return true;
         }
+
         return false;
     }
 

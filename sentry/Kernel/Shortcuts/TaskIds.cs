@@ -7,8 +7,8 @@ using Sandbox.Sentry.Security;
 namespace Sandbox.Sentry.Kernel.Shortcuts;
 
 /// <summary>
-/// The ids that a guest thread may be told without the Sentry. Whoever changes one of them, or begins to look at the task's
-/// calls, has the platform forget them (the setters of <see cref="Task"/>).
+/// The ids that a guest thread may be told without the Sentry. Whoever changes one of them, or begins to look at the
+/// task's calls, has the platform forget them (the setters of <see cref="Task"/>).
 /// </summary>
 internal static class TaskIds
 {
@@ -17,7 +17,8 @@ internal static class TaskIds
     {
         Credentials credentials = task.Credentials;
         UserNamespace user = credentials.UserNamespace;
-        if (task.Trace is not null || task.Kernel.Syscalls.WantsEveryCall || user.UserMap is null || user.GroupMap is null
+        if (task.Trace is not null || task.Kernel.Syscalls.WantsEveryCall || user.UserMap is null
+            || user.GroupMap is null
             || (task.Seccomp is { } seccomp && !AllowsAll(seccomp)))
         {
             return null;
@@ -31,7 +32,8 @@ internal static class TaskIds
 
     private static bool AllowsAll(SeccompState seccomp)
     {
-        foreach (int number in (ReadOnlySpan<int>)[Sys.getpid, Sys.gettid, Sys.getuid, Sys.geteuid, Sys.getgid, Sys.getegid])
+        foreach (int number in (ReadOnlySpan<int>)[
+            Sys.getpid, Sys.gettid, Sys.getuid, Sys.geteuid, Sys.getgid, Sys.getegid])
         {
             if (!seccomp.AlwaysAllows(number))
                 return false;

@@ -19,13 +19,15 @@ internal static class TaskLeases
     /// <summary>The calling task has opened a file.</summary>
     public static void OnOpen(Task task, int number, OpenFile file)
     {
-        if (!task.Shortcuts.MayReadFiles || !file.IsReadable || file is not SeekableFile seekable || !file.Inode.MayBeCopied
+        if (!task.Shortcuts.MayReadFiles || !file.IsReadable || file is not SeekableFile seekable
+            || !file.Inode.MayBeCopied
             || !task.LeaseUse.IsWorth())
         {
             return;
         }
+
         Stat stat = default;
-        if (file.Inode.GetAttributes(ref stat) is Errno.Ok && stat.SizeBytes is > 0 and <= SmallBytes)
+        if (file.Inode.GetAttributes(ref stat) == Errno.Ok && stat.SizeBytes is > 0 and <= SmallBytes)
             Offer(task, number, seekable, 0);
     }
 
@@ -39,7 +41,8 @@ internal static class TaskLeases
     {
         if (count is <= 0 or > SmallBytes / 2 || file is not SeekableFile seekable || !task.Shortcuts.MayReadFiles)
             return;
-        if (IsReadInPieces(seekable, offset, count, out long start) && file.Inode.MayBeCopied && !file.HasMoreReferences(2)
+        if (IsReadInPieces(seekable, offset, count, out long start) && file.Inode.MayBeCopied
+            && !file.HasMoreReferences(2)
             && task.LeaseUse.IsWorth())
         {
             Offer(task, number, seekable, start);
@@ -69,7 +72,8 @@ internal static class TaskLeases
     /// <summary>True if nobody wants to see the task's reads.</summary>
     private static bool MayRead(Task task)
     {
-        return task.Trace is null && !task.Kernel.Syscalls.WantsEveryCall && (task.Seccomp is not { } seccomp || AllowsAll(seccomp));
+        return task.Trace is null && !task.Kernel.Syscalls.WantsEveryCall
+            && (task.Seccomp is not { } seccomp || AllowsAll(seccomp));
     }
 
     private static void Offer(Task task, int number, SeekableFile file, long start)
@@ -90,6 +94,7 @@ internal static class TaskLeases
             if (!seccomp.AlwaysAllows(number))
                 return false;
         }
+
         return true;
     }
 }

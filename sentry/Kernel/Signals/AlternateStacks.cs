@@ -13,7 +13,9 @@ internal static class AlternateStacks
     public static bool Contains(in SignalStack stack, ulong stackPointer) =>
         stackPointer > stack.Base.Value && stackPointer - stack.Base.Value <= stack.Size;
 
-    /// <summary>True if a thread with this stack pointer is running on it: with SS_AUTODISARM never, it is disarmed then.</summary>
+    /// <summary>
+    /// True if a thread with this stack pointer is running on it: with SS_AUTODISARM never, it is disarmed then.
+    /// </summary>
     public static bool IsOn(in SignalStack stack, ulong stackPointer) =>
         (stack.Flags & SignalStack.AutoDisarm) == 0 && Contains(in stack, stackPointer);
 
@@ -25,7 +27,8 @@ internal static class AlternateStacks
     }
 
     /// <summary>
-    /// Replaces the stack. EPERM while running on the old one, EINVAL for unknown flags, ENOMEM if it is too small. Own thread.
+    /// Replaces the stack. EPERM while running on the old one, EINVAL for unknown flags, ENOMEM if it is too small.
+    /// Own thread.
     /// </summary>
     public static Errno Set(Task task, in UserSignalStack wanted, ulong stackPointer)
     {
@@ -46,7 +49,9 @@ internal static class AlternateStacks
         return Errno.Ok;
     }
 
-    /// <summary>A handler was set up on an SS_AUTODISARM stack: the stack is free until rt_sigreturn puts it back.</summary>
+    /// <summary>
+    /// A handler was set up on an SS_AUTODISARM stack: the stack is free until rt_sigreturn puts it back.
+    /// </summary>
     public static void DisarmIfAutomatic(Task task)
     {
         if ((task.AlternateStack.Flags & SignalStack.AutoDisarm) != 0)

@@ -7,7 +7,9 @@ internal enum DefaultAction
 {
     Terminate,
 
-    /// <summary>Terminates; Linux would try to write a core file. The sandbox writes none, so the wait status says "not dumped".</summary>
+    /// <summary>
+    /// Terminates; Linux would try to write a core file. The sandbox writes none, so the wait status says "not dumped".
+    /// </summary>
     Core,
     Ignore,
     Stop,
@@ -24,7 +26,8 @@ internal static class DefaultActions
     {
         Signal.Child or Signal.Continue or Signal.Urgent or Signal.WindowChange => DefaultAction.Ignore,
         Signal.Stop or Signal.TerminalStop or Signal.TerminalInput or Signal.TerminalOutput => DefaultAction.Stop,
-        Signal.Quit or Signal.IllegalInstruction or Signal.Trap or Signal.Abort or Signal.FloatingPoint or Signal.Segment
+        Signal.Quit or Signal.IllegalInstruction or Signal.Trap or Signal.Abort or Signal.FloatingPoint
+            or Signal.Segment
             or Signal.Bus or Signal.BadSystemCall or Signal.CpuLimit or Signal.FileSizeLimit => DefaultAction.Core,
         _ => DefaultAction.Terminate,
     };

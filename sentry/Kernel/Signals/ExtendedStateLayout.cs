@@ -25,7 +25,8 @@ internal static class ExtendedStateLayout
         uint magic = BinaryPrimitives.ReadUInt32LittleEndian(software);
         uint extendedSize = BinaryPrimitives.ReadUInt32LittleEndian(software[4..]);
         uint stateSize = BinaryPrimitives.ReadUInt32LittleEndian(software[16..]);
-        if (magic != Magic1 || stateSize < LegacyBytes + HeaderBytes || stateSize > extendedSize || extendedSize > area.Length)
+        if (magic != Magic1 || stateSize < LegacyBytes + HeaderBytes || stateSize > extendedSize
+            || extendedSize > area.Length)
             return false;
         return stateSize + sizeof(uint) <= (uint)area.Length
             && BinaryPrimitives.ReadUInt32LittleEndian(area[(int)stateSize..]) == Magic2;

@@ -10,8 +10,8 @@ namespace Sandbox.Sentry.Kernel.Signals;
 internal static class GroupStop
 {
     /// <summary>
-    /// A stop signal was taken: all threads will stop. SIGTSTP, SIGTTIN and SIGTTOU do nothing to an orphaned process group,
-    /// which nobody could continue. With Tree held.
+    /// A stop signal was taken: all threads will stop. SIGTSTP, SIGTTIN and SIGTTOU do nothing to an orphaned process
+    /// group, which nobody could continue. With Tree held.
     /// </summary>
     public static void Begin(ThreadGroup group, Signal signal)
     {
@@ -26,8 +26,8 @@ internal static class GroupStop
     }
 
     /// <summary>
-    /// The calling thread stops until SIGCONT or the end of the process. Own thread, without Tree; returns at once if the stop
-    /// is already over.
+    /// The calling thread stops until SIGCONT or the end of the process. Own thread, without Tree; returns at once if
+    /// the stop is already over.
     /// </summary>
     public static void Stop(Task task)
     {
@@ -47,7 +47,8 @@ internal static class GroupStop
     }
 
     /// <summary>
-    /// A thread has gone away: if all others stand still, the stop is complete now. With Tree held; called at thread exit.
+    /// A thread has gone away: if all others stand still, the stop is complete now. With Tree held;
+    /// called at thread exit.
     /// </summary>
     public static void OnThreadExit(ThreadGroup group)
     {
@@ -80,7 +81,9 @@ internal static class GroupStop
             : ParentNotice.OfStop(group, parent, stopSignal));
     }
 
-    /// <summary>A tracer that comes to a stopped process takes the stop over (ptrace(2), PTRACE_SEIZE): it becomes its own.</summary>
+    /// <summary>
+    /// A tracer that comes to a stopped process takes the stop over (ptrace(2), PTRACE_SEIZE): it becomes its own.
+    /// </summary>
     private static bool IsStillStopped(Task task)
     {
         using (task.Kernel.Tree.Enter())

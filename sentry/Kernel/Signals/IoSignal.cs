@@ -17,8 +17,8 @@ internal enum IoOwnerKind
 }
 
 /// <summary>
-/// Who is told, and by which signal, that an open file has become ready: F_SETOWN, F_SETSIG and O_ASYNC of fcntl(2). Made
-/// when first asked for; lives as long as the file.
+/// Who is told, and by which signal, that an open file has become ready: F_SETOWN, F_SETSIG and O_ASYNC of fcntl(2).
+/// Made when first asked for; lives as long as the file.
 /// </summary>
 internal sealed class IoSignal : FileObserver, IWaitTarget
 {
@@ -79,7 +79,9 @@ internal sealed class IoSignal : FileObserver, IWaitTarget
             return (_kind, _owner?.In(viewer) ?? 0);
     }
 
-    /// <summary>Sets or (null) takes away the owner; <paramref name="setter"/>'s rights decide later whom it may signal.</summary>
+    /// <summary>
+    /// Sets or (null) takes away the owner; <paramref name="setter"/>'s rights decide later whom it may signal.
+    /// </summary>
     public void SetOwner(Task setter, IoOwnerKind kind, Pid? owner)
     {
         lock (_lock)
@@ -132,6 +134,7 @@ internal sealed class IoSignal : FileObserver, IWaitTarget
             (owner, kind, credentials) = (_owner, _kind, _credentials);
             info = InfoOf(events);
         }
+
         if (owner is null || credentials is null)
             return;
         using (_kernel.Tree.Enter())
@@ -150,6 +153,7 @@ internal sealed class IoSignal : FileObserver, IWaitTarget
                         if (May(credentials, member.Leader))
                             SendOrFallBack(member, info);
                     }
+
                     break;
             }
         }
@@ -166,7 +170,8 @@ internal sealed class IoSignal : FileObserver, IWaitTarget
     {
         if (_signal == Signal.None)
             return SignalInfo.FromKernel(Signal.Poll);
-        (int code, PollEvents band) = (events & PollEvents.HangUp) != 0 ? (CodeHangUp, PollEvents.HangUp | PollEvents.Error)
+        (int code, PollEvents band) = (events & PollEvents.HangUp) != 0
+            ? (CodeHangUp, PollEvents.HangUp | PollEvents.Error)
             : (events & PollEvents.Error) != 0 ? (CodeError, PollEvents.Error)
             : (events & PollEvents.Readable) != 0 ? (CodeIn, PollEvents.Readable)
             : (CodeOut, PollEvents.Writable);
@@ -182,7 +187,8 @@ internal sealed class IoSignal : FileObserver, IWaitTarget
     private static bool May(Credentials own, Task target)
     {
         Credentials other = target.Credentials;
-        return own.EffectiveUserId == 0 || own.EffectiveUserId == other.SavedUserId || own.EffectiveUserId == other.UserId
+        return own.EffectiveUserId == 0 || own.EffectiveUserId == other.SavedUserId
+            || own.EffectiveUserId == other.UserId
             || own.UserId == other.SavedUserId || own.UserId == other.UserId;
     }
 }

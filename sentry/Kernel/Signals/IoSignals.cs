@@ -3,8 +3,8 @@ using Sandbox.Linux;
 namespace Sandbox.Sentry.Kernel.Signals;
 
 /// <summary>
-/// Sends the SIGIO of files whose readiness changed. Readiness is announced under a wait queue's lock, where no signal can
-/// be sent; so the files queue here, and one thread, started with the first of them, sends.
+/// Sends the SIGIO of files whose readiness changed. Readiness is announced under a wait queue's lock, where no signal
+/// can be sent; so the files queue here, and one thread, started with the first of them, sends.
 /// </summary>
 internal sealed class IoSignals : IDisposable
 {

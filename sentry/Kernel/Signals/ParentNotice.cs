@@ -7,7 +7,8 @@ namespace Sandbox.Sentry.Kernel.Signals;
 /// <summary>The siginfo of SIGCHLD (sigaction(2), CLD_*). With Tree held.</summary>
 internal static class ParentNotice
 {
-    public static SignalInfo OfExit(ThreadGroup child, ThreadGroup parent) => OfExit(child.Leader, parent, child.ExitSignal);
+    public static SignalInfo OfExit(ThreadGroup child, ThreadGroup parent) =>
+        OfExit(child.Leader, parent, child.ExitSignal);
 
     /// <summary>Of a thread, for its tracer; of a main thread: of its process.</summary>
     public static SignalInfo OfExit(Task child, ThreadGroup parent, Signal exitSignal)
@@ -16,7 +17,9 @@ internal static class ParentNotice
         int signal = status & 0x7F;
         SignalInfo info = About(child.Group, parent, exitSignal);
         info.SenderPid = child.Id.In(parent.Id.Namespace);
-        info.Code = (status & 0x80) != 0 ? SignalInfo.ChildDumped : signal != 0 ? SignalInfo.ChildKilled : SignalInfo.ChildExited;
+        info.Code = (status & 0x80) != 0
+            ? SignalInfo.ChildDumped
+            : signal != 0 ? SignalInfo.ChildKilled : SignalInfo.ChildExited;
         info.Status = signal != 0 ? signal : (status >> 8) & 0xFF;
         return info;
     }

@@ -51,7 +51,9 @@ internal sealed class PendingSignals
     /// <summary>Marks a signal pending without its details: what is left when the queue is full.</summary>
     public void AddWithoutInfo(Signal signal) => Set |= SignalSet.Of(signal);
 
-    /// <summary>Takes the next signal of <paramref name="wanted"/>: synchronous faults first, then by number, oldest first.</summary>
+    /// <summary>
+    /// Takes the next signal of <paramref name="wanted"/>: synchronous faults first, then by number, oldest first.
+    /// </summary>
     public bool TryTake(SignalSet wanted, out SignalInfo info)
     {
         SignalSet candidates = Set & wanted;

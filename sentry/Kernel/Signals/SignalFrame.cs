@@ -15,7 +15,9 @@ internal readonly record struct UserSignalStack(UserAddress Base, int Flags, int
     }
 }
 
-/// <summary>What lies on the guest's stack while a handler runs: struct rt_sigframe, x86-64 (arch/x86/include/asm/sigframe.h).</summary>
+/// <summary>
+/// What lies on the guest's stack while a handler runs: struct rt_sigframe, x86-64 (arch/x86/include/asm/sigframe.h).
+/// </summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct SignalFrame
 {

@@ -5,21 +5,26 @@ using Sandbox.Sentry.Kernel.Tasks;
 
 namespace Sandbox.Sentry.Kernel.Signals;
 
-/// <summary>Makes a thread run a signal handler, and takes it back afterwards (rt_sigreturn(2); arch/x86/kernel/signal_64.c).</summary>
+/// <summary>
+/// Makes a thread run a signal handler, and takes it back afterwards (rt_sigreturn(2); arch/x86/kernel/signal_64.c).
+/// </summary>
 internal static class SignalFrameWriter
 {
     private const int RedZoneBytes = 128, ExtendedStateAlignment = 64, LargestOnStack = 16384;
     private const ulong TrapFlag = 0x100, DirectionFlag = 0x400, ResumeFlag = 0x10000;
 
-    /// <summary>AC, OF, DF, TF, SF, ZF, AF, PF, CF, RF: what a handler may change through its frame (FIX_EFLAGS).</summary>
-    private const ulong RestorableFlags = 0x40000 | 0x800 | DirectionFlag | TrapFlag | 0x80 | 0x40 | 0x10 | 0x4 | 0x1 | ResumeFlag;
+    /// <summary>
+    /// AC, OF, DF, TF, SF, ZF, AF, PF, CF, RF: what a handler may change through its frame (FIX_EFLAGS).
+    /// </summary>
+    private const ulong RestorableFlags = 0x40000 | 0x800 | DirectionFlag | TrapFlag | 0x80 | 0x40 | 0x10 | 0x4 | 0x1
+        | ResumeFlag;
 
     /// <summary>One past the last address a user instruction can have (TASK_SIZE_MAX with four-level paging).</summary>
     private const ulong UserEnd = 0x7FFF_FFFF_F000;
 
     /// <summary>
-    /// Puts the frame on the stack and points the registers at the handler. EFAULT if the stack is not there; then nothing
-    /// has changed but guest memory below the stack pointer.
+    /// Puts the frame on the stack and points the registers at the handler. EFAULT if the stack is not there; then
+    /// nothing has changed but guest memory below the stack pointer.
     /// </summary>
     public static Errno Push(Task task, IGuestThread thread, in SignalAction action, in SignalInfo info)
     {
@@ -34,7 +39,8 @@ internal static class SignalFrameWriter
         int totalBytes = (int)(stateStart - frameStart) + stateBytes;
         Span<byte> bytes = totalBytes <= LargestOnStack ? stackalloc byte[totalBytes] : new byte[totalBytes];
         bytes[..(int)(stateStart - frameStart)].Clear();
-        if (thread.ReadExtendedState(bytes[(int)(stateStart - frameStart)..]).Failed(out int stateLength, out Errno error))
+        if (thread.ReadExtendedState(bytes[(int)(stateStart - frameStart)..]).Failed(
+            out int stateLength, out Errno error))
             return error;
 
         SignalFrame frame = new()
@@ -66,8 +72,8 @@ internal static class SignalFrameWriter
     }
 
     /// <summary>
-    /// Undoes <see cref="Push"/> with whatever stands in the frame by now: mask, alternate stack, registers, extended state.
-    /// EFAULT if the frame is unreadable or names impossible values. Own thread, full state.
+    /// Undoes <see cref="Push"/> with whatever stands in the frame by now: mask, alternate stack, registers, extended
+    /// state. EFAULT if the frame is unreadable or names impossible values. Own thread, full state.
     /// </summary>
     public static Errno Pop(Task task, IGuestThread thread)
     {
@@ -88,11 +94,12 @@ internal static class SignalFrameWriter
     }
 
     /// <summary>
-    /// Where the frame and the extended state go: below the red zone, or at the top of the alternate stack. False if the
-    /// alternate stack has no room.
+    /// Where the frame and the extended state go: below the red zone, or at the top of the alternate stack. False if
+    /// the alternate stack has no room.
     /// </summary>
     internal static bool FindPlace(
-        Task task, in SignalAction action, ulong stackPointer, int stateBytes, out ulong frameStart, out ulong stateStart)
+        Task task, in SignalAction action, ulong stackPointer, int stateBytes, out ulong frameStart,
+        out ulong stateStart)
     {
         SignalStack stack = task.AlternateStack;
         bool isOnAlternate = AlternateStacks.IsOn(stack, stackPointer);

@@ -47,6 +47,8 @@ internal sealed class SignalHandlers
     public void ResetCaught()
     {
         for (int number = 1; number < _actions.Length; number++)
-            _actions[number] = _actions[number].IsIgnore ? new SignalAction(SignalAction.IgnoreHandler, 0, 0, default) : default;
+            _actions[number] = _actions[number].IsIgnore
+                ? new SignalAction(SignalAction.IgnoreHandler, 0, 0, default)
+                : default;
     }
 }

@@ -4,13 +4,16 @@ using Sandbox.Linux;
 namespace Sandbox.Sentry.Kernel.Signals;
 
 /// <summary>
-/// siginfo_t, x86-64, 128 bytes (sigaction(2)). One overlay with the fields the kernel fills; helpers make the usual forms.
+/// siginfo_t, x86-64, 128 bytes (sigaction(2)). One overlay with the fields the kernel fills;
+/// helpers make the usual forms.
 /// </summary>
 [StructLayout(LayoutKind.Explicit, Size = 128)]
 internal struct SignalInfo
 {
-    public const int CodeUser = 0, CodeKernel = 0x80, CodeQueue = -1, CodeTimer = -2, CodeMessageQueue = -3, CodeTgkill = -6;
-    public const int ChildExited = 1, ChildKilled = 2, ChildDumped = 3, ChildTrapped = 4, ChildStopped = 5, ChildContinued = 6;
+    public const int CodeUser = 0, CodeKernel = 0x80, CodeQueue = -1, CodeTimer = -2, CodeMessageQueue = -3,
+        CodeTgkill = -6;
+    public const int ChildExited = 1, ChildKilled = 2, ChildDumped = 3, ChildTrapped = 4, ChildStopped = 5,
+        ChildContinued = 6;
 
     [FieldOffset(0)]
     public int Number;

@@ -3,13 +3,16 @@ using Sandbox.Sentry.Kernel.Tasks;
 
 namespace Sandbox.Sentry.Kernel.Signals;
 
-/// <summary>Changes of a thread's signal mask (sigprocmask(2)), also for the length of one call (ppoll(2), sigsuspend(2)).</summary>
+/// <summary>
+/// Changes of a thread's signal mask (sigprocmask(2)), also for the length of one call (ppoll(2), sigsuspend(2)).
+/// </summary>
 internal static class SignalMasking
 {
     /// <summary>
-    /// Blocks exactly <paramref name="mask"/> (without SIGKILL and SIGSTOP) for the length of the current call. The old mask
-    /// comes back when the call ends: if a signal ended it, after that signal's handler was set up, whose frame then
-    /// holds the old mask. The caller sleeps interruptibly and answers ERESTARTNOHAND when interrupted. Own thread.
+    /// Blocks exactly <paramref name="mask"/> (without SIGKILL and SIGSTOP) for the length of the current call. The old
+    /// mask comes back when the call ends: if a signal ended it, after that signal's handler was set up, whose frame
+    /// then holds the old mask. The caller sleeps interruptibly and answers ERESTARTNOHAND when interrupted.
+    /// Own thread.
     /// </summary>
     public static void Enter(Task task, SignalSet mask)
     {
@@ -54,8 +57,8 @@ internal static class SignalMasking
         !((task.Pending.Set | task.Group.Pending.Set) & ~task.SignalMask).IsEmpty;
 
     /// <summary>
-    /// Signals sent to the process for which this thread was woken and which it blocks from now on belong to another thread.
-    /// With Tree held.
+    /// Signals sent to the process for which this thread was woken and which it blocks from now on belong to another
+    /// thread. With Tree held.
     /// </summary>
     public static void Retarget(Task task, SignalSet newlyBlocked)
     {
@@ -70,5 +73,6 @@ internal static class SignalMasking
     }
 
     private static bool EndedBySignal(SyscallResult result) =>
-        result.Error is Errno.EINTR or Errno.ERESTARTSYS or Errno.ERESTARTNOHAND or Errno.ERESTARTNOINTR or Errno.ERESTART_RESTARTBLOCK;
+        result.Error is Errno.EINTR or Errno.ERESTARTSYS or Errno.ERESTARTNOHAND or Errno.ERESTARTNOINTR
+            or Errno.ERESTART_RESTARTBLOCK;
 }

@@ -5,7 +5,10 @@ namespace Sandbox.Sentry.Kernel.Signals;
 /// <summary>A thread's own queue and its process's, seen as one. With Tree held.</summary>
 internal static class SignalQueues
 {
-    /// <summary>Takes a signal of <paramref name="wanted"/>: the thread's own come first (sigwaitinfo(2), signalfd(2), delivery).</summary>
+    /// <summary>
+    /// Takes a signal of <paramref name="wanted"/>: the thread's own come first (sigwaitinfo(2), signalfd(2),
+    /// delivery).
+    /// </summary>
     public static bool TryTake(Task task, SignalSet wanted, out SignalInfo info)
     {
         if (!task.Pending.TryTake(wanted, out info) && !task.Group.Pending.TryTake(wanted, out info))
@@ -19,8 +22,8 @@ internal static class SignalQueues
     public static SignalSet PendingOf(Task task) => task.Pending.Set | task.Group.Pending.Set;
 
     /// <summary>
-    /// Forgets what was sent to a thread that ends, and to its process if it was the last, so that nothing counts towards the
-    /// user's limit any more. Called at thread exit.
+    /// Forgets what was sent to a thread that ends, and to its process if it was the last, so that nothing counts
+    /// towards the user's limit any more. Called at thread exit.
     /// </summary>
     public static void Discard(Task task)
     {

@@ -6,8 +6,9 @@ using Sandbox.Sentry.Memory;
 namespace Sandbox.Sentry.Kernel.Signals;
 
 /// <summary>
-/// Sends signals: queues them, applies stop and continue side effects, wakes who must look (signal(7)). Everything here runs
-/// with the kernel's Tree lock held. A null sender is the kernel itself, or the operator outside of every pid namespace.
+/// Sends signals: queues them, applies stop and continue side effects, wakes who must look (signal(7)). Everything here
+/// runs with the kernel's Tree lock held. A null sender is the kernel itself,
+/// or the operator outside of every pid namespace.
 /// </summary>
 internal static class SignalSender
 {
@@ -15,12 +16,15 @@ internal static class SignalSender
     public static Errno SendToTask(Task target, in SignalInfo info, Task? sender = null) =>
         target.IsExited ? Errno.Ok : Send(target.Group, target, info, sender);
 
-    /// <summary>To a process: some thread that does not block it takes it. EAGAIN as for <see cref="SendToTask"/>.</summary>
+    /// <summary>
+    /// To a process: some thread that does not block it takes it. EAGAIN as for <see cref="SendToTask"/>.
+    /// </summary>
     public static Errno SendToGroup(ThreadGroup target, in SignalInfo info, Task? sender = null) =>
         Send(target, null, info, sender);
 
     /// <summary>
-    /// To every process of a group (terminal input, kill(2) by the kernel). Errors are dropped: there is nobody to tell.
+    /// To every process of a group (terminal input, kill(2) by the kernel). Errors are dropped:
+    /// there is nobody to tell.
     /// </summary>
     public static void SendToProcessGroup(ProcessGroup target, in SignalInfo info)
     {
@@ -29,7 +33,8 @@ internal static class SignalSender
     }
 
     /// <summary>
-    /// A signal the thread cannot escape (a fault of its own code): if it is blocked or ignored, it takes its default action.
+    /// A signal the thread cannot escape (a fault of its own code): if it is blocked or ignored,
+    /// it takes its default action.
     /// </summary>
     public static void Force(Task target, in SignalInfo info, bool isFatal = false)
     {
@@ -75,11 +80,12 @@ internal static class SignalSender
     }
 
     /// <summary>
-    /// True if a thread looks at this signal as soon as it can: it does not block it, or waits for it. What stands still looks
-    /// at nothing but SIGKILL.
+    /// True if a thread looks at this signal as soon as it can: it does not block it, or waits for it. What stands
+    /// still looks at nothing but SIGKILL.
     /// </summary>
     private static bool Wants(Task task, Signal signal) =>
-        !task.IsExited && (!task.IsStopped || signal == Signal.Kill) && (!task.SignalMask.Has(signal) || task.WaitedSignals.Has(signal));
+        !task.IsExited && (!task.IsStopped || signal == Signal.Kill)
+            && (!task.SignalMask.Has(signal) || task.WaitedSignals.Has(signal));
 
     private static Errno Send(ThreadGroup group, Task? only, in SignalInfo info, Task? sender)
     {
@@ -145,7 +151,9 @@ internal static class SignalSender
             task.Pending.Discard(signals);
     }
 
-    /// <summary>True if sending has no effect. A blocked signal is never ignored: it may be handled by the time it is unblocked.</summary>
+    /// <summary>
+    /// True if sending has no effect. A blocked signal is never ignored: it may be handled by the time it is unblocked.
+    /// </summary>
     private static bool IsIgnored(Task task, Signal signal, bool isForced)
     {
         if (task.SignalMask.Has(signal) || (task.Trace is not null && signal != Signal.Kill))
@@ -156,7 +164,9 @@ internal static class SignalSender
         return action.IsIgnore || (action.IsDefault && DefaultActions.Of(signal) == DefaultAction.Ignore);
     }
 
-    /// <summary>Finds the thread that takes the signal and wakes it; a fatal signal ends the whole process right here.</summary>
+    /// <summary>
+    /// Finds the thread that takes the signal and wakes it; a fatal signal ends the whole process right here.
+    /// </summary>
     private static void Complete(ThreadGroup group, Task? only, Signal signal, bool isForced)
     {
         Task? taker = only is null ? Choose(group, signal) : Wants(only, signal) ? only : null;
@@ -176,7 +186,9 @@ internal static class SignalSender
             taker.Notify();
     }
 
-    /// <summary>The main thread if it may, else another one; one that is not busy with a signal already is preferred.</summary>
+    /// <summary>
+    /// The main thread if it may, else another one; one that is not busy with a signal already is preferred.
+    /// </summary>
     private static Task? Choose(ThreadGroup group, Signal signal)
     {
         Task? busy = null;

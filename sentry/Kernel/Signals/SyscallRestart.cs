@@ -13,8 +13,9 @@ internal static class SyscallRestart
     private const ulong InstructionBytes = 2;
 
     /// <summary>
-    /// Settles the call of <c>task.SyscallNumber</c>, whose raw result is <c>task.SyscallResult</c>: it becomes EINTR, or the
-    /// thread will execute its syscall instruction again. <paramref name="action"/> is the handler that runs first, or null.
+    /// Settles the call of <c>task.SyscallNumber</c>, whose raw result is <c>task.SyscallResult</c>: it becomes EINTR,
+    /// or the thread will execute its syscall instruction again.
+    /// <paramref name="action"/> is the handler that runs first, or null.
     /// </summary>
     public static void Apply(Task task, ref UserRegisters registers, SignalAction? action)
     {

@@ -21,7 +21,9 @@ internal struct IpcPermissionRecord
     private readonly ulong _unused1;
 }
 
-/// <summary>What every System V object is known by and who may use it (sysvipc(7)). Guarded by its namespace's lock.</summary>
+/// <summary>
+/// What every System V object is known by and who may use it (sysvipc(7)). Guarded by its namespace's lock.
+/// </summary>
 internal abstract class IpcObject
 {
     /// <summary>IPC_PRIVATE: a key that no other call finds the object by.</summary>
@@ -59,14 +61,16 @@ internal abstract class IpcObject
     public Errno Check(uint wanted, Credentials caller, UserNamespace owner)
     {
         uint granted = caller.EffectiveUserId == UserId || caller.EffectiveUserId == CreatorUserId ? Mode >> 6
-            : caller.EffectiveGroupId == GroupId || caller.EffectiveGroupId == CreatorGroupId || IsMember(caller) ? Mode >> 3
+            : caller.EffectiveGroupId == GroupId || caller.EffectiveGroupId == CreatorGroupId || IsMember(caller)
+            ? Mode >> 3
             : Mode;
         return (wanted & ~granted & 7) == 0 || caller.Has(Capability.IpcOwner, owner) ? Errno.Ok : Errno.EACCES;
     }
 
     /// <summary>Whether the object may be changed or removed: owner, creator or CAP_SYS_ADMIN. EPERM.</summary>
     public Errno CheckOwner(Credentials caller, UserNamespace owner) =>
-        caller.EffectiveUserId == UserId || caller.EffectiveUserId == CreatorUserId || caller.Has(Capability.SysAdmin, owner)
+        caller.EffectiveUserId == UserId || caller.EffectiveUserId == CreatorUserId
+            || caller.Has(Capability.SysAdmin, owner)
             ? Errno.Ok
             : Errno.EPERM;
 

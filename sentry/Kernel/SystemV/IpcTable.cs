@@ -4,8 +4,8 @@ using Sandbox.Sentry.Security;
 namespace Sandbox.Sentry.Kernel.SystemV;
 
 /// <summary>
-/// One kind of System V objects of a namespace, by id and by key. An id is a slot and how often ids were given out, so that the
-/// id of a removed object does not name the next one. Guarded by the namespace's lock.
+/// One kind of System V objects of a namespace, by id and by key. An id is a slot and how often ids were given out, so
+/// that the id of a removed object does not name the next one. Guarded by the namespace's lock.
 /// </summary>
 /// <param name="limit">The most objects there may be; ENOSPC beyond.</param>
 /// <param name="owner">The user namespace in which a capability stands above permissions.</param>
@@ -84,7 +84,9 @@ internal sealed class IpcTable<T>(int limit, UserNamespace owner)
     /// <summary>The object of an id for a use (4 read, 2 write, 1 execute). EINVAL, EIDRM, EACCES.</summary>
     public Result<T> Get(int id, uint wanted, Credentials caller) => Checked(Get(id), wanted, caller);
 
-    /// <summary>The object in a slot for a use, as the STAT commands that go through all slots name it. EINVAL, EACCES.</summary>
+    /// <summary>
+    /// The object in a slot for a use, as the STAT commands that go through all slots name it. EINVAL, EACCES.
+    /// </summary>
     public Result<T> GetSlot(int slot, uint wanted, Credentials caller) =>
         Checked(AtSlot(slot) is { } item ? item : Errno.EINVAL, wanted, caller);
 

@@ -7,7 +7,8 @@ using Sandbox.Sentry.Sync;
 namespace Sandbox.Sentry.Kernel.SystemV;
 
 /// <summary>A queue of typed messages (msgget(2)). Guarded by the namespace's lock.</summary>
-internal sealed class MessageQueue(SystemVObjects objects, int key, uint mode, Credentials creator, MemoryAccount account)
+internal sealed class MessageQueue(
+    SystemVObjects objects, int key, uint mode, Credentials creator, MemoryAccount account)
     : IpcObject(key, mode, creator)
 {
     private readonly CollectedCharge _charge = new(account); // A namespace may end with messages in it.
@@ -27,7 +28,9 @@ internal sealed class MessageQueue(SystemVObjects objects, int key, uint mode, C
     public Pid? LastSender { get; private set; }
     public Pid? LastReceiver { get; private set; }
 
-    /// <summary>Notified when a message came (In), when one was taken (Out), and with both when the queue is removed.</summary>
+    /// <summary>
+    /// Notified when a message came (In), when one was taken (Out), and with both when the queue is removed.
+    /// </summary>
     public WaitQueue Waiters { get; } = new();
 
     /// <summary>EAGAIN if there is no room, ENOMEM if the container that made the queue holds too much.</summary>

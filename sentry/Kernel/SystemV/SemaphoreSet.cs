@@ -38,8 +38,8 @@ internal sealed class SemaphoreSet(SystemVObjects objects, int key, uint mode, C
     public WaitQueue Waiters { get; } = new();
 
     /// <summary>
-    /// Does all operations or none (semop(2)); <paramref name="blockedBy"/> is the first that has to wait. EAGAIN, ERANGE. With the
-    /// lock held; after Ok the caller notifies the waiters.
+    /// Does all operations or none (semop(2)); <paramref name="blockedBy"/> is the first that has to wait. EAGAIN,
+    /// ERANGE. With the lock held; after Ok the caller notifies the waiters.
     /// </summary>
     public Errno TryOperate(ReadOnlySpan<SemaphoreOperation> operations, Task task, out int blockedBy)
     {
@@ -61,7 +61,9 @@ internal sealed class SemaphoreSet(SystemVObjects objects, int key, uint mode, C
         return Errno.Ok;
     }
 
-    /// <summary>SETVAL and SETALL: nobody's exit undoes anything of this semaphore any more. With the lock held.</summary>
+    /// <summary>
+    /// SETVAL and SETALL: nobody's exit undoes anything of this semaphore any more. With the lock held.
+    /// </summary>
     public void Set(int number, ushort value, Pid user)
     {
         Values[number] = value;
@@ -82,7 +84,8 @@ internal sealed class SemaphoreSet(SystemVObjects objects, int key, uint mode, C
             {
                 if (adjustment[number] == 0)
                     continue;
-                Values[number] = (ushort)Math.Clamp(Values[number] + adjustment[number], 0, SystemVObjects.MaxSemaphoreValue);
+                Values[number] = (ushort)Math.Clamp(
+                    Values[number] + adjustment[number], 0, SystemVObjects.MaxSemaphoreValue);
                 LastUsers[number] = group.Id;
             }
 

@@ -5,10 +5,11 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Kernel.SystemV;
 
 /// <summary>
-/// A shared memory segment (shmget(2)): a file of memory without a name. It lives until it was removed and nobody has it
-/// attached. Guarded by the namespace's lock.
+/// A shared memory segment (shmget(2)): a file of memory without a name. It lives until it was removed and nobody has
+/// it attached. Guarded by the namespace's lock.
 /// </summary>
-internal sealed class SharedSegment(SystemVObjects objects, int key, uint mode, Credentials creator, OpenFile file, ulong bytes)
+internal sealed class SharedSegment(
+    SystemVObjects objects, int key, uint mode, Credentials creator, OpenFile file, ulong bytes)
     : IpcObject(key, mode, creator)
 {
     /// <summary>SHM_DEST and SHM_LOCKED of shm_perm.mode.</summary>
@@ -60,8 +61,8 @@ internal sealed class SharedSegment(SystemVObjects objects, int key, uint mode, 
     }
 
     /// <summary>
-    /// IPC_RMID: its key is free at once, the memory goes with the last attachment. With the lock held; true if the caller,
-    /// without it, is to release the file.
+    /// IPC_RMID: its key is free at once, the memory goes with the last attachment. With the lock held; true if the
+    /// caller, without it, is to release the file.
     /// </summary>
     public bool Destroy()
     {

@@ -3,10 +3,14 @@ using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Kernel.SystemV;
 
-/// <summary>The System V objects of an IPC namespace (sysvipc(7)). One lock for all: what is done under it is short.</summary>
+/// <summary>
+/// The System V objects of an IPC namespace (sysvipc(7)). One lock for all: what is done under it is short.
+/// </summary>
 internal sealed class SystemVObjects
 {
-    /// <summary>Defaults of Linux (proc(5), /proc/sys/kernel), except that objects in the Sentry's own memory are fewer.</summary>
+    /// <summary>
+    /// Defaults of Linux (proc(5), /proc/sys/kernel), except that objects in the Sentry's own memory are fewer.
+    /// </summary>
     public const int MaxSegments = 4096, MaxSets = 4096, MaxQueues = 1024;
     public const int MaxSemaphoresInSet = 32000, MaxOperations = 500, MaxSemaphoreValue = 32767;
     public const int MaxMessageBytes = 8192, MaxQueueBytes = 16384;

@@ -20,7 +20,8 @@ internal readonly record struct CpuTime(long User, long System)
     public static long ToTicks(long nanoseconds) => nanoseconds / TickNanoseconds;
 
     /// <summary>
-    /// What one thread has used so far; nothing if its host thread is gone. Precise in sum, split as the host's ticks say.
+    /// What one thread has used so far; nothing if its host thread is gone. Precise in sum,
+    /// split as the host's ticks say.
     /// </summary>
     public static CpuTime OfTask(Task task)
     {
@@ -42,7 +43,8 @@ internal readonly record struct CpuTime(long User, long System)
         long total = HostClock.CpuTimeOf(task.GuestMemory.Space.HostProcessId);
         if (total is > 0 and < TickNanoseconds)
             return new CpuTime(total, 0);
-        return Split(total, task.GuestMemory.Space.ReadProcFile("stat"u8).Failed(out byte[]? text, out _) ? default : text);
+        return Split(
+            total, task.GuestMemory.Space.ReadProcFile("stat"u8).Failed(out byte[]? text, out _) ? default : text);
     }
 
     private static CpuTime Split(long total, ReadOnlySpan<byte> stat)
@@ -61,7 +63,9 @@ internal readonly record struct CpuTime(long User, long System)
         return new CpuTime(user, total - user);
     }
 
-    /// <summary>What a process has used, ended threads included. Without Tree held: it reads files of the host.</summary>
+    /// <summary>
+    /// What a process has used, ended threads included. Without Tree held: it reads files of the host.
+    /// </summary>
     public static CpuTime OfGroup(ThreadGroup group)
     {
         Task[] tasks;
@@ -80,8 +84,8 @@ internal readonly record struct CpuTime(long User, long System)
     }
 
     /// <summary>
-    /// The last thread of the process that owns a memory leaves it, by its end or by execve: what the host process has used
-    /// counts for the guest's from now on. Before the host process goes. Own thread, without locks.
+    /// The last thread of the process that owns a memory leaves it, by its end or by execve: what the host process has
+    /// used counts for the guest's from now on. Before the host process goes. Own thread, without locks.
     /// </summary>
     public static void SettleOwner(Task task) => Settle(task, OfSpace(task));
 
@@ -100,15 +104,18 @@ internal readonly record struct CpuTime(long User, long System)
     private static ReadOnlySpan<byte> Read(Task task, Span<byte> buffer, int hostThread, ReadOnlySpan<byte> file)
     {
         "task/"u8.CopyTo(buffer);
-        if (!Utf8Formatter.TryFormat(hostThread, buffer[5..], out int digits) || 5 + digits + file.Length > buffer.Length)
+        if (!Utf8Formatter.TryFormat(hostThread, buffer[5..], out int digits)
+            || 5 + digits + file.Length > buffer.Length)
             return default;
         file.CopyTo(buffer[(5 + digits)..]);
-        return task.Thread.AddressSpace.ReadProcFile(buffer[..(5 + digits + file.Length)]).Failed(out byte[]? text, out _)
+        return task.Thread.AddressSpace.ReadProcFile(buffer[..(5 + digits + file.Length)]).Failed(
+            out byte[]? text, out _)
             ? default
             : text;
     }
 
-    private static long FirstNumber(ReadOnlySpan<byte> text) => Utf8Parser.TryParse(text, out long value, out _) ? value : 0;
+    private static long FirstNumber(ReadOnlySpan<byte> text) =>
+        Utf8Parser.TryParse(text, out long value, out _) ? value : 0;
 
     private static long NumberAt(ReadOnlySpan<byte> text, int field)
     {

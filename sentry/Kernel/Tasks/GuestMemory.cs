@@ -7,8 +7,8 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Kernel.Tasks;
 
 /// <summary>
-/// A guest's address space as the kernel knows it (Linux's mm_struct): shared by tasks with CLONE_VM. What is mapped where is
-/// the host's knowledge; kept here is what the host cannot know.
+/// A guest's address space as the kernel knows it (Linux's mm_struct): shared by tasks with CLONE_VM. What is mapped
+/// where is the host's knowledge; kept here is what the host cannot know.
 /// </summary>
 internal sealed class GuestMemory(IAddressSpace space, MappedFiles files)
 {
@@ -44,27 +44,33 @@ internal sealed class GuestMemory(IAddressSpace space, MappedFiles files)
     public ulong BreakStart { get; set; }
     public byte[] AuxiliaryVector { get; set; } = [];
 
-    /// <summary>The bits that <see cref="DumpFilter"/> knows: anonymous, file, ELF header, huge and DAX mappings.</summary>
+    /// <summary>
+    /// The bits that <see cref="DumpFilter"/> knows: anonymous, file, ELF header, huge and DAX mappings.
+    /// </summary>
     public const uint DumpFilterBits = 0x1FF;
 
     /// <summary>/proc/PID/coredump_filter (core(5)); children and new programs inherit it.</summary>
     public uint DumpFilter { get; set; } = 0x33;
 
-    /// <summary>prctl(PR_SET_THP_DISABLE): remembered and told, as the host's kernel chooses the pages; new programs keep it.</summary>
+    /// <summary>
+    /// prctl(PR_SET_THP_DISABLE): remembered and told, as the host's kernel chooses the pages; new programs keep it.
+    /// </summary>
     public bool IsHugePageDisabled { get; set; }
 
     /// <summary>The flags of prctl(PR_SET_MDWE); see <see cref="Tasks.WriteExecuteDenial"/>.</summary>
     public uint WriteExecuteDenial { get; set; }
 
-    /// <summary>False after an exec of a file the user cannot read or that changed credentials (prctl PR_SET_DUMPABLE).</summary>
+    /// <summary>
+    /// False after an exec of a file the user cannot read or that changed credentials (prctl PR_SET_DUMPABLE).
+    /// </summary>
     public bool IsDumpable { get; set; } = true;
 
     /// <summary>Tasks that use it.</summary>
     public int Users => Volatile.Read(ref _users);
 
     /// <summary>
-    /// The process that was made with it: all of its host process's CPU time counts for that one, also what a vfork child uses in
-    /// it. Set before the first task that has it runs.
+    /// The process that was made with it: all of its host process's CPU time counts for that one, also what a vfork
+    /// child uses in it. Set before the first task that has it runs.
     /// </summary>
     public ThreadGroup? Owner { get; set; }
 
@@ -72,8 +78,8 @@ internal sealed class GuestMemory(IAddressSpace space, MappedFiles files)
     public bool HasBeenShared { get; private set; }
 
     /// <summary>
-    /// True once a shared mapping was made in it, or in one it was copied from. While there is none, a futex word is always
-    /// private, whatever the guest's flags say.
+    /// True once a shared mapping was made in it, or in one it was copied from. While there is none, a futex word is
+    /// always private, whatever the guest's flags say.
     /// </summary>
     public bool HasSharedMappings { get; set; }
 
@@ -124,7 +130,9 @@ internal sealed class GuestMemory(IAddressSpace space, MappedFiles files)
             _attachments.Add(attachment);
     }
 
-    /// <summary>The segment that was attached at exactly this address, no longer remembered; null if there is none.</summary>
+    /// <summary>
+    /// The segment that was attached at exactly this address, no longer remembered; null if there is none.
+    /// </summary>
     public SharedSegment? RemoveAttachment(ulong address)
     {
         lock (_lock)

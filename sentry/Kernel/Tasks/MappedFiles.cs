@@ -4,8 +4,8 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Kernel.Tasks;
 
 /// <summary>
-/// Which guest file stands behind a host file (device and inode as the host's maps show them), so that /proc/PID/maps can name it.
-/// A forked copy shares the table until one of both learns something new.
+/// Which guest file stands behind a host file (device and inode as the host's maps show them), so that /proc/PID/maps
+/// can name it. A forked copy shares the table until one of both learns something new.
 /// </summary>
 internal sealed class MappedFiles(MemoryAccount account)
 {
@@ -14,7 +14,8 @@ internal sealed class MappedFiles(MemoryAccount account)
     private readonly Lock _lock = new();
     private readonly Dictionary<(ulong Device, ulong Inode), VfsPath> _files = []; // Guarded by _lock.
     private int _users = 1; // Guarded by _lock.
-    private readonly CollectedCharge _charge = new(account); // An image that is loaded and never runs has no end of its own.
+    // An image that is loaded and never runs has no end of its own.
+    private readonly CollectedCharge _charge = new(account);
 
     /// <summary>The guest file behind a mapping, or <c>default</c>.</summary>
     public VfsPath Find(ulong device, ulong inode)
@@ -44,8 +45,8 @@ internal sealed class MappedFiles(MemoryAccount account)
     }
 
     /// <summary>
-    /// Remembers a file; gives the table that knows it, which is another one if others share this. Without memory for it nobody
-    /// learns the name, no more.
+    /// Remembers a file; gives the table that knows it, which is another one if others share this. Without memory for
+    /// it nobody learns the name, no more.
     /// </summary>
     public MappedFiles Record(ulong device, ulong inode, VfsPath path)
     {

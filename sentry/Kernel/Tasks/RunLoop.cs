@@ -7,7 +7,9 @@ using Sandbox.Sentry.Kernel.Signals;
 
 namespace Sandbox.Sentry.Kernel.Tasks;
 
-/// <summary>What a task does each time the platform brings it in. The only place that knows the internal restart codes' fate.</summary>
+/// <summary>
+/// What a task does each time the platform brings it in. The only place that knows the internal restart codes' fate.
+/// </summary>
 internal static class RunLoop
 {
     public static GuestAction OnSyscall(Task task, IGuestThread thread)
@@ -18,7 +20,9 @@ internal static class RunLoop
         return Finish(task, thread, result, start);
     }
 
-    /// <summary>Runs the handler of a call that is new. <paramref name="start"/> is when it began, if that is measured, or 0.</summary>
+    /// <summary>
+    /// Runs the handler of a call that is new. <paramref name="start"/> is when it began, if that is measured, or 0.
+    /// </summary>
     public static SyscallResult Invoke(Task task, IGuestThread thread, out long start)
     {
         task.SyscallNumber = thread.Syscall.Number;
@@ -66,7 +70,9 @@ internal static class RunLoop
         return SignalDelivery.BeforeResume(task, task.Thread);
     }
 
-    /// <summary>A signal, a stop or an exit wants the thread, which was running guest code or has just finished a call.</summary>
+    /// <summary>
+    /// A signal, a stop or an exit wants the thread, which was running guest code or has just finished a call.
+    /// </summary>
     public static GuestAction OnInterrupt(Task task, IGuestThread thread)
     {
         task.Sample?.Take(thread);

@@ -6,7 +6,10 @@ namespace Sandbox.Sentry.Kernel.Tasks;
 /// </summary>
 internal sealed record Scheduling
 {
-    /// <summary>Most processors the mask knows (CONFIG_NR_CPUS of a distribution kernel is more; the sandbox's hosts have fewer).</summary>
+    /// <summary>
+    /// Most processors the mask knows (CONFIG_NR_CPUS of a distribution kernel is more;
+    /// the sandbox's hosts have fewer).
+    /// </summary>
     public const int MaxProcessors = 1024;
 
     public static Scheduling Default { get; } = new();

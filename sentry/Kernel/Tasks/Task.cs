@@ -16,8 +16,8 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Kernel.Tasks;
 
 /// <summary>
-/// One guest thread (Linux's task_struct). Fields without a remark belong to the task's own handler thread; another thread may
-/// only read them where a stale value is harmless (/proc).
+/// One guest thread (Linux's task_struct). Fields without a remark belong to the task's own handler thread; another
+/// thread may only read them where a stale value is harmless (/proc).
 /// </summary>
 internal sealed class Task : ICaller, IGuestEvents, IShortcutEvents, IParkOwner
 {
@@ -45,10 +45,14 @@ internal sealed class Task : ICaller, IGuestEvents, IShortcutEvents, IParkOwner
 
     public Kernel Kernel { get; }
 
-    /// <summary>The process it belongs to. Never changes: exec by another thread takes the leader's id instead.</summary>
+    /// <summary>
+    /// The process it belongs to. Never changes: exec by another thread takes the leader's id instead.
+    /// </summary>
     public ThreadGroup Group { get; }
 
-    /// <summary>The thread id; exec by a thread other than the leader gives it the leader's. Guarded by Tree for writing.</summary>
+    /// <summary>
+    /// The thread id; exec by a thread other than the leader gives it the leader's. Guarded by Tree for writing.
+    /// </summary>
     public Pid Id
     {
         get => _id;
@@ -111,7 +115,9 @@ internal sealed class Task : ICaller, IGuestEvents, IShortcutEvents, IParkOwner
 
     public NamespaceSet Namespaces { get; set; }
 
-    /// <summary>The guest's own seccomp filters; null if it has none. Replaced as a whole, by another thread with Tree held.</summary>
+    /// <summary>
+    /// The guest's own seccomp filters; null if it has none. Replaced as a whole, by another thread with Tree held.
+    /// </summary>
     public SeccompState? Seccomp
     {
         get => _seccomp;
@@ -142,15 +148,19 @@ internal sealed class Task : ICaller, IGuestEvents, IShortcutEvents, IParkOwner
     public int SyscallNumber { get; set; } = -1;
 
     /// <summary>
-    /// What the task waits for, by the name of the kernel function it would sleep in on Linux (/proc/PID/wchan, proc(5)); "0" if
-    /// it runs guest code. A guess from its call: it may just not have got to sleep.
+    /// What the task waits for, by the name of the kernel function it would sleep in on Linux (/proc/PID/wchan,
+    /// proc(5)); "0" if it runs guest code. A guess from its call: it may just not have got to sleep.
     /// </summary>
     public string WaitChannel => IsStopped ? "do_signal_stop" : Kernel.Syscalls.WaitChannelOf(SyscallNumber);
 
-    /// <summary>The raw result of the call that is being finished, with the kernel's internal restart codes still in it.</summary>
+    /// <summary>
+    /// The raw result of the call that is being finished, with the kernel's internal restart codes still in it.
+    /// </summary>
     public SyscallResult SyscallResult { get; set; }
 
-    /// <summary>Set by a handler that does not simply return a value (exit, execve, rt_sigreturn, mmap of a file).</summary>
+    /// <summary>
+    /// Set by a handler that does not simply return a value (exit, execve, rt_sigreturn, mmap of a file).
+    /// </summary>
     public GuestAction? NextAction { get; set; }
 
     /// <summary>When the call began that was deferred, if that is measured (CLOCK_MONOTONIC, nanoseconds).</summary>
@@ -159,7 +169,9 @@ internal sealed class Task : ICaller, IGuestEvents, IShortcutEvents, IParkOwner
     /// <summary>Ends a deferred call in time; made when it is first needed.</summary>
     public CallTimer? CallTimer { get; set; }
 
-    /// <summary>What restart_syscall(2) continues: deadline of an interrupted sleep, nanoseconds on its clock.</summary>
+    /// <summary>
+    /// What restart_syscall(2) continues: deadline of an interrupted sleep, nanoseconds on its clock.
+    /// </summary>
     public RestartBlock? Restart { get; set; }
 
     // ---- Signals. Guarded by Kernel.Tree unless said otherwise ----
@@ -167,7 +179,9 @@ internal sealed class Task : ICaller, IGuestEvents, IShortcutEvents, IParkOwner
     /// <summary>Blocked signals. Changed only by its own thread, with Tree held.</summary>
     public SignalSet SignalMask { get; set; }
 
-    /// <summary>The mask to put back when the current call's signal handler has been set up (sigsuspend, ppoll…); own thread.</summary>
+    /// <summary>
+    /// The mask to put back when the current call's signal handler has been set up (sigsuspend, ppoll…); own thread.
+    /// </summary>
     public SignalSet? SavedSignalMask { get; set; }
 
     /// <summary>Signals sent to this thread.</summary>
@@ -176,7 +190,9 @@ internal sealed class Task : ICaller, IGuestEvents, IShortcutEvents, IParkOwner
     /// <summary>What rt_sigtimedwait(2) sleeps for: such a signal wakes the call instead of being delivered.</summary>
     public SignalSet WaitedSignals { get; set; }
 
-    /// <summary>The latest fault of its own code: trap number, error code and address of later signal frames; own thread.</summary>
+    /// <summary>
+    /// The latest fault of its own code: trap number, error code and address of later signal frames; own thread.
+    /// </summary>
     public FaultInfo LastFault { get; set; }
 
     /// <summary>sigaltstack(2); own thread.</summary>
@@ -222,7 +238,9 @@ internal sealed class Task : ICaller, IGuestEvents, IShortcutEvents, IParkOwner
     /// <summary>The wait status it ends with (wait(2)). Guarded by Tree.</summary>
     public int ExitStatus { get; set; }
 
-    /// <summary>What a wait for this thread reports once it has ended: its process's status if that was made to exit.</summary>
+    /// <summary>
+    /// What a wait for this thread reports once it has ended: its process's status if that was made to exit.
+    /// </summary>
     public int WaitStatus => Group.IsExiting ? Group.ExitStatus : ExitStatus;
 
     /// <summary>The thread group's run state shows as 'T' (stopped) for this thread. Guarded by Tree.</summary>
@@ -246,7 +264,10 @@ internal sealed class Task : ICaller, IGuestEvents, IShortcutEvents, IParkOwner
     /// <summary>personality(2).</summary>
     public uint Personality { get; set; }
 
-    /// <summary>Somebody wants to see the registers the next time the thread is brought in from guest code; see <see cref="RegisterSample"/>.</summary>
+    /// <summary>
+    /// Somebody wants to see the registers the next time the thread is brought in from guest code; see
+    /// <see cref="RegisterSample"/>.
+    /// </summary>
     public RegisterSample? Sample { get; set; }
 
     // ---- Work on the way back to the guest ----
@@ -255,8 +276,8 @@ internal sealed class Task : ICaller, IGuestEvents, IShortcutEvents, IParkOwner
     public bool HasWork => _work != 0;
 
     /// <summary>
-    /// Makes the task look for signals, stops and exits soon, wherever it is: ends an interruptible sleep, or brings it in from
-    /// guest code. Any thread, usually with Tree held.
+    /// Makes the task look for signals, stops and exits soon, wherever it is: ends an interruptible sleep, or brings it
+    /// in from guest code. Any thread, usually with Tree held.
     /// </summary>
     public void Notify()
     {
@@ -265,7 +286,9 @@ internal sealed class Task : ICaller, IGuestEvents, IShortcutEvents, IParkOwner
         Thread.Interrupt();
     }
 
-    /// <summary>As <see cref="Notify"/>, but a sleep goes on: the task looks when it would return to guest code.</summary>
+    /// <summary>
+    /// As <see cref="Notify"/>, but a sleep goes on: the task looks when it would return to guest code.
+    /// </summary>
     public void NotifyOnReturn()
     {
         _work = 1;
@@ -281,7 +304,9 @@ internal sealed class Task : ICaller, IGuestEvents, IShortcutEvents, IParkOwner
         Sleeper.Parker.Interrupt();
     }
 
-    /// <summary>Called by the task's own thread before it looks for work, so that later notifications are not lost.</summary>
+    /// <summary>
+    /// Called by the task's own thread before it looks for work, so that later notifications are not lost.
+    /// </summary>
     public void BeginWork()
     {
         _work = 0;
@@ -331,7 +356,9 @@ internal readonly record struct SignalStack(UserAddress Base, ulong Size, int Fl
 /// <summary>Continues an interrupted call from what it left behind (restart_syscall(2)).</summary>
 internal delegate SyscallResult RestartHandler(Task task, in RestartBlock block);
 
-/// <summary>What an interrupted call needs to go on; it sets <c>task.Restart</c> and answers ERESTART_RESTARTBLOCK.</summary>
+/// <summary>
+/// What an interrupted call needs to go on; it sets <c>task.Restart</c> and answers ERESTART_RESTARTBLOCK.
+/// </summary>
 /// <param name="Continue">A static method that does the rest of the call.</param>
 /// <param name="Deadline">When the call gives up, however often it is interrupted.</param>
 /// <param name="Address">Where to write what is left, the futex word, the poll set…</param>

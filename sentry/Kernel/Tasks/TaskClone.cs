@@ -11,7 +11,9 @@ using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Kernel.Tasks;
 
-/// <summary>How a task makes another: thread, process or anything between (clone(2), clone3(2), fork(2), vfork(2)).</summary>
+/// <summary>
+/// How a task makes another: thread, process or anything between (clone(2), clone3(2), fork(2), vfork(2)).
+/// </summary>
 internal static class TaskClone
 {
     /// <summary>
@@ -216,7 +218,9 @@ internal static class TaskClone
     // With Tree held.
     private static ThreadGroup MakeGroup(Task task, Pid id, in CloneArguments arguments, PidNamespace pids)
     {
-        SignalHandlers handlers = arguments.Has(CloneFlags.SignalHandlers) ? task.Group.Handlers : task.Group.Handlers.Clone();
+        SignalHandlers handlers = arguments.Has(CloneFlags.SignalHandlers)
+            ? task.Group.Handlers
+            : task.Group.Handlers.Clone();
         if (arguments.Has(CloneFlags.SignalHandlers))
             handlers.ExtraUsers++; // Never counted down: a copy too many at exec costs nothing.
         if (arguments.Has(CloneFlags.ClearSignalHandlers))
@@ -254,7 +258,8 @@ internal static class TaskClone
         if (task.Kernel.MakePidFd is not { } make)
             return Errno.EINVAL;
         OpenFile file = make(child.Group, task);
-        if (task.Files.Install(file, closeOnExec: true, task.Group.Limits.OpenFiles).Failed(out int fd, out Errno error))
+        if (task.Files.Install(file, closeOnExec: true, task.Group.Limits.OpenFiles).Failed(
+            out int fd, out Errno error))
             return error;
         return task.Memory.Write(new UserPtr<int>(arguments.PidFd), fd);
     }

@@ -9,7 +9,9 @@ namespace Sandbox.Sentry.Kernel.Tasks;
 /// <summary>How threads and processes end (exit(2), exit_group(2), fatal signals).</summary>
 internal static class TaskExit
 {
-    /// <summary>Ends the calling task; its process too if it is the last. Own thread, or after its host thread is gone.</summary>
+    /// <summary>
+    /// Ends the calling task; its process too if it is the last. Own thread, or after its host thread is gone.
+    /// </summary>
     public static GuestAction Run(Task task)
     {
         if (task.Trace is not null && !task.IsExited)
@@ -48,9 +50,10 @@ internal static class TaskExit
     }
 
     /// <summary>
-    /// True if guest code of the process runs and nobody needs anything of its memory any more: other processes have no part in it, so
-    /// no futex of a dying owner is left behind. The end then depends on nothing that the guest does; otherwise its threads are
-    /// called in, and the platform kills the memory of those that do not come. With Tree held.
+    /// True if guest code of the process runs and nobody needs anything of its memory any more: other processes have no
+    /// part in it, so no futex of a dying owner is left behind. The end then depends on nothing that the guest does;
+    /// otherwise its threads are called in, and the platform kills the memory of those that do not come.
+    /// With Tree held.
     /// </summary>
     private static bool MayKillAtOnce(ThreadGroup group)
     {

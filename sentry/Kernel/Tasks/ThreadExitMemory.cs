@@ -3,7 +3,9 @@ using Sandbox.Sentry.Kernel.Futex;
 
 namespace Sandbox.Sentry.Kernel.Tasks;
 
-/// <summary>What an ending thread leaves in memory that others still use: robust futexes, and the cleared thread id.</summary>
+/// <summary>
+/// What an ending thread leaves in memory that others still use: robust futexes, and the cleared thread id.
+/// </summary>
 internal static class ThreadExitMemory
 {
     public static void Release(Task task)

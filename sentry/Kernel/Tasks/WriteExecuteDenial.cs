@@ -4,10 +4,12 @@ using Sandbox.Platform;
 namespace Sandbox.Sentry.Kernel.Tasks;
 
 /// <summary>
-/// prctl(PR_SET_MDWE): in a process that has asked for it no memory becomes executable that was not so when it was mapped, and
-/// none is writable and executable at once. It cannot be taken back (PR_SET_MDWE(2const)).
+/// prctl(PR_SET_MDWE): in a process that has asked for it no memory becomes executable that was not so when it was
+/// mapped, and none is writable and executable at once. It cannot be taken back (PR_SET_MDWE(2const)).
 /// </summary>
-/// <remarks>The Sentry checks it, and not the host, for the platform itself has to change a guest's code now and then.</remarks>
+/// <remarks>
+/// The Sentry checks it, and not the host, for the platform itself has to change a guest's code now and then.
+/// </remarks>
 internal static class WriteExecuteDenial
 {
     private const uint RefuseGain = 1, NoInherit = 2;
@@ -17,7 +19,9 @@ internal static class WriteExecuteDenial
     /// <summary>What a child or a new program starts with.</summary>
     public static uint Inherited(uint flags) => (flags & NoInherit) != 0 ? 0 : flags;
 
-    /// <summary>For the calling thread, which must have its full state. EINVAL, EPERM for less than before; ENOMEM, ESRCH.</summary>
+    /// <summary>
+    /// For the calling thread, which must have its full state. EINVAL, EPERM for less than before; ENOMEM, ESRCH.
+    /// </summary>
     public static SyscallResult Set(Task task, ulong flags)
     {
         if ((flags & ~(ulong)(RefuseGain | NoInherit)) != 0 || flags == NoInherit)
@@ -58,7 +62,8 @@ internal static class WriteExecuteDenial
         if (IsBoth(protection))
             return true;
         ulong end = address + length;
-        while (address < end && !memory.Space.FindMapping(new UserAddress(address)).Failed(out HostMapping mapping, out _))
+        while (address < end
+            && !memory.Space.FindMapping(new UserAddress(address)).Failed(out HostMapping mapping, out _))
         {
             if ((mapping.Protection & MemoryProtection.Execute) == 0)
                 return true;

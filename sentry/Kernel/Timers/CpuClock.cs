@@ -11,7 +11,9 @@ internal readonly record struct CpuClock(ThreadGroup Group, Task? Thread, CpuClo
 {
     private const int ThreadBit = 4, KindMask = 3;
 
-    /// <summary>Decodes a clockid_t. EINVAL if it is none of a task the caller sees, or another process's thread.</summary>
+    /// <summary>
+    /// Decodes a clockid_t. EINVAL if it is none of a task the caller sees, or another process's thread.
+    /// </summary>
     public static Result<CpuClock> Find(Task task, int clock)
     {
         if (clock == GuestClock.ProcessCpu)
@@ -30,7 +32,9 @@ internal readonly record struct CpuClock(ThreadGroup Group, Task? Thread, CpuClo
             if (task.PidNamespace.Find(number) is not { } id)
                 return Errno.EINVAL;
             if (isThread)
-                return id.Task is { } thread && thread.Group == task.Group ? new CpuClock(task.Group, thread, kind) : Errno.EINVAL;
+                return id.Task is { } thread && thread.Group == task.Group
+                    ? new CpuClock(task.Group, thread, kind)
+                    : Errno.EINVAL;
             return id.ThreadGroup is { } group ? new CpuClock(group, null, kind) : Errno.EINVAL;
         }
     }

@@ -4,8 +4,8 @@ using Sandbox.Sentry.Sync;
 namespace Sandbox.Sentry.Kernel.Timers;
 
 /// <summary>
-/// The clocks a guest sees (clock_gettime(2)). They are the host's, as the guest reads them itself through the vDSO: the
-/// Sentry and the guests' processes live in the same time namespace.
+/// The clocks a guest sees (clock_gettime(2)). They are the host's, as the guest reads them itself through the vDSO:
+/// the Sentry and the guests' processes live in the same time namespace.
 /// </summary>
 internal static class GuestClock
 {

@@ -31,7 +31,9 @@ internal sealed class IntervalTimer(ThreadGroup group, Signal signal, IntervalCl
     private long _due; // Guarded by _lock; 0 while disarmed.
     private long _interval; // Guarded by _lock.
 
-    /// <summary>Arms the timer to expire after <paramref name="value"/>, then every <paramref name="interval"/>; 0 disarms.</summary>
+    /// <summary>
+    /// Arms the timer to expire after <paramref name="value"/>, then every <paramref name="interval"/>; 0 disarms.
+    /// </summary>
     public (long Value, long Interval) Set(long value, long interval)
     {
         long now = Now();

@@ -39,7 +39,9 @@ internal sealed class PosixTimer(ThreadGroup group, int clock, CpuClock? cpuCloc
     /// <summary>timer_getoverrun(2): expiries beyond the one that the latest signal told of.</summary>
     public int Overrun => _lastOverrun;
 
-    /// <summary>What is left and the interval, at <paramref name="now"/> (<see cref="Now"/>, read without locks).</summary>
+    /// <summary>
+    /// What is left and the interval, at <paramref name="now"/> (<see cref="Now"/>, read without locks).
+    /// </summary>
     public (long Value, long Interval) Get(long now)
     {
         if (_due == 0)
@@ -51,7 +53,9 @@ internal sealed class PosixTimer(ThreadGroup group, int clock, CpuClock? cpuCloc
         return (isOver ? notice.Signal == Signal.None ? 0 : 1 : due - now, _interval);
     }
 
-    /// <summary>Arms or disarms; gives what was there before. <paramref name="due"/> is on its clock, 0 disarms.</summary>
+    /// <summary>
+    /// Arms or disarms; gives what was there before. <paramref name="due"/> is on its clock, 0 disarms.
+    /// </summary>
     public (long Value, long Interval) Set(long now, long due, long interval)
     {
         (long, long) old = Get(now);
@@ -143,7 +147,8 @@ internal sealed class PosixTimer(ThreadGroup group, int clock, CpuClock? cpuCloc
         if (queue.HasTimer(notice.Signal, Id))
             return;
 
-        // Ignored, or merged with the same signal from elsewhere: nobody will ever take it, so the timer goes on by itself.
+        // Ignored, or merged with the same signal from elsewhere: nobody will ever take it,
+        // so the timer goes on by itself.
         _isSignalled = false;
         if (_interval == 0)
         {

@@ -7,7 +7,9 @@ using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Kernel.Timers;
 
-/// <summary>The interval timers (setitimer(2)), POSIX timers (timer_create(2)) and the CPU limit of a process.</summary>
+/// <summary>
+/// The interval timers (setitimer(2)), POSIX timers (timer_create(2)) and the CPU limit of a process.
+/// </summary>
 internal sealed class ProcessTimers
 {
     private readonly ThreadGroup _group;
@@ -69,13 +71,14 @@ internal sealed class ProcessTimers
         group.Timers is ProcessTimers timers ? timers._timers.Values : [];
 
     /// <summary>
-    /// A new, disarmed timer; its id is what the guest calls it by. EAGAIN: each counts as a queued signal of its user, as on Linux.
-    /// With Tree held.
+    /// A new, disarmed timer; its id is what the guest calls it by. EAGAIN: each counts as a queued signal of its user,
+    /// as on Linux. With Tree held.
     /// </summary>
     public Result<int> Add(PosixTimer timer, Task maker)
     {
         SignalQuota quota = _group.Kernel.SignalQuotaOf(maker.Credentials.UserId);
-        if ((ulong)quota.Queued >= _group.Limits[Resource.PendingSignals].Soft || !maker.Account.TryChargeObject(ObjectCost.Timer))
+        if ((ulong)quota.Queued >= _group.Limits[Resource.PendingSignals].Soft
+            || !maker.Account.TryChargeObject(ObjectCost.Timer))
             return Errno.EAGAIN;
         quota.Queued++;
         timer.Charge = (quota, maker.Account);

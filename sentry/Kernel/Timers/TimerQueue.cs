@@ -13,19 +13,22 @@ internal abstract class TimerEntry
     internal Deadline Due { get; set; }
 
     /// <summary>
-    /// Called on the timer thread, once per <see cref="TimerQueue.Arm"/>, without any lock held. Must be short. It may come
-    /// late, while another thread cancels or arms anew: an implementation keeps its own expiry under its own lock and
-    /// looks whether it is really due. It may arm itself again.
+    /// Called on the timer thread, once per <see cref="TimerQueue.Arm"/>, without any lock held. Must be short. It may
+    /// come late, while another thread cancels or arms anew: an implementation keeps its own expiry under its own lock
+    /// and looks whether it is really due. It may arm itself again.
     /// </summary>
     protected internal abstract void OnDue();
 }
 
-/// <summary>All timers of the sandbox: one heap, one thread that sleeps until the first is due. Times are CLOCK_MONOTONIC.</summary>
+/// <summary>
+/// All timers of the sandbox: one heap, one thread that sleeps until the first is due. Times are CLOCK_MONOTONIC.
+/// </summary>
 internal sealed class TimerQueue : IDisposable
 {
     private const int StackBytes = 256 * 1024;
     private readonly RankedLock _lock = new(LockRank.Timers);
-    private readonly HostFutex _alarm = new(); // Its word changes whenever the earliest deadline may have become earlier.
+    // Its word changes whenever the earliest deadline may have become earlier.
+    private readonly HostFutex _alarm = new();
     private TimerEntry[] _heap = new TimerEntry[16]; // Guarded by _lock: a binary heap, the earliest first.
     private int _count;
     private bool _isStarted; // Guarded by _lock.
@@ -34,7 +37,9 @@ internal sealed class TimerQueue : IDisposable
     /// <summary>Armed timers. A hint.</summary>
     public int Count => Volatile.Read(ref _count);
 
-    /// <summary>Arms a timer, or moves one that is armed. From any thread; with locks ranked above Timers held or none.</summary>
+    /// <summary>
+    /// Arms a timer, or moves one that is armed. From any thread; with locks ranked above Timers held or none.
+    /// </summary>
     public void Arm(TimerEntry entry, Deadline due)
     {
         bool isFirst;

@@ -4,8 +4,8 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Sockets.Host;
 
 /// <summary>
-/// AF_INET, AF_INET6 and routing netlink by sockets of the host, in the network namespace the Sentry was started in: what an engine
-/// or CNI has configured there is what the container has.
+/// AF_INET, AF_INET6 and routing netlink by sockets of the host, in the network namespace the Sentry was started in:
+/// what an engine or CNI has configured there is what the container has.
 /// </summary>
 internal sealed class HostFamily(int domain) : ISocketFamily
 {
@@ -32,7 +32,8 @@ internal sealed class HostFamily(int domain) : ISocketFamily
     }
 
     public Errno CreatePair(
-        ICaller caller, NetworkStack stack, SocketKind type, int protocol, OpenFlags flags, out Socket? first, out Socket? second)
+        ICaller caller, NetworkStack stack, SocketKind type, int protocol, OpenFlags flags, out Socket? first,
+        out Socket? second)
     {
         (first, second) = (null, null);
         return Errno.EOPNOTSUPP;

@@ -6,8 +6,8 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Sockets.Host;
 
 /// <summary>
-/// A socket whose work the host does. It never blocks on the host either: the host's readiness wakes whoever waits here. Locks are
-/// the host's.
+/// A socket whose work the host does. It never blocks on the host either: the host's readiness wakes whoever waits
+/// here. Locks are the host's.
 /// </summary>
 internal class HostInetSocket : Socket, IHostReadiness
 {
@@ -94,7 +94,8 @@ internal class HostInetSocket : Socket, IHostReadiness
     public override Result<int> Send(
         ICaller? caller, ReadOnlySpan<byte> data, SocketAddress? destination, ControlData? control, SocketFlags flags)
     {
-        const SocketFlags passed = SocketFlags.OutOfBand | SocketFlags.DontRoute | SocketFlags.Confirm | SocketFlags.More
+        const SocketFlags passed = SocketFlags.OutOfBand | SocketFlags.DontRoute | SocketFlags.Confirm
+            | SocketFlags.More
             | SocketFlags.EndOfRecord;
         ReadOnlySpan<byte> messages = control is null ? default : control.Network.Bytes;
         Result<int> result = HostInet.Send(
@@ -138,20 +139,25 @@ internal class HostInetSocket : Socket, IHostReadiness
     public override Result<SocketAddress> GetPeerAddress() => NameOf(peer: true);
 
     public override PollEvents Poll() =>
-        Complete(HostPoll.Now(HostNumber, PollEvents.In | PollEvents.Out | PollEvents.Priority | PollEvents.ReadHangUp));
+        Complete(HostPoll.Now(
+            HostNumber, PollEvents.In | PollEvents.Out | PollEvents.Priority | PollEvents.ReadHangUp));
 
     public override Result<int> GetOption(ICaller caller, int level, int name, Span<byte> value)
     {
         if (level == SocketLevel.Socket && !HostOptions.IsOfHost((SocketOption)name))
             return base.GetOption(caller, level, name, value);
-        return HostOptions.MayPass(level, name) ? HostInet.GetOption(HostNumber, level, name, value) : Errno.ENOPROTOOPT;
+        return HostOptions.MayPass(level, name)
+            ? HostInet.GetOption(HostNumber, level, name, value)
+            : Errno.ENOPROTOOPT;
     }
 
     public override Errno SetOption(ICaller caller, int level, int name, ReadOnlySpan<byte> value)
     {
         if (level == SocketLevel.Socket && !HostOptions.IsOfHost((SocketOption)name))
             return base.SetOption(caller, level, name, value);
-        return HostOptions.MayPass(level, name) ? HostInet.SetOption(HostNumber, level, name, value) : Errno.ENOPROTOOPT;
+        return HostOptions.MayPass(level, name)
+            ? HostInet.SetOption(HostNumber, level, name, value)
+            : Errno.ENOPROTOOPT;
     }
 
     public override SyscallResult Control(ICaller caller, uint request, ulong argument)
@@ -177,7 +183,9 @@ internal class HostInetSocket : Socket, IHostReadiness
         Account.ReturnDescriptors(_isCounted ? 1 : 0);
     }
 
-    /// <summary>The kernel of a container asks for CAP_NET_BIND_SERVICE below port 1024, unless the namespace says otherwise.</summary>
+    /// <summary>
+    /// The kernel of a container asks for CAP_NET_BIND_SERVICE below port 1024, unless the namespace says otherwise.
+    /// </summary>
     private bool MayBind(ICaller caller, SocketAddress address)
     {
         if (Domain == AddressFamily.Netlink || address.Bytes.Length < PortOffset + sizeof(ushort))
@@ -197,7 +205,9 @@ internal class HostInetSocket : Socket, IHostReadiness
     private int ControlInt(uint request)
     {
         Span<byte> value = stackalloc byte[sizeof(int)];
-        return HostInet.Control(HostNumber, request, value) == Errno.Ok ? BinaryPrimitives.ReadInt32LittleEndian(value) : 0;
+        return HostInet.Control(HostNumber, request, value) == Errno.Ok
+            ? BinaryPrimitives.ReadInt32LittleEndian(value)
+            : 0;
     }
 
     private static PollEvents Complete(PollEvents events)

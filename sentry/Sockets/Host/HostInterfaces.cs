@@ -4,7 +4,9 @@ using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Sockets.Host;
 
-/// <summary>The questions about network interfaces that any socket answers (netdevice(7)), asked of the host. Changes are not.</summary>
+/// <summary>
+/// The questions about network interfaces that any socket answers (netdevice(7)), asked of the host. Changes are not.
+/// </summary>
 internal static class HostInterfaces
 {
     private const uint GetConfiguration = 0x8912, First = 0x8910, Last = 0x89FF;

@@ -1,6 +1,8 @@
 namespace Sandbox.Sentry.Sockets.Host;
 
-/// <summary>Which socket options the host decides. No value of theirs is a pointer, and none reaches beyond the socket.</summary>
+/// <summary>
+/// Which socket options the host decides. No value of theirs is a pointer, and none reaches beyond the socket.
+/// </summary>
 internal static class HostOptions
 {
     private const int Icmp6 = 58, FirstFilterOption = 64, LastFilter6Option = 65;
@@ -13,7 +15,8 @@ internal static class HostOptions
         or SocketOption.DontRoute or SocketOption.Broadcast or SocketOption.SendBuffer or SocketOption.ReceiveBuffer
         or SocketOption.KeepAlive or SocketOption.OutOfBandInline or SocketOption.Linger or SocketOption.Priority
         or SocketOption.ReceiveLowWater or SocketOption.AcceptsConnections or SocketOption.IncomingCpu
-        or SocketOption.NoCheck or SocketOption.Timestamp or SocketOption.TimestampNanoseconds or SocketOption.Timestamping
+        or SocketOption.NoCheck or SocketOption.Timestamp or SocketOption.TimestampNanoseconds
+        or SocketOption.Timestamping
         or SocketOption.ReceiveQueueOverflow or SocketOption.SelectErrorQueue or SocketOption.NewTimestamp
         or SocketOption.NewTimestampNanoseconds or SocketOption.NewTimestamping;
 

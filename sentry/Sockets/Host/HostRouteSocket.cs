@@ -7,16 +7,17 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Sockets.Host;
 
 /// <summary>
-/// AF_NETLINK, NETLINK_ROUTE, answered by the host's kernel about the container's network namespace: questions only. The
-/// Sentry has no privilege there, so that a change would be refused by the host as well. What the Sentry itself has to say comes
-/// before the host's answers.
+/// AF_NETLINK, NETLINK_ROUTE, answered by the host's kernel about the container's network namespace: questions only.
+/// The Sentry has no privilege there, so that a change would be refused by the host as well. What the Sentry itself has
+/// to say comes before the host's answers.
 /// </summary>
 internal sealed class HostRouteSocket : HostInetSocket, ICookieReceiver
 {
     // Cookies of message queues; no more than so many bytes of them wait to be read.
     private const int CookieBytes = 32768;
 
-    private const int FirstRequest = 16, LastRequest = 120, KindMask = 3, GetKind = 2, AddressBytes = 12, MaxRequestBytes = 65536;
+    private const int FirstRequest = 16, LastRequest = 120, KindMask = 3, GetKind = 2, AddressBytes = 12,
+        MaxRequestBytes = 65536;
 
     private readonly PacketChannel _cookies;
 
@@ -57,7 +58,8 @@ internal sealed class HostRouteSocket : HostInetSocket, ICookieReceiver
         control?.Release();
         if (data.Length > MaxRequestBytes)
             return Errno.EMSGSIZE;
-        if (destination is not null && (destination.Family != AddressFamily.Netlink || destination.Bytes.Length < AddressBytes))
+        if (destination is not null
+            && (destination.Family != AddressFamily.Netlink || destination.Bytes.Length < AddressBytes))
             return Errno.EINVAL;
         if (destination is not null && BinaryPrimitives.ReadUInt32LittleEndian(destination.Bytes[4..]) != 0)
             return Errno.ECONNREFUSED;
@@ -74,7 +76,9 @@ internal sealed class HostRouteSocket : HostInetSocket, ICookieReceiver
         base.OnRelease();
     }
 
-    /// <summary>The bytes up to what is no whole message: programs send larger buffers, and Linux does not look at the rest.</summary>
+    /// <summary>
+    /// The bytes up to what is no whole message: programs send larger buffers, and Linux does not look at the rest.
+    /// </summary>
     private static int LengthOfMessages(ReadOnlySpan<byte> data)
     {
         int end = 0;

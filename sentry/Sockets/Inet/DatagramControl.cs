@@ -4,7 +4,9 @@ using Sandbox.Sentry.Network;
 
 namespace Sandbox.Sentry.Sockets.Inet;
 
-/// <summary>What a sender says about one datagram beside its bytes: by its options, or by ancillary messages for this one alone.</summary>
+/// <summary>
+/// What a sender says about one datagram beside its bytes: by its options, or by ancillary messages for this one alone.
+/// </summary>
 internal struct DatagramControl
 {
     /// <summary>The address it comes from; unspecified for the socket's own.</summary>
@@ -18,7 +20,9 @@ internal struct DatagramControl
 
     private const int MaxByte = 255;
 
-    /// <summary>Overrides what the socket's options say. EINVAL for values that cannot be, ENODEV for an unknown interface.</summary>
+    /// <summary>
+    /// Overrides what the socket's options say. EINVAL for values that cannot be, ENODEV for an unknown interface.
+    /// </summary>
     public Errno Read(ReadOnlySpan<byte> messages, InterfaceTable interfaces)
     {
         AncillaryReader reader = new(messages);
@@ -27,10 +31,12 @@ internal struct DatagramControl
             Errno error = (level, type) switch
             {
                 (SocketLevel.Ip, NetworkControl.PacketInfo) => SetSource(
-                    InetAddress.FromV4(BinaryPrimitives.ReadUInt32BigEndian(data[4..])), BinaryPrimitives.ReadInt32LittleEndian(data),
+                    InetAddress.FromV4(BinaryPrimitives.ReadUInt32BigEndian(data[4..])),
+                    BinaryPrimitives.ReadInt32LittleEndian(data),
                     interfaces),
                 (SocketLevel.Ipv6, NetworkControl.PacketInfo6) => SetSource(
-                    new InetAddress(BinaryPrimitives.ReadUInt128BigEndian(data)), BinaryPrimitives.ReadInt32LittleEndian(data[16..]),
+                    new InetAddress(BinaryPrimitives.ReadUInt128BigEndian(data)),
+                    BinaryPrimitives.ReadInt32LittleEndian(data[16..]),
                     interfaces),
                 (SocketLevel.Ip, NetworkControl.Ttl) => SetByte(ref Ttl, data, 1),
                 (SocketLevel.Ipv6, NetworkControl.HopLimit) => SetByte(ref Ttl, data, 0),

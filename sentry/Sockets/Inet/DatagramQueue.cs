@@ -3,7 +3,9 @@ using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Sockets.Inet;
 
-/// <summary>The datagrams a socket has not received yet, and the errors its own ones met (ip(7), IP_RECVERR). Both are bounded.</summary>
+/// <summary>
+/// The datagrams a socket has not received yet, and the errors its own ones met (ip(7), IP_RECVERR). Both are bounded.
+/// </summary>
 internal sealed class DatagramQueue(int capacity)
 {
     /// <summary>What a datagram costs beside its bytes, so that empty ones cannot fill the memory.</summary>
@@ -64,7 +66,9 @@ internal sealed class DatagramQueue(int capacity)
         }
     }
 
-    /// <summary>Copies the next datagram out and takes it, or only looks. EAGAIN; an error that waits comes first, once.</summary>
+    /// <summary>
+    /// Copies the next datagram out and takes it, or only looks. EAGAIN; an error that waits comes first, once.
+    /// </summary>
     public Result<int> Take(Span<byte> destination, bool isPeek, out DatagramHeader header, out int fullLength)
     {
         (header, fullLength) = (default, 0);
@@ -91,7 +95,9 @@ internal sealed class DatagramQueue(int capacity)
         }
     }
 
-    /// <summary>An error came for a datagram of this socket; <paramref name="isKept"/> keeps the details for MSG_ERRQUEUE too.</summary>
+    /// <summary>
+    /// An error came for a datagram of this socket; <paramref name="isKept"/> keeps the details for MSG_ERRQUEUE too.
+    /// </summary>
     public void AddError(in NetworkError error, ReadOnlySpan<byte> data, bool isKept)
     {
         using (_lock.Enter())

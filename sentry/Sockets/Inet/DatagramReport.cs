@@ -6,13 +6,15 @@ namespace Sandbox.Sentry.Sockets.Inet;
 /// <summary>Tells a receiver beside a datagram's bytes what its options ask for, in Linux's order.</summary>
 internal static class DatagramReport
 {
-    private const int ReceiveTtl = 12, ReceiveTos = 13, OriginalDestination = 20, ReceivePacketInfo6 = 49, ReceiveHopLimit = 51,
+    private const int ReceiveTtl = 12, ReceiveTos = 13, OriginalDestination = 20, ReceivePacketInfo6 = 49,
+        ReceiveHopLimit = 51,
         ReceiveTrafficClass = 66, OriginalDestination6 = 74;
 
     private const int TimeBytes = 16;
 
     public static void Add(
-        ref AncillaryMessages messages, in DatagramHeader header, uint dropped, InetOptions inet, SocketOptions options, int domain)
+        ref AncillaryMessages messages, in DatagramHeader header, uint dropped, InetOptions inet, SocketOptions options,
+        int domain)
     {
         AddTime(ref messages, header.Time, options);
         if (options.IsOn(SocketOption.ReceiveQueueOverflow) && dropped != 0)
@@ -35,7 +37,8 @@ internal static class DatagramReport
         SocketOption type = isMicroseconds ? SocketOption.Timestamp : SocketOption.TimestampNanoseconds;
         Span<byte> data = messages.Place(SocketLevel.Socket, (int)type, TimeBytes);
         BinaryPrimitives.WriteInt64LittleEndian(data, time / 1_000_000_000);
-        BinaryPrimitives.WriteInt64LittleEndian(data[sizeof(long)..], time % 1_000_000_000 / (isMicroseconds ? 1000 : 1));
+        BinaryPrimitives.WriteInt64LittleEndian(
+            data[sizeof(long)..], time % 1_000_000_000 / (isMicroseconds ? 1000 : 1));
     }
 
     private static void AddV4(ref AncillaryMessages messages, in DatagramHeader header, InetOptions inet, int domain)
@@ -60,7 +63,8 @@ internal static class DatagramReport
     {
         if (inet[SocketLevel.Ipv6, ReceivePacketInfo6] != 0)
         {
-            Span<byte> data = messages.Place(SocketLevel.Ipv6, NetworkControl.PacketInfo6, NetworkControl.PacketInfo6Bytes);
+            Span<byte> data = messages.Place(
+                SocketLevel.Ipv6, NetworkControl.PacketInfo6, NetworkControl.PacketInfo6Bytes);
             BinaryPrimitives.WriteUInt128BigEndian(data, header.Destination.Address.Value);
             BinaryPrimitives.WriteInt32LittleEndian(data[16..], header.Interface);
         }

@@ -35,7 +35,8 @@ internal sealed class InetFamily(int domain) : ISocketFamily
     }
 
     public Errno CreatePair(
-        ICaller caller, NetworkStack stack, SocketKind type, int protocol, OpenFlags flags, out Socket? first, out Socket? second)
+        ICaller caller, NetworkStack stack, SocketKind type, int protocol, OpenFlags flags, out Socket? first,
+        out Socket? second)
     {
         (first, second) = (null, null);
         return Errno.EOPNOTSUPP;

@@ -4,8 +4,8 @@ using Sandbox.Linux;
 namespace Sandbox.Sentry.Sockets.Inet;
 
 /// <summary>
-/// The options of ip(7), ipv6(7), tcp(7) and udp(7) that a loopback has no use for, or that only change timing: kept and given
-/// back, so that programs find what they set.
+/// The options of ip(7), ipv6(7), tcp(7) and udp(7) that a loopback has no use for, or that only change timing: kept
+/// and given back, so that programs find what they set.
 /// </summary>
 internal sealed class InetOptions
 {
@@ -21,14 +21,20 @@ internal sealed class InetOptions
         [(SocketLevel.Ip, 10)] = 1, [(SocketLevel.Ip, 11)] = 0, [(SocketLevel.Ip, 12)] = 0, [(SocketLevel.Ip, 13)] = 0,
         [(SocketLevel.Ip, 15)] = 0, [(SocketLevel.Ip, 21)] = 0, [(SocketLevel.Ip, 24)] = 0, [(SocketLevel.Ip, 33)] = 1,
         [(SocketLevel.Ip, 34)] = 1, [(SocketLevel.Ip, 49)] = 1,
-        [(SocketLevel.Ipv6, 16)] = 64, [(SocketLevel.Ipv6, 18)] = 1, [(SocketLevel.Ipv6, 19)] = 1, [(SocketLevel.Ipv6, 23)] = 1,
-        [(SocketLevel.Ipv6, 25)] = 0, [(SocketLevel.Ipv6, V6Only)] = 0, [(SocketLevel.Ipv6, 49)] = 0, [(SocketLevel.Ipv6, 51)] = 0,
+        [(SocketLevel.Ipv6, 16)] = 64, [(SocketLevel.Ipv6, 18)] = 1, [(SocketLevel.Ipv6, 19)] = 1,
+        [(SocketLevel.Ipv6, 23)] = 1,
+        [(SocketLevel.Ipv6, 25)] = 0, [(SocketLevel.Ipv6, V6Only)] = 0, [(SocketLevel.Ipv6, 49)] = 0,
+        [(SocketLevel.Ipv6, 51)] = 0,
         [(SocketLevel.Ipv6, 62)] = 0, [(SocketLevel.Ipv6, 66)] = 0, [(SocketLevel.Ipv6, 70)] = 1,
         [(SocketLevel.Ipv6, 72)] = 0, [(SocketLevel.Ipv6, 78)] = 0,
-        [(SocketLevel.Tcp, 1)] = 0, [(SocketLevel.Tcp, 2)] = 65483, [(SocketLevel.Tcp, 3)] = 0, [(SocketLevel.Tcp, 4)] = 7200,
-        [(SocketLevel.Tcp, 5)] = 75, [(SocketLevel.Tcp, 6)] = 9, [(SocketLevel.Tcp, 7)] = 6, [(SocketLevel.Tcp, 8)] = 60,
-        [(SocketLevel.Tcp, 9)] = 0, [(SocketLevel.Tcp, 10)] = 0, [(SocketLevel.Tcp, 12)] = 1, [(SocketLevel.Tcp, 16)] = 0,
-        [(SocketLevel.Tcp, 17)] = 0, [(SocketLevel.Tcp, 18)] = 0, [(SocketLevel.Tcp, 23)] = 0, [(SocketLevel.Tcp, 25)] = -1,
+        [(SocketLevel.Tcp, 1)] = 0, [(SocketLevel.Tcp, 2)] = 65483, [(SocketLevel.Tcp, 3)] = 0,
+        [(SocketLevel.Tcp, 4)] = 7200,
+        [(SocketLevel.Tcp, 5)] = 75, [(SocketLevel.Tcp, 6)] = 9, [(SocketLevel.Tcp, 7)] = 6,
+        [(SocketLevel.Tcp, 8)] = 60,
+        [(SocketLevel.Tcp, 9)] = 0, [(SocketLevel.Tcp, 10)] = 0, [(SocketLevel.Tcp, 12)] = 1,
+        [(SocketLevel.Tcp, 16)] = 0,
+        [(SocketLevel.Tcp, 17)] = 0, [(SocketLevel.Tcp, 18)] = 0, [(SocketLevel.Tcp, 23)] = 0,
+        [(SocketLevel.Tcp, 25)] = -1,
         [(SocketLevel.Tcp, 30)] = 0, [(SocketLevel.Tcp, 36)] = 0,
         [(SocketLevel.Udp, 1)] = 0, [(SocketLevel.Udp, NetworkControl.UdpSegment)] = 0, [(SocketLevel.Udp, 104)] = 0,
         [(SocketLevel.Ip, 20)] = 0, [(SocketLevel.Ipv6, NetworkControl.TrafficClass)] = 0, [(SocketLevel.Ipv6, 74)] = 0,
@@ -48,7 +54,9 @@ internal sealed class InetOptions
 
     public void CopyFrom(InetOptions other) => _values = other._values;
 
-    /// <summary>setsockopt(2). ENOPROTOOPT for what is not kept, ENOENT for a congestion control we do not have.</summary>
+    /// <summary>
+    /// setsockopt(2). ENOPROTOOPT for what is not kept, ENOENT for a congestion control we do not have.
+    /// </summary>
     public Errno Set(int level, int name, ReadOnlySpan<byte> value)
     {
         if (level == SocketLevel.Tcp && name == TcpCongestion)
@@ -87,6 +95,8 @@ internal sealed class InetOptions
                 return 0;
         }
 
-        return _defaults.ContainsKey((level, name)) ? SocketOptions.PutInt(value, this[level, name]) : Errno.ENOPROTOOPT;
+        return _defaults.ContainsKey((level, name))
+            ? SocketOptions.PutInt(value, this[level, name])
+            : Errno.ENOPROTOOPT;
     }
 }

@@ -9,7 +9,9 @@ internal static class InetSocketAddress
 {
     private const int V4Bytes = 16, V6Bytes = 28, V6ShortBytes = 24;
 
-    /// <summary>Takes a sockaddr_in or sockaddr_in6 apart. EINVAL if too short, EAFNOSUPPORT for another family.</summary>
+    /// <summary>
+    /// Takes a sockaddr_in or sockaddr_in6 apart. EINVAL if too short, EAFNOSUPPORT for another family.
+    /// </summary>
     public static Errno Parse(SocketAddress address, int domain, out InetEndpoint endpoint)
     {
         endpoint = default;
@@ -20,7 +22,8 @@ internal static class InetSocketAddress
                 return Errno.EINVAL;
             if (address.Family != AddressFamily.Inet)
                 return Errno.EAFNOSUPPORT;
-            endpoint = new InetEndpoint(InetAddress.FromV4(BinaryPrimitives.ReadUInt32BigEndian(bytes[4..])), PortOf(bytes));
+            endpoint = new InetEndpoint(
+                InetAddress.FromV4(BinaryPrimitives.ReadUInt32BigEndian(bytes[4..])), PortOf(bytes));
             return Errno.Ok;
         }
 

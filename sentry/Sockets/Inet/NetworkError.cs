@@ -13,7 +13,8 @@ namespace Sandbox.Sentry.Sockets.Inet;
 /// <param name="Offender">Who sent the ICMP message.</param>
 /// <param name="Destination">Where the datagram was for.</param>
 internal readonly record struct NetworkError(
-    Errno Error, ErrorOrigin Origin, byte Type, byte Code, uint Information, InetAddress Offender, InetEndpoint Destination)
+    Errno Error, ErrorOrigin Origin, byte Type, byte Code, uint Information, InetAddress Offender,
+    InetEndpoint Destination)
 {
     private const int ErrorBytes = 16, ReceiveError = 11, ReceiveError6 = 25;
 
@@ -21,7 +22,8 @@ internal readonly record struct NetworkError(
     public Datagram Datagram { get; init; }
 
     /// <summary>Nobody has the port: ICMP destination unreachable.</summary>
-    public static NetworkError PortUnreachable(InetAddress offender, InetEndpoint destination) => destination.Address.IsV4
+    public static NetworkError PortUnreachable(InetAddress offender, InetEndpoint destination) =>
+        destination.Address.IsV4
         ? new NetworkError(Errno.ECONNREFUSED, ErrorOrigin.Icmp, 3, 3, 0, offender, destination)
         : new NetworkError(Errno.ECONNREFUSED, ErrorOrigin.Icmp6, 1, 4, 0, offender, destination);
 

@@ -5,7 +5,9 @@ using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Sockets.Inet;
 
-/// <summary>A socket that holds a port, as the table sees it. All single words, read without the socket's lock.</summary>
+/// <summary>
+/// A socket that holds a port, as the table sees it. All single words, read without the socket's lock.
+/// </summary>
 internal interface IPortUser
 {
     /// <summary>The address it was bound to; possibly unspecified.</summary>
@@ -73,14 +75,17 @@ internal sealed class PortTable
         }
     }
 
-    /// <summary>May this holder of a port listen on it? Another that shares it by SO_REUSEADDR may listen already.</summary>
+    /// <summary>
+    /// May this holder of a port listen on it? Another that shares it by SO_REUSEADDR may listen already.
+    /// </summary>
     public bool CanListen(IPortUser user, ushort port)
     {
         using (_lock.Enter())
         {
             foreach (IPortUser other in _users[port])
             {
-                if (other != user && other.IsListening && Overlaps(user, user.BoundAddress, other) && !SharesPort(user, other))
+                if (other != user && other.IsListening && Overlaps(user, user.BoundAddress, other)
+                    && !SharesPort(user, other))
                     return false;
             }
 
@@ -88,7 +93,9 @@ internal sealed class PortTable
         }
     }
 
-    /// <summary>Who takes what comes from <paramref name="source"/> to that address, with a reference for the caller; or null.</summary>
+    /// <summary>
+    /// Who takes what comes from <paramref name="source"/> to that address, with a reference for the caller; or null.
+    /// </summary>
     public OpenFile? Find(InetEndpoint target, InetEndpoint source, bool isListener)
     {
         using (_lock.Enter())
@@ -135,7 +142,8 @@ internal sealed class PortTable
         one.Options.ReusePort && two.Options.ReusePort && one.UserId == two.UserId;
 
     private static bool Overlaps(IPortUser user, InetAddress address, IPortUser other) =>
-        address == other.BoundAddress || Covers(user, address, other.BoundAddress) || Covers(other, other.BoundAddress, address);
+        address == other.BoundAddress || Covers(user, address, other.BoundAddress)
+            || Covers(other, other.BoundAddress, address);
 
     /// <summary>True if a socket bound to the first address takes what comes to the second.</summary>
     private static bool Covers(IPortUser user, InetAddress bound, InetAddress address)

@@ -6,8 +6,8 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Sockets.Inet;
 
 /// <summary>
-/// AF_INET and AF_INET6 SOCK_STREAM inside the sandbox (tcp(7)): a connection over the loopback is two byte streams, without
-/// segments, windows or timers.
+/// AF_INET and AF_INET6 SOCK_STREAM inside the sandbox (tcp(7)): a connection over the loopback is two byte streams,
+/// without segments, windows or timers.
 /// </summary>
 internal sealed class TcpSocket : ConnectionSocket, IPortUser
 {
@@ -87,7 +87,8 @@ internal sealed class TcpSocket : ConnectionSocket, IPortUser
         Errno result = ConnectTo(listener, static client => ((TcpSocket)client).PrepareConnect());
         listener.Release();
 
-        // A full queue would drop the first segment, and the client would go on trying; there is no clock to try by here.
+        // A full queue would drop the first segment, and the client would go on trying;
+        // there is no clock to try by here.
         return result == Errno.EAGAIN && IsNonBlocking ? Errno.ECONNREFUSED : result;
     }
 
@@ -106,7 +107,8 @@ internal sealed class TcpSocket : ConnectionSocket, IPortUser
             ? _inet.Set(level, name, value)
             : base.SetOption(caller, level, name, value);
 
-    protected override ConnectionSocket CreateChild(ConnectionSocket client) => new TcpSocket(this, (TcpSocket)client, Credentials);
+    protected override ConnectionSocket CreateChild(ConnectionSocket client) =>
+        new TcpSocket(this, (TcpSocket)client, Credentials);
 
     protected override void OnConnected(ConnectionSocket child)
     {

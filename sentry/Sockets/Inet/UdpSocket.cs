@@ -6,7 +6,9 @@ using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Sockets.Inet;
 
-/// <summary>AF_INET and AF_INET6 SOCK_DGRAM inside the sandbox (udp(7)): a datagram goes straight into its receiver's queue.</summary>
+/// <summary>
+/// AF_INET and AF_INET6 SOCK_DGRAM inside the sandbox (udp(7)): a datagram goes straight into its receiver's queue.
+/// </summary>
 internal sealed class UdpSocket : Socket, IPortUser
 {
     private const int MaxDatagramBytes = 65507, MaxSegments = 128;
@@ -65,7 +67,8 @@ internal sealed class UdpSocket : Socket, IPortUser
     private InetAddress AnyAddress => Domain == AddressFamily.Inet ? InetAddress.AnyV4 : InetAddress.AnyV6;
 
     private bool KeepsErrors => _inet.HasAny
-        && (_inet[SocketLevel.Ip, InetOptions.ReceiveError] != 0 || _inet[SocketLevel.Ipv6, InetOptions.ReceiveError6] != 0);
+        && (_inet[SocketLevel.Ip, InetOptions.ReceiveError] != 0
+        || _inet[SocketLevel.Ipv6, InetOptions.ReceiveError6] != 0);
 
     /// <summary>Makes it visible in /proc/net; false if there are too many sockets.</summary>
     public bool List()
@@ -137,7 +140,8 @@ internal sealed class UdpSocket : Socket, IPortUser
     public override Result<int> Send(
         ICaller? caller, ReadOnlySpan<byte> data, SocketAddress? destination, ControlData? control, SocketFlags flags)
     {
-        DatagramControl said = new() { Source = AnyAddress, SegmentBytes = _inet[SocketLevel.Udp, NetworkControl.UdpSegment] };
+        DatagramControl said =
+            new() { Source = AnyAddress, SegmentBytes = _inet[SocketLevel.Udp, NetworkControl.UdpSegment] };
         Errno error = control is null ? Errno.Ok : said.Read(control.Network.Bytes, Stack.Interfaces);
         control?.Release();
         if (_incoming.TakePending() is not Errno.Ok and Errno pending)
@@ -263,8 +267,12 @@ internal sealed class UdpSocket : Socket, IPortUser
 
     private DatagramHeader HeaderFor(InetEndpoint target, in DatagramControl said)
     {
-        (int level, int ttl, int tos) = target.Address.IsV4 ? (SocketLevel.Ip, 2, 1) : (SocketLevel.Ipv6, 16, NetworkControl.TrafficClass);
-        InetAddress source = !said.Source.IsAny ? said.Source : _local.Address.IsAny ? SourceFor(target) : _local.Address;
+        (int level, int ttl, int tos) = target.Address.IsV4
+            ? (SocketLevel.Ip, 2, 1)
+            : (SocketLevel.Ipv6, 16, NetworkControl.TrafficClass);
+        InetAddress source = !said.Source.IsAny
+            ? said.Source
+            : _local.Address.IsAny ? SourceFor(target) : _local.Address;
         return new DatagramHeader(
             new InetEndpoint(source, _local.Port), target, said.Ttl != 0 ? said.Ttl : (byte)_inet[level, ttl],
             said.TypeOfService != 0 ? said.TypeOfService : (byte)_inet[level, tos], Interface.LoopbackIndex, 0);
@@ -279,7 +287,8 @@ internal sealed class UdpSocket : Socket, IPortUser
             return;
         }
 
-        // "Port unreachable": a connected socket hears of it at its next call, another only if it keeps errors (udp(7)).
+        // "Port unreachable": a connected socket hears of it at its next call,
+        // another only if it keeps errors (udp(7)).
         bool keeps = KeepsErrors;
         if (!_isConnected && !keeps)
             return;

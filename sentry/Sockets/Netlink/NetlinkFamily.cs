@@ -15,11 +15,14 @@ internal sealed class NetlinkFamily : ISocketFamily
             return Errno.ESOCKTNOSUPPORT;
         if (protocol != Route)
             return Errno.EPROTONOSUPPORT;
-        return caller.Account.TryChargeObject(ObjectCost.Socket) ? new NetlinkSocket(type, stack, caller, flags) : Errno.ENOMEM;
+        return caller.Account.TryChargeObject(ObjectCost.Socket)
+            ? new NetlinkSocket(type, stack, caller, flags)
+            : Errno.ENOMEM;
     }
 
     public Errno CreatePair(
-        ICaller caller, NetworkStack stack, SocketKind type, int protocol, OpenFlags flags, out Socket? first, out Socket? second)
+        ICaller caller, NetworkStack stack, SocketKind type, int protocol, OpenFlags flags, out Socket? first,
+        out Socket? second)
     {
         (first, second) = (null, null);
         return Errno.EOPNOTSUPP;

@@ -7,7 +7,9 @@ using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Sockets.Netlink;
 
-/// <summary>AF_NETLINK, NETLINK_ROUTE (netlink(7)): each request is answered at once into the socket's own queue.</summary>
+/// <summary>
+/// AF_NETLINK, NETLINK_ROUTE (netlink(7)): each request is answered at once into the socket's own queue.
+/// </summary>
 internal sealed class NetlinkSocket : Socket, ICookieReceiver
 {
     private const int AddressBytes = 12, MaxRequestBytes = 65536;
@@ -15,7 +17,8 @@ internal sealed class NetlinkSocket : Socket, ICookieReceiver
     /// <summary>Requests looked at in one send.</summary>
     private const int MaxRequests = 64;
 
-    private static int _lastPort = int.MinValue; // Ports of sockets that do not get their process's pid: Linux makes them negative.
+    // Ports of sockets that do not get their process's pid: Linux makes them negative.
+    private static int _lastPort = int.MinValue;
 
     private readonly PacketChannel _incoming;
     private uint _port;
@@ -37,7 +40,8 @@ internal sealed class NetlinkSocket : Socket, ICookieReceiver
         if (_port != 0 && port != 0 && port != _port)
             return Errno.EINVAL;
         if (port != 0)
-            _port = port; // Ports name sockets to each other; here nobody but the kernel answers, so they need not be unique.
+            // Ports name sockets to each other; here nobody but the kernel answers, so they need not be unique.
+            _port = port;
         else
             BindAutomatically(caller);
         return Errno.Ok; // Multicast groups are silent: the loopback never changes.
@@ -116,7 +120,9 @@ internal sealed class NetlinkSocket : Socket, ICookieReceiver
     private void BindAutomatically(ICaller? caller)
     {
         if (_port == 0)
-            _port = caller is Task task ? (uint)task.Group.Id.In(task.PidNamespace) : (uint)Interlocked.Increment(ref _lastPort);
+            _port = caller is Task task
+                ? (uint)task.Group.Id.In(task.PidNamespace)
+                : (uint)Interlocked.Increment(ref _lastPort);
     }
 
     private static SocketAddress Format(uint port)

@@ -67,7 +67,8 @@ internal sealed class NetlinkWriter(NetlinkWriter.Datagram deliver)
         return room[attributeHeader..];
     }
 
-    public void Attribute(int type, uint value) => BinaryPrimitives.WriteUInt32LittleEndian(Attribute(type, sizeof(uint)), value);
+    public void Attribute(int type, uint value) =>
+        BinaryPrimitives.WriteUInt32LittleEndian(Attribute(type, sizeof(uint)), value);
 
     /// <summary>A name, with the NUL that ends it.</summary>
     public void AttributeText(int type, string text) => Encoding.ASCII.GetBytes(text, Attribute(type, text.Length + 1));

@@ -9,10 +9,12 @@ namespace Sandbox.Sentry.Sockets.Netlink;
 /// <summary>Answers rtnetlink(7) requests about the interfaces of a network namespace, and changes them.</summary>
 internal static class RouteAnswers
 {
-    private const int NewLink = 16, GetLink = 18, SetLink = 19, NewAddress = 20, DeleteAddress = 21, GetAddress = 22, GetRoute = 26,
+    private const int NewLink = 16, GetLink = 18, SetLink = 19, NewAddress = 20, DeleteAddress = 21, GetAddress = 22,
+        GetRoute = 26,
         GetNeighbor = 30, GetRule = 34, ErrorType = 2, DoneType = 3;
 
-    private const int FlagRequest = 1, FlagMulti = 2, FlagAcknowledge = 4, FlagDump = 0x300, FlagReplace = 0x100, KindMask = 3, GetKind = 2;
+    private const int FlagRequest = 1, FlagMulti = 2, FlagAcknowledge = 4, FlagDump = 0x300, FlagReplace = 0x100,
+        KindMask = 3, GetKind = 2;
 
     /// <summary>Answers one request: its header and body are given together, lengths checked.</summary>
     public static void Answer(
@@ -57,7 +59,8 @@ internal static class RouteAnswers
     }
 
     private static Errno Do(
-        int type, int flags, NetworkStack stack, ReadOnlySpan<byte> body, uint sequence, uint port, NetlinkWriter writer)
+        int type, int flags, NetworkStack stack, ReadOnlySpan<byte> body, uint sequence, uint port,
+        NetlinkWriter writer)
     {
         switch (type)
         {
@@ -118,7 +121,9 @@ internal static class RouteAnswers
             return Errno.EINVAL;
         int family = body[0];
         byte prefix = body[1], scope = body[3];
-        int index = BinaryPrimitives.ReadInt32LittleEndian(body[4..]), bytes = family == AddressFamily.Inet ? v4Bytes : v6Bytes;
+        int index = BinaryPrimitives.ReadInt32LittleEndian(body[4..]), bytes = family == AddressFamily.Inet
+            ? v4Bytes
+            : v6Bytes;
         if (family is not (AddressFamily.Inet or AddressFamily.Inet6) || prefix > bytes * 8)
             return family is AddressFamily.Inet or AddressFamily.Inet6 ? Errno.EINVAL : Errno.EOPNOTSUPP;
         InetAddress? address = null;
@@ -180,7 +185,8 @@ internal static class RouteAnswers
         int bytes = family == AddressFamily.Inet ? 4 : 16;
         writer.Begin(NewAddress, FlagMulti, sequence, port);
         Span<byte> header = writer.Take(8);
-        (header[0], header[1], header[2], header[3]) = ((byte)family, address.PrefixLength, permanent, (byte)address.Scope);
+        (header[0], header[1], header[2], header[3]) =
+            ((byte)family, address.PrefixLength, permanent, (byte)address.Scope);
         BinaryPrimitives.WriteInt32LittleEndian(header[4..], link.Index);
         address.Address.CopyTo(writer.Attribute(1, bytes)); // IFA_ADDRESS
         if (family == AddressFamily.Inet)
@@ -194,7 +200,8 @@ internal static class RouteAnswers
         writer.End();
     }
 
-    private static void PutError(Errno error, ReadOnlySpan<byte> request, uint sequence, uint port, NetlinkWriter writer)
+    private static void PutError(
+        Errno error, ReadOnlySpan<byte> request, uint sequence, uint port, NetlinkWriter writer)
     {
         writer.Begin(ErrorType, 0, sequence, port);
         Span<byte> body = writer.Take(sizeof(int) + NetlinkWriter.HeaderBytes);

@@ -46,7 +46,9 @@ internal readonly ref struct UnixAddress
         return Errno.Ok;
     }
 
-    /// <summary>The address of a bound socket as getsockname(2) gives it: a path with its NUL, an abstract name without.</summary>
+    /// <summary>
+    /// The address of a bound socket as getsockname(2) gives it: a path with its NUL, an abstract name without.
+    /// </summary>
     public static SocketAddress Format(UnixAddressKind kind, ReadOnlySpan<byte> name)
     {
         Span<byte> bytes = stackalloc byte[FamilyBytes + MaxPathBytes + 1];

@@ -3,7 +3,9 @@ using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Sockets.Unix;
 
-/// <summary>The name of one unix socket: none, abstract, or a node in a filesystem. Its socket's lock guards changes.</summary>
+/// <summary>
+/// The name of one unix socket: none, abstract, or a node in a filesystem. Its socket's lock guards changes.
+/// </summary>
 internal sealed class UnixBinding(Socket socket)
 {
     private UnixAddressKind _kind;
@@ -66,7 +68,9 @@ internal sealed class UnixBinding(Socket socket)
             Interlocked.CompareExchange(ref _node.Endpoint, null, socket);
     }
 
-    /// <summary>The socket an address names, with a reference for the caller. ECONNREFUSED, ENOENT, EACCES, EINVAL.</summary>
+    /// <summary>
+    /// The socket an address names, with a reference for the caller. ECONNREFUSED, ENOENT, EACCES, EINVAL.
+    /// </summary>
     public static Result<Socket> Find(ICaller caller, NetworkStack stack, SocketAddress address)
     {
         if (UnixAddress.Parse(address, out UnixAddress parsed) is not Errno.Ok and Errno error)

@@ -50,7 +50,8 @@ internal sealed class UnixConnectionSocket : ConnectionSocket, IUnixSocket
 
     public override Errno Bind(ICaller caller, SocketAddress address)
     {
-        // Not under the state lock: making a node walks a path and may ask a gofer. Two binds at once are the guest's race.
+        // Not under the state lock: making a node walks a path and may ask a gofer.
+        // Two binds at once are the guest's race.
         if (Interlocked.Exchange(ref _isBinding, 1) == 1)
             return Errno.EINVAL;
         Errno result = _binding.Bind(caller, address);

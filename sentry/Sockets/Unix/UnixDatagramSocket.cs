@@ -93,7 +93,8 @@ internal sealed class UnixDatagramSocket : Socket, IUnixSocket
         return result;
     }
 
-    private Result<int> TrySend(ICaller? caller, ReadOnlySpan<byte> data, SocketAddress? destination, ControlData? control)
+    private Result<int> TrySend(
+        ICaller? caller, ReadOnlySpan<byte> data, SocketAddress? destination, ControlData? control)
     {
         if (_isWriteShut)
             return Errno.EPIPE;
@@ -166,7 +167,8 @@ internal sealed class UnixDatagramSocket : Socket, IUnixSocket
 
     private ControlData? AddCredentials(ICaller? caller, SocketAddress? destination, ref ControlData? control)
     {
-        // A receiver that is named, not connected, may ask for credentials too: they are sent with every message to a name.
+        // A receiver that is named, not connected, may ask for credentials too:
+        // they are sent with every message to a name.
         bool isWanted = destination is not null || StampsSender;
         if (!isWanted || control?.Credentials is not null)
             return control;

@@ -33,7 +33,8 @@ internal sealed class UnixFamily : ISocketFamily
     }
 
     public Errno CreatePair(
-        ICaller caller, NetworkStack stack, SocketKind type, int protocol, OpenFlags flags, out Socket? first, out Socket? second)
+        ICaller caller, NetworkStack stack, SocketKind type, int protocol, OpenFlags flags, out Socket? first,
+        out Socket? second)
     {
         second = null;
         if (Create(caller, stack, type, protocol, flags).Failed(out first, out Errno error))

@@ -44,7 +44,8 @@ internal sealed class UnixNames
     {
         using (_lock.Enter())
         {
-            return _names.GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(name, out Socket? socket) && socket.TryAddReference()
+            return _names.GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(name, out Socket? socket)
+                && socket.TryAddReference()
                 ? socket
                 : Errno.ECONNREFUSED;
         }

@@ -39,7 +39,8 @@ internal static class AttributeSyscalls
     public static SyscallResult ChangeLinkOwner(Task task, UserString path, uint user, uint group) =>
         ChangeOwnerAt(task, Fd.CurrentDirectory, path, user, group, AtFlags.SymlinkNoFollow);
 
-    public static SyscallResult ChangeOwnerAt(Task task, Fd directory, UserString path, uint user, uint group, AtFlags flags)
+    public static SyscallResult ChangeOwnerAt(
+        Task task, Fd directory, UserString path, uint user, uint group, AtFlags flags)
     {
         if ((flags & ~(AtFlags.SymlinkNoFollow | AtFlags.EmptyPath)) != 0)
             return Errno.EINVAL;
@@ -68,7 +69,8 @@ internal static class AttributeSyscalls
     {
         if (length < 0)
             return Errno.EINVAL;
-        if (FileTarget.Find(task, Fd.CurrentDirectory, path, AtFlags.None, out FileTarget target) is not Errno.Ok and Errno error)
+        if (FileTarget.Find(task, Fd.CurrentDirectory, path, AtFlags.None, out FileTarget target)
+            is not Errno.Ok and Errno error)
             return error;
         using (target)
         {

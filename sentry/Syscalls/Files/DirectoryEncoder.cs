@@ -4,7 +4,9 @@ using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Syscalls;
 
-/// <summary>Writes directory entries as struct linux_dirent64 or, for the old call, struct linux_dirent (getdents(2)).</summary>
+/// <summary>
+/// Writes directory entries as struct linux_dirent64 or, for the old call, struct linux_dirent (getdents(2)).
+/// </summary>
 internal sealed class DirectoryEncoder(byte[] buffer, int limit, bool isOld) : IDirectorySink
 {
     private const int Header64 = 19, HeaderOld = 18;

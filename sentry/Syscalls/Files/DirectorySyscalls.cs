@@ -50,7 +50,8 @@ internal static class DirectorySyscalls
 
     public static SyscallResult ChangeDirectory(Task task, UserString path)
     {
-        if (FileTarget.Find(task, Fd.CurrentDirectory, path, AtFlags.None, out FileTarget target) is not Errno.Ok and Errno error)
+        if (FileTarget.Find(task, Fd.CurrentDirectory, path, AtFlags.None, out FileTarget target)
+            is not Errno.Ok and Errno error)
             return error;
         using (target)
             return SetWorkingDirectory(task, target.Path);
@@ -75,7 +76,8 @@ internal static class DirectorySyscalls
 
     public static SyscallResult ChangeRoot(Task task, UserString path)
     {
-        if (FileTarget.Find(task, Fd.CurrentDirectory, path, AtFlags.None, out FileTarget target) is not Errno.Ok and Errno error)
+        if (FileTarget.Find(task, Fd.CurrentDirectory, path, AtFlags.None, out FileTarget target)
+            is not Errno.Ok and Errno error)
             return error;
         using (target)
         {

@@ -8,7 +8,8 @@ namespace Sandbox.Sentry.Syscalls;
 /// <summary>fcntl(2).</summary>
 internal static class FcntlSyscalls
 {
-    private const int Duplicate = 0, GetDescriptorFlags = 1, SetDescriptorFlags = 2, GetStatusFlags = 3, SetStatusFlags = 4,
+    private const int Duplicate = 0, GetDescriptorFlags = 1, SetDescriptorFlags = 2, GetStatusFlags = 3,
+        SetStatusFlags = 4,
         GetLock = 5, SetLock = 6, SetLockWait = 7, SetOwner = 8, GetOwner = 9, SetSignal = 10, GetSignal = 11,
         SetOwnerEx = 15, GetOwnerEx = 16,
         OpenFileGetLock = 36, OpenFileSetLock = 37, OpenFileSetLockWait = 38,
@@ -22,7 +23,8 @@ internal static class FcntlSyscalls
 
     // fcntl(2): what an O_PATH descriptor answers.
     private static bool WorksWithPathOnly(int command) =>
-        command is Duplicate or DuplicateCloseOnExec or GetDescriptorFlags or SetDescriptorFlags or GetStatusFlags or DuplicateQuery;
+        command is Duplicate or DuplicateCloseOnExec or GetDescriptorFlags or SetDescriptorFlags or GetStatusFlags
+            or DuplicateQuery;
 
     public static SyscallResult Control(Task task, Fd fd, int command, ulong argument)
     {
@@ -49,7 +51,9 @@ internal static class FcntlSyscalls
             case DuplicateQuery:
                 return IsSameFile(task, file, argument);
             case GetDescriptorFlags:
-                return task.Files.IsCloseOnExec(fd).Failed(out bool isSet, out Errno error) ? error : isSet ? (int)CloseOnExecFlag : 0;
+                return task.Files.IsCloseOnExec(fd).Failed(out bool isSet, out Errno error)
+                    ? error
+                    : isSet ? (int)CloseOnExecFlag : 0;
             case SetDescriptorFlags:
                 return task.Files.SetCloseOnExec(fd, (argument & CloseOnExecFlag) != 0);
             case GetStatusFlags:
@@ -59,9 +63,11 @@ internal static class FcntlSyscalls
             case GetLock or OpenFileGetLock:
                 return LockSyscalls.Get(task, file, lockAddress, command == OpenFileGetLock);
             case SetLock or SetLockWait:
-                return LockSyscalls.Set(task, fd, file, lockAddress, isOpenFileLock: false, waits: command == SetLockWait);
+                return LockSyscalls.Set(
+                    task, fd, file, lockAddress, isOpenFileLock: false, waits: command == SetLockWait);
             case OpenFileSetLock or OpenFileSetLockWait:
-                return LockSyscalls.Set(task, fd, file, lockAddress, isOpenFileLock: true, waits: command == OpenFileSetLockWait);
+                return LockSyscalls.Set(
+                    task, fd, file, lockAddress, isOpenFileLock: true, waits: command == OpenFileSetLockWait);
             case SetOwner:
                 return FileOwnerSyscalls.SetOwner(task, file, (int)argument);
             case GetOwner:

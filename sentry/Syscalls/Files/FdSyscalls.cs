@@ -80,7 +80,8 @@ internal static class FdSyscalls
 
     private static SyscallResult SetFlag(Task task, OpenFile file, OpenFlags flag, ulong argument)
     {
-        if (task.Memory.Read(new UserPtr<int>(new UserAddress(argument)), out int value) is not Errno.Ok and Errno fault)
+        if (task.Memory.Read(new UserPtr<int>(new UserAddress(argument)), out int value)
+            is not Errno.Ok and Errno fault)
             return fault;
         file.Flags = value != 0 ? file.Flags | flag : file.Flags & ~flag;
         return 0;
@@ -89,7 +90,8 @@ internal static class FdSyscalls
     // FIOASYNC (ioctl_tty(2), socket(7)): ENOTTY for a file that sends no signals; to switch it off is fine.
     private static SyscallResult SetAsync(Task task, Fd fd, OpenFile file, ulong argument)
     {
-        if (task.Memory.Read(new UserPtr<int>(new UserAddress(argument)), out int value) is not Errno.Ok and Errno fault)
+        if (task.Memory.Read(new UserPtr<int>(new UserAddress(argument)), out int value)
+            is not Errno.Ok and Errno fault)
             return fault;
         return FileOwnerSyscalls.Switch(task, fd, file, value != 0) || value == 0 ? 0 : Errno.ENOTTY;
     }
@@ -100,7 +102,8 @@ internal static class FdSyscalls
             : FileOwnerSyscalls.SetOwner(task, file, owner);
 
     private static SyscallResult GetOwner(Task task, OpenFile file, ulong argument) =>
-        task.Memory.Write(new UserPtr<int>(new UserAddress(argument)), (int)FileOwnerSyscalls.GetOwner(task, file).Register);
+        task.Memory.Write(
+            new UserPtr<int>(new UserAddress(argument)), (int)FileOwnerSyscalls.GetOwner(task, file).Register);
 
     private static SyscallResult RemainingBytes(Task task, OpenFile file, ulong argument)
     {

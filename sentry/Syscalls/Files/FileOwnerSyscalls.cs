@@ -18,7 +18,9 @@ internal struct FileOwnerArgument
 /// <summary>Signal-driven input and output: O_ASYNC, F_SETOWN, F_SETSIG and their kin (fcntl(2), socket(7)).</summary>
 internal static class FileOwnerSyscalls
 {
-    /// <summary>F_SETOWN, FIOSETOWN, SIOCSPGRP: a process, or a process group by its negative number. ESRCH, EINVAL.</summary>
+    /// <summary>
+    /// F_SETOWN, FIOSETOWN, SIOCSPGRP: a process, or a process group by its negative number. ESRCH, EINVAL.
+    /// </summary>
     public static SyscallResult SetOwner(Task task, OpenFile file, int number)
     {
         if (number == int.MinValue)
@@ -53,6 +55,7 @@ internal static class FileOwnerSyscalls
             (IoOwnerKind kind, owner.Number) = signal.OwnerFor(task.PidNamespace);
             owner.Type = (int)kind;
         }
+
         return task.Memory.Write(pointer, owner);
     }
 
@@ -86,6 +89,7 @@ internal static class FileOwnerSyscalls
             if (number != 0 && (owner = task.PidNamespace.Find(number)) is null)
                 return Errno.ESRCH;
         }
+
         IoSignal.Of(task, file)?.SetOwner(task, kind, owner);
         return 0;
     }

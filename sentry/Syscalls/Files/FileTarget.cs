@@ -7,8 +7,8 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Syscalls;
 
 /// <summary>
-/// The file that a descriptor, or a directory descriptor with a path, means. <see cref="Path"/> is <c>default</c> for files
-/// without a place. Dispose it: it may hold an open file.
+/// The file that a descriptor, or a directory descriptor with a path, means. <see cref="Path"/> is <c>default</c> for
+/// files without a place. Dispose it: it may hold an open file.
 /// </summary>
 internal ref struct FileTarget
 {
@@ -34,8 +34,8 @@ internal ref struct FileTarget
     }
 
     /// <summary>
-    /// What a path leads to, from a directory descriptor; with <see cref="AtFlags.EmptyPath"/> an empty path means the descriptor
-    /// itself. <see cref="AtFlags.SymlinkNoFollow"/> stops at a last link.
+    /// What a path leads to, from a directory descriptor; with <see cref="AtFlags.EmptyPath"/> an empty path means the
+    /// descriptor itself. <see cref="AtFlags.SymlinkNoFollow"/> stops at a last link.
     /// </summary>
     public static Errno Find(
         Task task, Fd directory, UserString path, AtFlags flags, out FileTarget target, Credentials? credentials = null)
@@ -44,7 +44,8 @@ internal ref struct FileTarget
         Span<byte> buffer = stackalloc byte[UserMemory.MaxPathBytes];
         scoped ReadOnlySpan<byte> text = default;
         bool mayBeEmpty = (flags & AtFlags.EmptyPath) != 0;
-        if (!(mayBeEmpty && path.IsNull) && task.Memory.ReadPath(path, buffer, out text) is not Errno.Ok and Errno fault)
+        if (!(mayBeEmpty && path.IsNull)
+            && task.Memory.ReadPath(path, buffer, out text) is not Errno.Ok and Errno fault)
             return fault;
         if (text.IsEmpty && mayBeEmpty)
         {
@@ -60,16 +61,20 @@ internal ref struct FileTarget
         if (StartOf(task, directory, text).Failed(out VfsPath start, out Errno error))
             return error;
         bool follow = (flags & AtFlags.SymlinkNoFollow) == 0;
-        if (PathWalk.Resolve(task, start, text, follow, ResolveFlags.None, credentials).Failed(out VfsPath found, out error))
+        if (PathWalk.Resolve(task, start, text, follow, ResolveFlags.None, credentials).Failed(
+            out VfsPath found, out error))
             return error;
         target = new FileTarget(found, found.Inode, null);
         return Errno.Ok;
     }
 
     /// <summary>
-    /// Where a path starts: the working directory or a descriptor's directory; an absolute path does not look. EBADF, ENOTDIR.
+    /// Where a path starts: the working directory or a descriptor's directory; an absolute path does not look. EBADF,
+    /// ENOTDIR.
     /// </summary>
-    /// <remarks>Where the directory is the root for this walk (RESOLVE_IN_ROOT), an absolute path starts there, too.</remarks>
+    /// <remarks>
+    /// Where the directory is the root for this walk (RESOLVE_IN_ROOT), an absolute path starts there, too.
+    /// </remarks>
     public static Result<VfsPath> StartOf(Task task, Fd directory, ReadOnlySpan<byte> path, bool isRoot = false)
     {
         if ((path is [(byte)'/', ..] && !isRoot) || directory == Fd.CurrentDirectory)
@@ -82,7 +87,9 @@ internal ref struct FileTarget
         return isDirectory ? place : Errno.ENOTDIR;
     }
 
-    /// <summary>A path argument and where it starts. ENAMETOOLONG, EFAULT, EBADF, ENOTDIR, ENOENT for an empty one.</summary>
+    /// <summary>
+    /// A path argument and where it starts. ENAMETOOLONG, EFAULT, EBADF, ENOTDIR, ENOENT for an empty one.
+    /// </summary>
     public static Errno ReadPath(
         Task task, Fd directory, UserString path, Span<byte> buffer, out VfsPath start, out ReadOnlySpan<byte> text,
         bool isRoot = false)

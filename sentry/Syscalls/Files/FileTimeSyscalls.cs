@@ -18,7 +18,8 @@ internal static class FileTimeSyscalls
     [StructLayout(LayoutKind.Sequential)]
     internal readonly record struct SecondsPair(long Access, long Modify);
 
-    public static SyscallResult SetTimesAt(Task task, Fd directory, UserString path, UserPtr<TimePair> times, AtFlags flags)
+    public static SyscallResult SetTimesAt(
+        Task task, Fd directory, UserString path, UserPtr<TimePair> times, AtFlags flags)
     {
         if ((flags & ~(AtFlags.SymlinkNoFollow | AtFlags.EmptyPath)) != 0)
             return Errno.EINVAL;
@@ -31,7 +32,8 @@ internal static class FileTimeSyscalls
                 return Errno.EINVAL;
         }
 
-        return Apply(task, directory, path, access, modify, flags, isDescriptorOnly: path.IsNull && directory != Fd.CurrentDirectory);
+        return Apply(task, directory, path, access, modify, flags, isDescriptorOnly: path.IsNull
+            && directory != Fd.CurrentDirectory);
     }
 
     public static SyscallResult SetTimesOld(Task task, UserString path, UserPtr<TimePair> times) =>

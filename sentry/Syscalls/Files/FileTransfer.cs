@@ -9,15 +9,19 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Syscalls;
 
 /// <summary>
-/// Moves bytes between files and guest memory: what read(2), write(2) and their relatives share. The only place where they wait.
+/// Moves bytes between files and guest memory: what read(2), write(2) and their relatives share.
+/// The only place where they wait.
 /// </summary>
 internal static class FileTransfer
 {
     // Up to here a buffer on the stack is cheaper than a rented one.
     private const int SmallBytes = 1024;
 
-    /// <summary>Reads at the file's position, or at <paramref name="offset"/> if it is not negative. Blocks unless told not to.</summary>
-    public static SyscallResult Read(Task task, OpenFile file, ref IoRanges buffers, long offset = -1, bool noWait = false)
+    /// <summary>
+    /// Reads at the file's position, or at <paramref name="offset"/> if it is not negative. Blocks unless told not to.
+    /// </summary>
+    public static SyscallResult Read(
+        Task task, OpenFile file, ref IoRanges buffers, long offset = -1, bool noWait = false)
     {
         if (!file.IsReadable)
             return Errno.EBADF;
@@ -49,7 +53,8 @@ internal static class FileTransfer
     }
 
     /// <summary>Writes at the file's position, or at <paramref name="offset"/> if it is not negative.</summary>
-    public static SyscallResult Write(Task task, OpenFile file, ref IoRanges buffers, long offset = -1, bool noWait = false)
+    public static SyscallResult Write(
+        Task task, OpenFile file, ref IoRanges buffers, long offset = -1, bool noWait = false)
     {
         if (!file.IsWritable)
             return Errno.EBADF;
@@ -63,7 +68,9 @@ internal static class FileTransfer
         {
             task.Sleeper.MayDefer &= done == 0;
             Result<int> piece = WritePiece(
-                task, file, buffers, (int)Math.Min(allowed - done, ScratchBuffers.Bytes), offset < 0 ? -1 : offset + done, noWait,
+                task, file, buffers, (int)Math.Min(allowed - done, ScratchBuffers.Bytes), offset < 0
+                    ? -1
+                    : offset + done, noWait,
                 out int offered);
             if (piece.Failed(out int count, out Errno error))
             {

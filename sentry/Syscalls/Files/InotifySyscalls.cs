@@ -7,7 +7,8 @@ namespace Sandbox.Sentry.Syscalls;
 /// <summary>inotify_init(2), inotify_add_watch(2), inotify_rm_watch(2).</summary>
 internal static class InotifySyscalls
 {
-    private const InotifyEvents Options = InotifyEvents.OnlyDirectory | InotifyEvents.DontFollow | InotifyEvents.ExcludeUnlinked
+    private const InotifyEvents Options = InotifyEvents.OnlyDirectory | InotifyEvents.DontFollow
+        | InotifyEvents.ExcludeUnlinked
         | InotifyEvents.MaskCreate | InotifyEvents.MaskAdd | InotifyEvents.OneShot;
 
     public static SyscallResult Init(Task task) => Init1(task, OpenFlags.ReadOnly);
@@ -25,7 +26,8 @@ internal static class InotifySyscalls
     {
         // Bits that no event has are ignored, as Linux does.
         if ((mask & (InotifyEvents.All | Options | InotifyEvents.Unmount)) == 0
-            || (mask & (InotifyEvents.MaskAdd | InotifyEvents.MaskCreate)) == (InotifyEvents.MaskAdd | InotifyEvents.MaskCreate))
+            || (mask & (InotifyEvents.MaskAdd | InotifyEvents.MaskCreate)) == (InotifyEvents.MaskAdd
+                | InotifyEvents.MaskCreate))
             return Errno.EINVAL;
         if (task.Files.Get(fd).Failed(out OpenFile? file, out Errno error))
             return error;
@@ -34,7 +36,8 @@ internal static class InotifySyscalls
             if (file is not InotifyFile inotify)
                 return Errno.EINVAL;
             AtFlags flags = (mask & InotifyEvents.DontFollow) != 0 ? AtFlags.SymlinkNoFollow : AtFlags.None;
-            if (FileTarget.Find(task, Fd.CurrentDirectory, path, flags, out FileTarget target) is not Errno.Ok and Errno missing)
+            if (FileTarget.Find(task, Fd.CurrentDirectory, path, flags, out FileTarget target)
+                is not Errno.Ok and Errno missing)
                 return missing;
             using (target)
             {

@@ -5,8 +5,8 @@ using Sandbox.Sentry.Memory;
 namespace Sandbox.Sentry.Syscalls;
 
 /// <summary>
-/// The guest memory that a read or write is about: one range or an array of them (readv(2)), with a position that moves as
-/// bytes are done. Who made it of an array disposes of it, once; copies of it are only looked at.
+/// The guest memory that a read or write is about: one range or an array of them (readv(2)), with a position that moves
+/// as bytes are done. Who made it of an array disposes of it, once; copies of it are only looked at.
 /// </summary>
 internal ref struct IoRanges
 {
@@ -40,10 +40,13 @@ internal ref struct IoRanges
         if (vector.Length > AddressLimit || vector.Base.Value > AddressLimit - vector.Length)
         {
             buffers = default;
-            return vector.Length == 0 ? Empty(memory, out buffers) : vector.Length > long.MaxValue ? Errno.EINVAL : Errno.EFAULT;
+            return vector.Length == 0
+                ? Empty(memory, out buffers)
+                : vector.Length > long.MaxValue ? Errno.EINVAL : Errno.EFAULT;
         }
 
-        buffers = new IoRanges(memory, new ReadOnlySpan<IoVector>(in vector), Math.Min((long)vector.Length, MaxTransfer));
+        buffers = new IoRanges(
+            memory, new ReadOnlySpan<IoVector>(in vector), Math.Min((long)vector.Length, MaxTransfer));
         return Errno.Ok;
     }
 
@@ -98,7 +101,10 @@ internal ref struct IoRanges
         _skipped = left;
     }
 
-    /// <summary>Fills <paramref name="destination"/>, which is no longer than what remains, and moves on. EFAULT if not all is readable.</summary>
+    /// <summary>
+    /// Fills <paramref name="destination"/>, which is no longer than what remains, and moves on.
+    /// EFAULT if not all is readable.
+    /// </summary>
     public Errno Take(Span<byte> destination)
     {
         if (CopyIn(destination).Failed(out int count, out Errno error))
@@ -107,7 +113,9 @@ internal ref struct IoRanges
         return count == destination.Length ? Errno.Ok : Errno.EFAULT;
     }
 
-    /// <summary>Puts all of <paramref name="source"/>, no longer than what remains, and moves on. EFAULT if not all is writable.</summary>
+    /// <summary>
+    /// Puts all of <paramref name="source"/>, no longer than what remains, and moves on. EFAULT if not all is writable.
+    /// </summary>
     public Errno Put(ReadOnlySpan<byte> source)
     {
         if (CopyOut(source).Failed(out int count, out Errno error))
@@ -116,7 +124,9 @@ internal ref struct IoRanges
         return count == source.Length ? Errno.Ok : Errno.EFAULT;
     }
 
-    /// <summary>What one call moves of these, bytes. A wrong length anywhere counts before a wrong address (lib/iov_iter.c).</summary>
+    /// <summary>
+    /// What one call moves of these, bytes. A wrong length anywhere counts before a wrong address (lib/iov_iter.c).
+    /// </summary>
     private static Errno Sum(ReadOnlySpan<IoVector> vectors, out long total)
     {
         total = 0;
@@ -125,7 +135,8 @@ internal ref struct IoRanges
         {
             if (vector.Length > long.MaxValue)
                 return Errno.EINVAL;
-            isOutside |= vector.Length != 0 && (vector.Length > AddressLimit || vector.Base.Value > AddressLimit - vector.Length);
+            isOutside |= vector.Length != 0
+                && (vector.Length > AddressLimit || vector.Base.Value > AddressLimit - vector.Length);
             total = Math.Min(MaxTransfer, total + (long)Math.Min(vector.Length, (ulong)MaxTransfer));
         }
 

@@ -19,7 +19,8 @@ internal static class LinkSyscalls
             return Errno.EINVAL;
         if ((flags & AtFlags.EmptyPath) != 0 && !task.Credentials.Has(Capability.DacReadSearch))
             return Errno.ENOENT;
-        AtFlags find = (flags & AtFlags.EmptyPath) | ((flags & AtFlags.SymlinkFollow) != 0 ? 0 : AtFlags.SymlinkNoFollow);
+        AtFlags find = (flags & AtFlags.EmptyPath)
+            | ((flags & AtFlags.SymlinkFollow) != 0 ? 0 : AtFlags.SymlinkNoFollow);
         if (FileTarget.Find(task, oldDirectory, oldPath, find, out FileTarget target) is not Errno.Ok and Errno error)
             return error;
         using (target)
@@ -56,7 +57,8 @@ internal static class LinkSyscalls
     public static SyscallResult MakeSymbolicLinkAt(Task task, UserString target, Fd directory, UserString path)
     {
         Span<byte> targetBuffer = stackalloc byte[UserMemory.MaxPathBytes];
-        if (task.Memory.ReadPath(target, targetBuffer, out ReadOnlySpan<byte> targetText) is not Errno.Ok and Errno fault)
+        if (task.Memory.ReadPath(target, targetBuffer, out ReadOnlySpan<byte> targetText)
+            is not Errno.Ok and Errno fault)
             return fault;
         Span<byte> buffer = stackalloc byte[UserMemory.MaxPathBytes];
         if (FileTarget.ReadPath(task, directory, path, buffer, out VfsPath start, out ReadOnlySpan<byte> text)
@@ -99,11 +101,13 @@ internal static class LinkSyscalls
         Task task, Fd oldDirectory, UserString oldPath, Fd newDirectory, UserString newPath, RenameFlags flags)
     {
         Span<byte> oldBuffer = stackalloc byte[UserMemory.MaxPathBytes];
-        if (FileTarget.ReadPath(task, oldDirectory, oldPath, oldBuffer, out VfsPath oldStart, out ReadOnlySpan<byte> oldText)
+        if (FileTarget.ReadPath(
+            task, oldDirectory, oldPath, oldBuffer, out VfsPath oldStart, out ReadOnlySpan<byte> oldText)
             is not Errno.Ok and Errno oldError)
             return oldError;
         Span<byte> newBuffer = stackalloc byte[UserMemory.MaxPathBytes];
-        if (FileTarget.ReadPath(task, newDirectory, newPath, newBuffer, out VfsPath newStart, out ReadOnlySpan<byte> newText)
+        if (FileTarget.ReadPath(
+            task, newDirectory, newPath, newBuffer, out VfsPath newStart, out ReadOnlySpan<byte> newText)
             is not Errno.Ok and Errno newError)
             return newError;
         return RenameOperations.Rename(task, oldStart, oldText, newStart, newText, flags);

@@ -182,7 +182,8 @@ internal static class LockSyscalls
             case SeekWhence.Current:
                 return file.Position;
             case SeekWhence.End:
-                return StatOperations.GetStat(file.Inode, task.Credentials, out Stat stat) is not Errno.Ok and Errno error
+                return StatOperations.GetStat(file.Inode, task.Credentials, out Stat stat)
+                    is not Errno.Ok and Errno error
                     ? error
                     : stat.SizeBytes;
             default:

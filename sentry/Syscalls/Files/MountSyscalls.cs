@@ -23,7 +23,8 @@ internal static class MountSyscalls
     {
         if ((flags & MagicMask) == Magic)
             flags &= ~MagicMask; // mount(2): before Linux 2.4 the flags carried a magic number.
-        if (FileTarget.Find(task, Fd.CurrentDirectory, target, AtFlags.None, out FileTarget found) is not Errno.Ok and Errno error)
+        if (FileTarget.Find(task, Fd.CurrentDirectory, target, AtFlags.None, out FileTarget found)
+            is not Errno.Ok and Errno error)
             return error;
         VfsPath place = found.Path;
         found.Dispose();
@@ -47,7 +48,8 @@ internal static class MountSyscalls
         if (!MayMount(task))
             return Errno.EPERM;
         AtFlags find = (flags & NoFollow) != 0 ? AtFlags.SymlinkNoFollow : AtFlags.None;
-        if (FileTarget.Find(task, Fd.CurrentDirectory, target, find, out FileTarget found) is not Errno.Ok and Errno error)
+        if (FileTarget.Find(task, Fd.CurrentDirectory, target, find, out FileTarget found)
+            is not Errno.Ok and Errno error)
             return error;
         using (found)
         {
@@ -62,11 +64,13 @@ internal static class MountSyscalls
     {
         if (!MayMount(task))
             return Errno.EPERM;
-        if (FileTarget.Find(task, Fd.CurrentDirectory, newRoot, AtFlags.None, out FileTarget root) is not Errno.Ok and Errno error)
+        if (FileTarget.Find(task, Fd.CurrentDirectory, newRoot, AtFlags.None, out FileTarget root)
+            is not Errno.Ok and Errno error)
             return error;
         VfsPath top = root.Path;
         root.Dispose();
-        if (FileTarget.Find(task, Fd.CurrentDirectory, putOld, AtFlags.None, out FileTarget old) is not Errno.Ok and Errno oldError)
+        if (FileTarget.Find(task, Fd.CurrentDirectory, putOld, AtFlags.None, out FileTarget old)
+            is not Errno.Ok and Errno oldError)
             return oldError;
         VfsPath place = old.Path;
         old.Dispose();
@@ -94,17 +98,21 @@ internal static class MountSyscalls
             return Errno.EINVAL;
         if (task.Kernel.MakeFileSystem is not { } make)
             return Errno.ENODEV;
-        if (make(task, typeName, sourceName.Length == 0 ? "none" : sourceName, options).Failed(out FileSystem? files, out Errno error))
+        if (make(task, typeName, sourceName.Length == 0 ? "none" : sourceName, options).Failed(
+            out FileSystem? files, out Errno error))
             return error;
         return MountOperations.Attach(place, new Mount(files, flags));
     }
 
     private static SyscallResult BindOrMove(Task task, UserString source, VfsPath place, bool isMove, bool isRecursive)
     {
-        if (FileTarget.Find(task, Fd.CurrentDirectory, source, AtFlags.None, out FileTarget found) is not Errno.Ok and Errno error)
+        if (FileTarget.Find(task, Fd.CurrentDirectory, source, AtFlags.None, out FileTarget found)
+            is not Errno.Ok and Errno error)
             return error;
         using (found)
-            return isMove ? MountOperations.Move(found.Path, place) : MountOperations.Bind(found.Path, place, isRecursive);
+            return isMove
+                ? MountOperations.Move(found.Path, place)
+                : MountOperations.Bind(found.Path, place, isRecursive);
     }
 
     private static SyscallResult ChangePropagation(VfsPath place, ulong flags)

@@ -20,10 +20,12 @@ internal static class OpenSyscalls
         | OpenFlags.Async | OpenFlags.Direct | OpenFlags.LargeFile | OpenFlags.Directory | OpenFlags.NoFollow
         | OpenFlags.NoAccessTime | OpenFlags.CloseOnExec | OpenFlags.Path | OpenFlags.TemporaryFile;
 
-    private const OpenFlags PathFlags = OpenFlags.Path | OpenFlags.Directory | OpenFlags.NoFollow | OpenFlags.CloseOnExec;
+    private const OpenFlags PathFlags = OpenFlags.Path | OpenFlags.Directory | OpenFlags.NoFollow
+        | OpenFlags.CloseOnExec;
     private const OpenFlags TemporaryOnly = OpenFlags.TemporaryFile & ~OpenFlags.Directory;
 
-    private const ResolveFlags KnownResolve = ResolveFlags.NoCrossDevice | ResolveFlags.NoMagicLinks | ResolveFlags.NoSymlinks
+    private const ResolveFlags KnownResolve = ResolveFlags.NoCrossDevice | ResolveFlags.NoMagicLinks
+        | ResolveFlags.NoSymlinks
         | ResolveFlags.Beneath | ResolveFlags.InRoot | ResolveFlags.Cached;
 
     private const uint CloseRangeUnshare = 2, CloseRangeCloseOnExec = 4;
@@ -62,7 +64,8 @@ internal static class OpenSyscalls
             || ((flags & OpenFlags.Path) != 0 && (flags & ~PathFlags) != 0)
             || (resolve & (ResolveFlags.Beneath | ResolveFlags.InRoot)) == (ResolveFlags.Beneath | ResolveFlags.InRoot))
             return Errno.EINVAL;
-        if ((resolve & ResolveFlags.Cached) != 0 && (flags & (OpenFlags.Truncate | OpenFlags.Create | TemporaryOnly)) != 0)
+        if ((resolve & ResolveFlags.Cached) != 0
+            && (flags & (OpenFlags.Truncate | OpenFlags.Create | TemporaryOnly)) != 0)
             return Errno.EAGAIN;
         if ((flags & OpenFlags.Path) == 0)
             flags |= OpenFlags.LargeFile;

@@ -25,10 +25,11 @@ internal static class PipeSyscalls
     }
 
     /// <summary>
-    /// Gives two new files descriptors and the guest their numbers. Other threads see neither before the numbers are written.
-    /// Takes over the files' references.
+    /// Gives two new files descriptors and the guest their numbers. Other threads see neither before the numbers are
+    /// written. Takes over the files' references.
     /// </summary>
-    public static SyscallResult PublishPair(Task task, UserPtr<FdPair> fds, OpenFile first, OpenFile second, bool closeOnExec)
+    public static SyscallResult PublishPair(
+        Task task, UserPtr<FdPair> fds, OpenFile first, OpenFile second, bool closeOnExec)
     {
         if (ReservePair(task, out FdPair numbers) is not Errno.Ok and Errno error)
         {

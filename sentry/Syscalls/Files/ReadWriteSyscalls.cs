@@ -109,7 +109,8 @@ internal static class ReadWriteSyscalls
             return Errno.ESPIPE;
         if (isWrite && file is Socket socket
             && (socket.StampsSender || (!socket.IsStream && buffers.Remaining > ScratchBuffers.Bytes)))
-            return SocketTransfer.Send(task, socket, ref buffers, null, null, noWait ? SocketFlags.DontWait : SocketFlags.None);
+            return SocketTransfer.Send(
+                task, socket, ref buffers, null, null, noWait ? SocketFlags.DontWait : SocketFlags.None);
         return isWrite
             ? FileTransfer.Write(task, file, ref buffers, offset, noWait)
             : FileTransfer.Read(task, file, ref buffers, offset, noWait);

@@ -7,7 +7,9 @@ using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Syscalls;
 
-/// <summary>sendfile(2), copy_file_range(2), splice(2), tee(2), vmsplice(2): bytes between files without the guest's memory.</summary>
+/// <summary>
+/// sendfile(2), copy_file_range(2), splice(2), tee(2), vmsplice(2): bytes between files without the guest's memory.
+/// </summary>
 internal static class SpliceSyscalls
 {
     private const uint KnownFlags = 15, NonBlocking = 2;
@@ -20,7 +22,8 @@ internal static class SpliceSyscalls
         {
             if (!pair.In.IsSeekable || pair.In.Inode.IsDirectory || (pair.Out.Flags & OpenFlags.Append) != 0)
                 return Errno.EINVAL;
-            return CopyAt(task, pair.In, offset, pair.Out, default, (long)Math.Min(count, IoRanges.MaxTransfer), noWait: false);
+            return CopyAt(
+                task, pair.In, offset, pair.Out, default, (long)Math.Min(count, IoRanges.MaxTransfer), noWait: false);
         }
     }
 
@@ -58,7 +61,8 @@ internal static class SpliceSyscalls
             PipeFile? source = pair.In as PipeFile, sink = pair.Out as PipeFile;
             if ((source is not null && !inOffset.IsNull) || (sink is not null && !outOffset.IsNull))
                 return Errno.ESPIPE;
-            if ((source is null && sink is null) || (source is not null && sink is not null && source.Pipe == sink.Pipe))
+            if ((source is null && sink is null)
+                || (source is not null && sink is not null && source.Pipe == sink.Pipe))
                 return Errno.EINVAL;
             long length = (long)Math.Min(count, IoRanges.MaxTransfer);
             bool noWait = (flags & NonBlocking) != 0;
@@ -89,7 +93,9 @@ internal static class SpliceSyscalls
             if (pair.In is not PipeFile source || pair.Out is not PipeFile sink || source.Pipe == sink.Pipe)
                 return Errno.EINVAL;
             long length = (long)Math.Min(count, IoRanges.MaxTransfer);
-            return length == 0 ? 0 : FromPipe(task, source, sink, default, length, (flags & NonBlocking) != 0, consumes: false);
+            return length == 0
+                ? 0
+                : FromPipe(task, source, sink, default, length, (flags & NonBlocking) != 0, consumes: false);
         }
     }
 
@@ -122,16 +128,19 @@ internal static class SpliceSyscalls
 
     // From one file to another, each at a given offset (which is moved) or at its own position.
     private static SyscallResult CopyAt(
-        Task task, OpenFile source, UserPtr<long> sourceOffset, OpenFile sink, UserPtr<long> sinkOffset, long length, bool noWait)
+        Task task, OpenFile source, UserPtr<long> sourceOffset, OpenFile sink, UserPtr<long> sinkOffset, long length,
+        bool noWait)
     {
         if (ReadOffset(task, source, sourceOffset, out long from) is not Errno.Ok and Errno sourceError)
             return sourceError;
         if (ReadOffset(task, sink, sinkOffset, out long to) is not Errno.Ok and Errno sinkError)
             return sinkError;
-        if (sink.Inode.IsRegular && FileTransfer.LimitSize(task, sink, to, ref length) is not Errno.Ok and Errno tooLarge)
+        if (sink.Inode.IsRegular
+            && FileTransfer.LimitSize(task, sink, to, ref length) is not Errno.Ok and Errno tooLarge)
             return tooLarge;
         long position = from;
-        if (from < 0 && source.IsSeekable && source.Seek(0, SeekWhence.Current).Failed(out position, out Errno notSeekable))
+        if (from < 0 && source.IsSeekable
+            && source.Seek(0, SeekWhence.Current).Failed(out position, out Errno notSeekable))
             return notSeekable;
         byte[] buffer = ScratchBuffers.Rent();
         long done = 0;
@@ -170,7 +179,8 @@ internal static class SpliceSyscalls
         written = 0;
         while (written < bytes.Length)
         {
-            Result<int> result = FileTransfer.WriteBytes(task, sink, bytes[written..], offset < 0 ? -1 : offset + written, noWait);
+            Result<int> result = FileTransfer.WriteBytes(
+                task, sink, bytes[written..], offset < 0 ? -1 : offset + written, noWait);
             if (result.Failed(out int count, out Errno error))
                 return error;
             if (count == 0)
@@ -181,7 +191,8 @@ internal static class SpliceSyscalls
         return Errno.Ok;
     }
 
-    // The bytes stay in the pipe until they have arrived. One transfer from a pipe at a time is what its readers are used to.
+    // The bytes stay in the pipe until they have arrived.
+    // One transfer from a pipe at a time is what its readers are used to.
     private static SyscallResult FromPipe(
         Task task, PipeFile source, OpenFile sink, UserPtr<long> sinkOffset, long length, bool noWait, bool consumes)
     {
@@ -194,13 +205,15 @@ internal static class SpliceSyscalls
             PeekState state = new(source, buffer.AsSpan(0, (int)Math.Min(buffer.Length, length)));
             Result<int> peeked = waits
                 ? Blocking.Until(
-                    task.Sleeper, source.Pipe.Waiters, PollEvents.Readable, Deadline.Never, state, static s => s.Attempt())
+                    task.Sleeper, source.Pipe.Waiters, PollEvents.Readable, Deadline.Never, state, static s =>
+                        s.Attempt())
                 : state.Attempt();
             if (peeked.Failed(out int count, out Errno error))
                 return error;
             if (count == 0)
                 return 0;
-            if (FileTransfer.WriteBytes(task, sink, buffer.AsSpan(0, count), to, noWait).Failed(out int written, out error))
+            if (FileTransfer.WriteBytes(task, sink, buffer.AsSpan(0, count), to, noWait).Failed(
+                out int written, out error))
                 return error;
             if (consumes)
                 source.Pipe.Consume(written);

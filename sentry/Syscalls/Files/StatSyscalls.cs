@@ -39,7 +39,8 @@ internal static class StatSyscalls
         Task task, Fd directory, UserString path, AtFlags flags, uint mask, UserPtr<Statx> result)
     {
         const uint reserved = 0x80000000;
-        if ((flags & ~(StatFlags | StatxSyncMask)) != 0 || (flags & StatxSyncMask) == StatxSyncMask || (mask & reserved) != 0)
+        if ((flags & ~(StatFlags | StatxSyncMask)) != 0 || (flags & StatxSyncMask) == StatxSyncMask
+            || (mask & reserved) != 0)
             return Errno.EINVAL;
         if (FileTarget.Find(task, directory, path, flags, out FileTarget target) is not Errno.Ok and Errno error)
             return error;
@@ -65,7 +66,8 @@ internal static class StatSyscalls
         Credentials credentials = (flags & AtFlags.EffectiveAccess) != 0
             ? task.Credentials
             : Vfs.Access.WithRealIds(task.Credentials);
-        if (FileTarget.Find(task, directory, path, flags, out FileTarget target, credentials) is not Errno.Ok and Errno error)
+        if (FileTarget.Find(task, directory, path, flags, out FileTarget target, credentials)
+            is not Errno.Ok and Errno error)
             return error;
         using (target)
         {
@@ -82,7 +84,8 @@ internal static class StatSyscalls
 
     public static SyscallResult StatFileSystem(Task task, UserString path, UserPtr<StatFs> result)
     {
-        if (FileTarget.Find(task, Fd.CurrentDirectory, path, AtFlags.None, out FileTarget target) is not Errno.Ok and Errno error)
+        if (FileTarget.Find(task, Fd.CurrentDirectory, path, AtFlags.None, out FileTarget target)
+            is not Errno.Ok and Errno error)
             return error;
         using (target)
             return Answer(task, target, result);
@@ -105,7 +108,8 @@ internal static class StatSyscalls
 
     private static SyscallResult Answer(Task task, scoped in FileTarget target, UserPtr<StatFs> result)
     {
-        if (StatOperations.GetFileSystem(target.Inode.FileSystem, target.Path, out StatFs statistics) is not Errno.Ok and Errno error)
+        if (StatOperations.GetFileSystem(target.Inode.FileSystem, target.Path, out StatFs statistics)
+            is not Errno.Ok and Errno error)
             return error;
         return task.Memory.Write(result, statistics);
     }

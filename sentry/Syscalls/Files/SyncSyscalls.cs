@@ -85,7 +85,8 @@ internal static class SyncSyscalls
     {
         if (offset < 0 || length < 0 || offset > long.MaxValue - length)
             return Errno.EINVAL;
-        return file.Inode.Type is FileType.Regular or FileType.Directory or FileType.BlockDevice or FileType.SymbolicLink
+        return file.Inode.Type is FileType.Regular or FileType.Directory or FileType.BlockDevice
+            or FileType.SymbolicLink
             ? Errno.Ok
             : Errno.ESPIPE;
     }

@@ -23,10 +23,12 @@ internal static class XattrSyscalls
             return GetFrom(task, target, name, value, size);
     }
 
-    public static SyscallResult Set(Task task, UserString path, UserString name, UserAddress value, ulong size, int flags) =>
+    public static SyscallResult Set(
+        Task task, UserString path, UserString name, UserAddress value, ulong size, int flags) =>
         SetTo(task, path, AtFlags.None, name, value, size, flags);
 
-    public static SyscallResult SetLink(Task task, UserString path, UserString name, UserAddress value, ulong size, int flags) =>
+    public static SyscallResult SetLink(
+        Task task, UserString path, UserString name, UserAddress value, ulong size, int flags) =>
         SetTo(task, path, AtFlags.SymlinkNoFollow, name, value, size, flags);
 
     public static SyscallResult SetFile(Task task, Fd fd, UserString name, UserAddress value, ulong size, int flags)
@@ -68,7 +70,8 @@ internal static class XattrSyscalls
     private static SyscallResult GetFrom(
         Task task, UserString path, AtFlags flags, UserString name, UserAddress value, ulong size)
     {
-        if (FileTarget.Find(task, Fd.CurrentDirectory, path, flags, out FileTarget target) is not Errno.Ok and Errno error)
+        if (FileTarget.Find(task, Fd.CurrentDirectory, path, flags, out FileTarget target)
+            is not Errno.Ok and Errno error)
             return error;
         using (target)
             return GetFrom(task, target, name, value, size);
@@ -86,7 +89,8 @@ internal static class XattrSyscalls
     private static SyscallResult SetTo(
         Task task, UserString path, AtFlags flags, UserString name, UserAddress value, ulong size, int options)
     {
-        if (FileTarget.Find(task, Fd.CurrentDirectory, path, flags, out FileTarget target) is not Errno.Ok and Errno error)
+        if (FileTarget.Find(task, Fd.CurrentDirectory, path, flags, out FileTarget target)
+            is not Errno.Ok and Errno error)
             return error;
         using (target)
             return SetTo(task, target, name, value, size, options);
@@ -110,7 +114,8 @@ internal static class XattrSyscalls
 
     private static SyscallResult ListFrom(Task task, UserString path, AtFlags flags, UserAddress list, ulong size)
     {
-        if (FileTarget.Find(task, Fd.CurrentDirectory, path, flags, out FileTarget target) is not Errno.Ok and Errno error)
+        if (FileTarget.Find(task, Fd.CurrentDirectory, path, flags, out FileTarget target)
+            is not Errno.Ok and Errno error)
             return error;
         using (target)
             return Answer(task, XattrOperations.List(target.Inode, task.Credentials), list, size);
@@ -118,7 +123,8 @@ internal static class XattrSyscalls
 
     private static SyscallResult RemoveFrom(Task task, UserString path, AtFlags flags, UserString name)
     {
-        if (FileTarget.Find(task, Fd.CurrentDirectory, path, flags, out FileTarget target) is not Errno.Ok and Errno error)
+        if (FileTarget.Find(task, Fd.CurrentDirectory, path, flags, out FileTarget target)
+            is not Errno.Ok and Errno error)
             return error;
         using (target)
             return RemoveFrom(task, target, name);

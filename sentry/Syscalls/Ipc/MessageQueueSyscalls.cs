@@ -36,7 +36,8 @@ internal static class MessageQueueSyscalls
     /// <summary>struct msginfo.</summary>
     [StructLayout(LayoutKind.Sequential)]
     private readonly record struct Limits(
-        int Pool, int Map, int MaxMessage, int MaxQueue, int MaxQueues, int SegmentBytes, int Headers, ushort Segments, ushort Padding);
+        int Pool, int Map, int MaxMessage, int MaxQueue, int MaxQueues, int SegmentBytes, int Headers, ushort Segments,
+        ushort Padding);
 
     public static SyscallResult Get(Task task, int key, int flags)
     {
@@ -69,7 +70,8 @@ internal static class MessageQueueSyscalls
         Sending sending = new(queue, new MessageQueue.Message(type, text), task.Group.Id);
         Result<int> result = (flags & NoWait) != 0
             ? Try(sending)
-            : Blocking.Until(task.Sleeper, queue.Waiters, PollEvents.Out, Deadline.Never, sending, static state => Try(state));
+            : Blocking.Until(
+                task.Sleeper, queue.Waiters, PollEvents.Out, Deadline.Never, sending, static state => Try(state));
         if (result.Error == Errno.ERESTARTSYS)
             return Errno.EINTR; // msgsnd(2) is never restarted.
         if (result.Error == Errno.Ok)
@@ -88,7 +90,8 @@ internal static class MessageQueueSyscalls
         Receiving receiving = new(queue, type, flags, bytes, task.Group.Id);
         Result<int> result = (flags & NoWait) != 0
             ? Try(receiving)
-            : Blocking.Until(task.Sleeper, queue.Waiters, PollEvents.In, Deadline.Never, receiving, static state => Try(state));
+            : Blocking.Until(
+                task.Sleeper, queue.Waiters, PollEvents.In, Deadline.Never, receiving, static state => Try(state));
         if (result.Failed(out _, out Errno failed))
         {
             return failed switch
@@ -105,7 +108,9 @@ internal static class MessageQueueSyscalls
         ReadOnlySpan<byte> text = message.Text.AsSpan(0, (int)Math.Min((ulong)message.Text.Length, bytes));
         if (task.Memory.Write(new UserPtr<long>(buffer), message.Type) is not Errno.Ok and Errno fault)
             return fault;
-        return task.Memory.Write(buffer + TypeBytes, text) is not Errno.Ok and Errno textFault ? textFault : text.Length;
+        return task.Memory.Write(buffer + TypeBytes, text) is not Errno.Ok and Errno textFault
+            ? textFault
+            : text.Length;
     }
 
     public static SyscallResult Control(Task task, int id, int command, UserAddress buffer)
@@ -116,7 +121,8 @@ internal static class MessageQueueSyscalls
         {
             remove => Remove(task, objects, id),
             set => Set(task, objects, id, new UserPtr<QueueRecord>(buffer)),
-            stat or statSlot or statAny => Stat(task, objects, id, new UserPtr<QueueRecord>(buffer), command != stat, command == statAny),
+            stat or statSlot or statAny =>
+                Stat(task, objects, id, new UserPtr<QueueRecord>(buffer), command != stat, command == statAny),
             info or usage => Info(task, objects, new UserPtr<Limits>(buffer), command == usage),
             _ => Errno.EINVAL,
         };
@@ -185,7 +191,8 @@ internal static class MessageQueueSyscalls
             if (objects.Queues.GetOwned(id, task.Credentials).Failed(out queue, out Errno error))
                 return error;
             // msgctl(2): above the default only with CAP_SYS_RESOURCE; and no more than the sandbox holds.
-            if (wanted.MaxBytes > SystemVObjects.MaxQueueBytes && !task.Credentials.Has(Capability.SysResource, objects.Owner))
+            if (wanted.MaxBytes > SystemVObjects.MaxQueueBytes
+                && !task.Credentials.Has(Capability.SysResource, objects.Owner))
                 return Errno.EPERM;
             if (queue.Set(wanted.Permissions, task.Credentials.UserNamespace) is not Errno.Ok and Errno invalid)
                 return invalid;

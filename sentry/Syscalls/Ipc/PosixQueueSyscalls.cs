@@ -8,14 +8,15 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Syscalls;
 
 /// <summary>
-/// POSIX message queues by name, and what they are told: mq_open(2), mq_unlink(2), mq_getsetattr(2), mq_notify(2). Messages
-/// have a file of their own.
+/// POSIX message queues by name, and what they are told: mq_open(2), mq_unlink(2), mq_getsetattr(2), mq_notify(2).
+/// Messages have a file of their own.
 /// </summary>
 internal static class PosixQueueSyscalls
 {
     private const int MaxSignal = 64;
 
-    public static SyscallResult Open(Task task, UserString name, OpenFlags flags, uint mode, UserPtr<QueueAttributes> attributes)
+    public static SyscallResult Open(
+        Task task, UserString name, OpenFlags flags, uint mode, UserPtr<QueueAttributes> attributes)
     {
         QueueAttributes? wanted = null;
         if (!attributes.IsNull)

@@ -12,7 +12,8 @@ internal static class PosixQueueTransfer
 {
     private const uint MaxPriorities = 32768; // MQ_PRIO_MAX
 
-    public static SyscallResult Send(Task task, Fd fd, UserAddress text, nuint bytes, uint priority, UserPtr<Timespec> timeout)
+    public static SyscallResult Send(
+        Task task, Fd fd, UserAddress text, nuint bytes, uint priority, UserPtr<Timespec> timeout)
     {
         if (ReadDeadline(task, timeout, out Deadline deadline) is not Errno.Ok and Errno invalid)
             return invalid;

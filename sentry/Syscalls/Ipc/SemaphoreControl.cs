@@ -58,7 +58,8 @@ internal static class SemaphoreControl
             Command.Set => Set(task, objects, id, new UserPtr<SetRecord>(address)),
             Command.Stat or Command.StatSlot or Command.StatAny =>
                 Stat(task, objects, id, new UserPtr<SetRecord>(address), (Command)command),
-            Command.Info or Command.Usage => Info(task, objects, new UserPtr<Limits>(address), (Command)command == Command.Usage),
+            Command.Info or Command.Usage =>
+                Info(task, objects, new UserPtr<Limits>(address), (Command)command == Command.Usage),
             Command.GetPid or Command.GetValue or Command.GetTakers or Command.GetZeroWaiters =>
                 GetOne(task, objects, id, number, (Command)command),
             Command.SetValue => SetOne(task, objects, id, number, (int)argument),
@@ -95,7 +96,8 @@ internal static class SemaphoreControl
         }
     }
 
-    private static SyscallResult Stat(Task task, SystemVObjects objects, int id, UserPtr<SetRecord> buffer, Command command)
+    private static SyscallResult Stat(
+        Task task, SystemVObjects objects, int id, UserPtr<SetRecord> buffer, Command command)
     {
         SetRecord record;
         int answer = 0;
@@ -133,7 +135,8 @@ internal static class SemaphoreControl
         }
 
         Limits limits = new(
-            SystemVObjects.MaxSemaphores, SystemVObjects.MaxSets, SystemVObjects.MaxSemaphores, SystemVObjects.MaxSemaphores,
+            SystemVObjects.MaxSemaphores, SystemVObjects.MaxSets, SystemVObjects.MaxSemaphores,
+            SystemVObjects.MaxSemaphores,
             SystemVObjects.MaxSemaphoresInSet, SystemVObjects.MaxOperations, SystemVObjects.MaxOperations,
             isUsage ? sets : undoBytes, SystemVObjects.MaxSemaphoreValue,
             isUsage ? semaphores : SystemVObjects.MaxSemaphoreValue);

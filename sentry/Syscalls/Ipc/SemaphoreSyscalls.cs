@@ -5,7 +5,9 @@ using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Syscalls;
 
-/// <summary>System V semaphores: semget(2), semop(2), semtimedop(2). What semctl(2) does stands in its own file.</summary>
+/// <summary>
+/// System V semaphores: semget(2), semop(2), semtimedop(2). What semctl(2) does stands in its own file.
+/// </summary>
 internal static class SemaphoreSyscalls
 {
     private const int OnStack = 16;
@@ -79,7 +81,8 @@ internal static class SemaphoreSyscalls
     }
 
     // Blocking.Until does not fit: while it waits, a task counts as a waiter of the one semaphore that holds it up.
-    private static SyscallResult Run(Task task, SemaphoreSet set, ReadOnlySpan<SemaphoreOperation> operations, Deadline deadline)
+    private static SyscallResult Run(
+        Task task, SemaphoreSet set, ReadOnlySpan<SemaphoreOperation> operations, Deadline deadline)
     {
         Errno result = Try(task, set, operations, default, out Blocker blocker);
         if (result != Errno.EAGAIN || blocker.NoWait)

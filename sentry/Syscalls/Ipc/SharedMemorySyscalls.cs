@@ -100,13 +100,15 @@ internal static class SharedMemorySyscalls
 
     public static SyscallResult Control(Task task, int id, int command, UserAddress buffer)
     {
-        const int remove = 0, set = 1, stat = 2, info = 3, lockPages = 11, unlockPages = 12, statSlot = 13, usage = 14, statAny = 15;
+        const int remove = 0, set = 1, stat = 2, info = 3, lockPages = 11, unlockPages = 12, statSlot = 13, usage = 14,
+            statAny = 15;
         SystemVObjects objects = SystemVObjects.Of(task.Namespaces.Ipc);
         return command switch
         {
             remove => Remove(task, objects, id),
             set => Set(task, objects, id, new UserPtr<SegmentRecord>(buffer)),
-            stat or statSlot or statAny => Stat(task, objects, id, new UserPtr<SegmentRecord>(buffer), command != stat, command == statAny),
+            stat or statSlot or statAny =>
+                Stat(task, objects, id, new UserPtr<SegmentRecord>(buffer), command != stat, command == statAny),
             info => WriteLimits(task, objects, new UserPtr<Limits>(buffer)),
             usage => WriteUsage(task, objects, new UserPtr<Usage>(buffer)),
             lockPages or unlockPages => LockPages(task, objects, id, command == lockPages),
@@ -139,7 +141,8 @@ internal static class SharedMemorySyscalls
             }
             else
             {
-                SharedSegment segment = new(objects, key, (uint)flags, task.Credentials, file, bytes) { Creator = task.Group.Id };
+                SharedSegment segment =
+                    new(objects, key, (uint)flags, task.Credentials, file, bytes) { Creator = task.Group.Id };
                 objects.Segments.Add(segment);
                 return segment.Id;
             }
@@ -152,14 +155,16 @@ internal static class SharedMemorySyscalls
     private static SyscallResult Map(Task task, SharedSegment segment, ulong address, int flags)
     {
         ulong bytes = PageRound(segment.Bytes);
-        if (address != 0 && (bytes > AddressLimit || address > AddressLimit - bytes || TouchesStub(task, address, bytes)))
+        if (address != 0
+            && (bytes > AddressLimit || address > AddressLimit - bytes || TouchesStub(task, address, bytes)))
             return Errno.EINVAL;
         bool isReadOnly = (flags & ReadOnly) != 0;
         MemoryProtection protection = MemoryProtection.Read | (isReadOnly ? 0 : MemoryProtection.Write)
             | ((flags & Executable) != 0 ? MemoryProtection.Execute : 0);
         MapFlags mapFlags = MapFlags.Shared
             | (address == 0 ? 0 : (flags & Remap) != 0 ? MapFlags.Fixed : MapFlags.FixedNoReplace);
-        // What is attached read-only, mprotect(2) cannot make writable: its descriptor is that of a private mapping, read-only.
+        // What is attached read-only, mprotect(2) cannot make writable: its descriptor is that of a private mapping,
+        // read-only.
         MapFlags access = isReadOnly ? MapFlags.Private : mapFlags;
         if (segment.File.GetMappingFd(access, protection).Failed(out int hostFd, out Errno error))
             return error;
@@ -236,7 +241,8 @@ internal static class SharedMemorySyscalls
     {
         const ulong maxSegments = SystemVObjects.MaxSegments;
         Limits limits = new(
-            SystemVObjects.MaxSegmentBytes, 1, maxSegments, maxSegments, SystemVObjects.MaxSegmentBytes / 4096, 0, 0, 0, 0);
+            SystemVObjects.MaxSegmentBytes, 1, maxSegments, maxSegments, SystemVObjects.MaxSegmentBytes / 4096, 0,
+            0, 0, 0);
         int highest;
         using (objects.Lock.Enter())
             highest = objects.Segments.HighestSlot;

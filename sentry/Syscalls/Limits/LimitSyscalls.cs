@@ -15,7 +15,9 @@ internal static class LimitSyscalls
     private const ulong MaxOpenFiles = 1048576;
 
     public static SyscallResult Get(Task task, uint resource, UserPtr<Limit> result) =>
-        resource >= (uint)Resource.Count ? Errno.EINVAL : task.Memory.Write(result, task.Group.Limits[(Resource)resource]);
+        resource >= (uint)Resource.Count
+            ? Errno.EINVAL
+            : task.Memory.Write(result, task.Group.Limits[(Resource)resource]);
 
     public static SyscallResult Set(Task task, uint resource, UserPtr<Limit> wanted)
     {
@@ -24,7 +26,8 @@ internal static class LimitSyscalls
         return Replace(task, task.Group, resource, limit, out _);
     }
 
-    public static SyscallResult GetAndSet(Task task, int pid, uint resource, UserPtr<Limit> wanted, UserPtr<Limit> previous)
+    public static SyscallResult GetAndSet(
+        Task task, int pid, uint resource, UserPtr<Limit> wanted, UserPtr<Limit> previous)
     {
         if (resource >= (uint)Resource.Count)
             return Errno.EINVAL;
@@ -63,7 +66,9 @@ internal static class LimitSyscalls
         {
             UserTime = Timeval.FromNanoseconds(time.User),
             SystemTime = Timeval.FromNanoseconds(time.System),
-            MaxResident = who == Children ? task.Group.ChildrenPeakResident : HostStatus.PeakResidentKibibytes(task.GuestMemory.Space),
+            MaxResident = who == Children
+                ? task.Group.ChildrenPeakResident
+                : HostStatus.PeakResidentKibibytes(task.GuestMemory.Space),
         };
         return task.Memory.Write(result, usage);
     }
@@ -83,7 +88,8 @@ internal static class LimitSyscalls
     // prlimit(2): all of the target's ids are the caller's real ones, or CAP_SYS_RESOURCE.
     private static bool MayLookInto(Credentials own, Credentials other) =>
         (own.UserId == other.EffectiveUserId && own.UserId == other.SavedUserId && own.UserId == other.UserId
-            && own.GroupId == other.EffectiveGroupId && own.GroupId == other.SavedGroupId && own.GroupId == other.GroupId)
+            && own.GroupId == other.EffectiveGroupId && own.GroupId == other.SavedGroupId
+            && own.GroupId == other.GroupId)
         || own.Has(Capability.SysResource, other.UserNamespace);
 
     private static Errno Replace(Task task, ThreadGroup group, uint number, Limit limit, out Limit old)

@@ -70,7 +70,8 @@ internal static class ScheduleSyscalls
         if (FindToChange(task, pid).Failed(out Task? target, out Errno error))
             return error;
         bool resets = (policy & ResetOnFork) != 0 || target.Scheduling.ResetsOnFork;
-        return Change(task, target, target.Scheduling with { Policy = policy & ~ResetOnFork, Priority = priority, ResetsOnFork = resets });
+        return Change(task, target,
+            target.Scheduling with { Policy = policy & ~ResetOnFork, Priority = priority, ResetsOnFork = resets });
     }
 
     public static SyscallResult GetParameter(Task task, int pid, UserPtr<int> result)
@@ -102,7 +103,9 @@ internal static class ScheduleSyscalls
             return error;
         Scheduling own = target.Scheduling;
         return task.Memory.Write(result, new Attributes(
-            full, (uint)own.Policy, own.ResetsOnFork ? 1u : 0, own.Policy is Other or Batch ? own.Nice : 0, (uint)own.Priority, 0, 0, 0));
+            full, (uint)own.Policy, own.ResetsOnFork
+                ? 1u
+                : 0, own.Policy is Other or Batch ? own.Nice : 0, (uint)own.Priority, 0, 0, 0));
     }
 
     public static SyscallResult SetAttributes(Task task, int pid, UserPtr<Attributes> wanted, uint flags)
@@ -286,7 +289,9 @@ internal static class ScheduleSyscalls
                     found.AddRange(member.Tasks);
                 break;
             case 2:
-                uint? user = who == 0 ? task.Credentials.UserId : task.Credentials.UserNamespace.UserToKernel((uint)who);
+                uint? user = who == 0
+                    ? task.Credentials.UserId
+                    : task.Credentials.UserNamespace.UserToKernel((uint)who);
                 foreach (KeyValuePair<int, Pid> entry in task.PidNamespace.Pids)
                 {
                     if (entry.Value.Task is { } target && target.Credentials.UserId == user)

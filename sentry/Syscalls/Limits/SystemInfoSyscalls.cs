@@ -8,7 +8,9 @@ using Sandbox.Sentry.Security;
 
 namespace Sandbox.Sentry.Syscalls;
 
-/// <summary>The machine and its name: uname(2), sethostname(2), sysinfo(2), syslog(2), getrandom(2), personality(2)…</summary>
+/// <summary>
+/// The machine and its name: uname(2), sethostname(2), sysinfo(2), syslog(2), getrandom(2), personality(2)…
+/// </summary>
 internal static class SystemInfoSyscalls
 {
     private const int NameBytes = 64, FieldBytes = 65, Fields = 6;
@@ -169,7 +171,9 @@ internal static class SystemInfoSyscalls
         return 0;
     }
 
-    /// <summary>What the platform does not let through: CPUID faulting and shadow stacks. The segment bases run natively.</summary>
+    /// <summary>
+    /// What the platform does not let through: CPUID faulting and shadow stacks. The segment bases run natively.
+    /// </summary>
     public static SyscallResult ArchControl(Task task, int code)
     {
         const int firstBase = 0x1001, lastBase = 0x1004, getCpuid = 0x1011, setCpuid = 0x1012;

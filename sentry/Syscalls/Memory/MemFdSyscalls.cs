@@ -22,7 +22,8 @@ internal static class MemFdSyscalls
         if (task.Memory.ReadString(name.Address, bytes, Errno.EINVAL).Failed(out int length, out Errno error))
             return error;
         Result<OpenFile> made = MemoryFile.Create(
-            Encoding.UTF8.GetString(bytes[..length]), (flags & (AllowSealing | NoExecSeal)) != 0, (flags & NoExecSeal) == 0,
+            Encoding.UTF8.GetString(bytes[..length]), (flags & (AllowSealing | NoExecSeal)) != 0,
+            (flags & NoExecSeal) == 0,
             OpenFlags.ReadWrite | OpenFlags.LargeFile, task.Credentials, task.Namespaces.Container.Memory);
         if (made.Failed(out OpenFile? file, out error))
             return error;

@@ -6,8 +6,9 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Syscalls;
 
 /// <summary>
-/// The memory calls that reach the Sentry: mappings of files and shared memory, and what the platform's filter could not decide
-/// from the registers alone. They are checked here and executed by the host with the guest's own registers (docs/architecture.md, 4.4).
+/// The memory calls that reach the Sentry: mappings of files and shared memory, and what the platform's filter could
+/// not decide from the registers alone. They are checked here and executed by the host with the guest's own registers
+/// (docs/architecture.md, 4.4).
 /// </summary>
 internal static class MemorySyscalls
 {
@@ -40,14 +41,16 @@ internal static class MemorySyscalls
         return MapFile(task, protection, flags, fd);
     }
 
-    public static SyscallResult Unmap(Task task, ulong address, ulong length) => CheckThenExecute(task, address, length);
+    public static SyscallResult Unmap(Task task, ulong address, ulong length) =>
+        CheckThenExecute(task, address, length);
 
     public static SyscallResult Protect(Task task, ulong address, ulong length, MemoryProtection protection) =>
         WriteExecuteDenial.DeniesProtect(task.GuestMemory, address, length, protection)
             ? Errno.EACCES
             : CheckThenExecute(task, address, length);
 
-    public static SyscallResult Remap(Task task, ulong address, ulong oldLength, ulong newLength, int flags, ulong newAddress)
+    public static SyscallResult Remap(
+        Task task, ulong address, ulong oldLength, ulong newLength, int flags, ulong newAddress)
     {
         const int isFixed = 2;
         if ((flags & isFixed) != 0 && (newLength > AddressLimit || TouchesStub(task, newAddress, newLength)))
@@ -57,8 +60,9 @@ internal static class MemorySyscalls
 
     public static SyscallResult Advise(Task task, ulong address, ulong length, int advice)
     {
-        // madvise(2): the advices that only concern the caller's own memory. MADV_HWPOISON and its like are the machine's; merging
-        // pages tells processes what is in the memory of others, so there is none here, as in kernels without KSM.
+        // madvise(2): the advices that only concern the caller's own memory. MADV_HWPOISON and its like are the
+        // machine's; merging pages tells processes what is in the memory of others, so there is none here,
+        // as in kernels without KSM.
         const int mergeable = 12, unmergeable = 13;
         if (advice is not (>= 0 and <= 4 or >= 8 and <= 25) or mergeable or unmergeable)
             return Errno.EINVAL;
@@ -76,9 +80,11 @@ internal static class MemorySyscalls
 
     public static SyscallResult Lock(Task task, ulong address, ulong length) => CheckThenExecute(task, address, length);
 
-    public static SyscallResult Lock2(Task task, ulong address, ulong length, int flags) => CheckThenExecute(task, address, length);
+    public static SyscallResult Lock2(Task task, ulong address, ulong length, int flags) =>
+        CheckThenExecute(task, address, length);
 
-    public static SyscallResult Unlock(Task task, ulong address, ulong length) => CheckThenExecute(task, address, length);
+    public static SyscallResult Unlock(Task task, ulong address, ulong length) =>
+        CheckThenExecute(task, address, length);
 
     public static SyscallResult LockAll(Task task, int flags) => ExecuteOnHost(task);
 

@@ -20,7 +20,8 @@ internal static class ProcessMemorySyscalls
         Copy(task, pid, local, localCount, remote, remoteCount, isWrite: true);
 
     private static SyscallResult Copy(
-        Task task, int pid, UserPtr<IoVector> local, ulong localCount, UserPtr<IoVector> remote, ulong remoteCount, bool isWrite)
+        Task task, int pid, UserPtr<IoVector> local, ulong localCount, UserPtr<IoVector> remote, ulong remoteCount,
+        bool isWrite)
     {
         if (localCount > MaxVectors || remoteCount > MaxVectors)
             return Errno.EINVAL;
@@ -63,7 +64,8 @@ internal static class ProcessMemorySyscalls
         ulong fromOffset = 0, toOffset = 0;
         while (fromIndex < from.Length && toIndex < to.Length && done < MaxTransfer)
         {
-            ulong length = Math.Min(Math.Min(from[fromIndex].Length - fromOffset, to[toIndex].Length - toOffset), ChunkBytes);
+            ulong length = Math.Min(
+                Math.Min(from[fromIndex].Length - fromOffset, to[toIndex].Length - toOffset), ChunkBytes);
             if (length != 0)
             {
                 Span<byte> chunk = buffer.AsSpan(0, (int)length);

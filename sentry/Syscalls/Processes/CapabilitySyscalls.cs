@@ -41,7 +41,8 @@ internal static class CapabilitySyscalls
         for (int index = 0; index < words; index++)
         {
             sets[index] = new Words(
-                Word(credentials.Effective, index), Word(credentials.Permitted, index), Word(credentials.Inheritable, index));
+                Word(credentials.Effective, index), Word(credentials.Permitted, index),
+                Word(credentials.Inheritable, index));
         }
 
         return task.Memory.WriteArray<Words>(data, sets[..words]);
@@ -80,5 +81,6 @@ internal static class CapabilitySyscalls
     private static uint Word(CapabilitySet set, int index) => (uint)(set.Mask >> (32 * index));
 
     // Bits the kernel does not know are dropped, not refused.
-    private static CapabilitySet Join(uint low, uint high) => new CapabilitySet(low | ((ulong)high << 32)) & CapabilitySet.Full;
+    private static CapabilitySet Join(uint low, uint high) =>
+        new CapabilitySet(low | ((ulong)high << 32)) & CapabilitySet.Full;
 }

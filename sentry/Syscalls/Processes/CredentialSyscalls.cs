@@ -4,7 +4,9 @@ using Sandbox.Sentry.Security;
 
 namespace Sandbox.Sentry.Syscalls;
 
-/// <summary>User and group ids (credentials(7)): getuid(2) and family, setuid(2) and family, getgroups(2), setgroups(2).</summary>
+/// <summary>
+/// User and group ids (credentials(7)): getuid(2) and family, setuid(2) and family, getgroups(2), setgroups(2).
+/// </summary>
 internal static class CredentialSyscalls
 {
     /// <summary>NGROUPS_MAX.</summary>
@@ -15,11 +17,13 @@ internal static class CredentialSyscalls
 
     public static SyscallResult GetUser(Task task) => Seen(task).UserFromKernel(task.Credentials.UserId);
 
-    public static SyscallResult GetEffectiveUser(Task task) => Seen(task).UserFromKernel(task.Credentials.EffectiveUserId);
+    public static SyscallResult GetEffectiveUser(Task task) =>
+        Seen(task).UserFromKernel(task.Credentials.EffectiveUserId);
 
     public static SyscallResult GetGroup(Task task) => Seen(task).GroupFromKernel(task.Credentials.GroupId);
 
-    public static SyscallResult GetEffectiveGroup(Task task) => Seen(task).GroupFromKernel(task.Credentials.EffectiveGroupId);
+    public static SyscallResult GetEffectiveGroup(Task task) =>
+        Seen(task).GroupFromKernel(task.Credentials.EffectiveGroupId);
 
     public static SyscallResult GetAllUsers(Task task, UserPtr<uint> real, UserPtr<uint> effective, UserPtr<uint> saved)
     {
@@ -30,7 +34,8 @@ internal static class CredentialSyscalls
             saved, user.UserFromKernel(own.SavedUserId));
     }
 
-    public static SyscallResult GetAllGroups(Task task, UserPtr<uint> real, UserPtr<uint> effective, UserPtr<uint> saved)
+    public static SyscallResult GetAllGroups(
+        Task task, UserPtr<uint> real, UserPtr<uint> effective, UserPtr<uint> saved)
     {
         Credentials own = task.Credentials;
         UserNamespace user = own.UserNamespace;
@@ -40,10 +45,14 @@ internal static class CredentialSyscalls
     }
 
     public static SyscallResult SetUser(Task task, uint id) =>
-        Seen(task).UserToKernel(id) is { } user ? Commit(task, CredentialChange.SetUser(task.Credentials, user)) : Errno.EINVAL;
+        Seen(task).UserToKernel(id) is { } user
+            ? Commit(task, CredentialChange.SetUser(task.Credentials, user))
+            : Errno.EINVAL;
 
     public static SyscallResult SetGroup(Task task, uint id) =>
-        Seen(task).GroupToKernel(id) is { } group ? Commit(task, CredentialChange.SetGroup(task.Credentials, group)) : Errno.EINVAL;
+        Seen(task).GroupToKernel(id) is { } group
+            ? Commit(task, CredentialChange.SetGroup(task.Credentials, group))
+            : Errno.EINVAL;
 
     public static SyscallResult SetRealEffectiveUser(Task task, uint real, uint effective)
     {
@@ -134,8 +143,8 @@ internal static class CredentialSyscalls
     }
 
     /// <summary>
-    /// Puts new credentials in force. Losing or changing rights makes the process undumpable and forgets its parent death
-    /// signal, so that nobody who could look into it before can afterwards (prctl(2)).
+    /// Puts new credentials in force. Losing or changing rights makes the process undumpable and forgets its parent
+    /// death signal, so that nobody who could look into it before can afterwards (prctl(2)).
     /// </summary>
     internal static SyscallResult Commit(Task task, Result<Credentials> change)
     {
@@ -169,7 +178,8 @@ internal static class CredentialSyscalls
     }
 
     private static SyscallResult WriteThree(
-        Task task, UserPtr<uint> first, uint real, UserPtr<uint> second, uint effective, UserPtr<uint> third, uint saved)
+        Task task, UserPtr<uint> first, uint real, UserPtr<uint> second, uint effective, UserPtr<uint> third,
+        uint saved)
     {
         if (task.Memory.Write(first, real) is not Errno.Ok and Errno error)
             return error;

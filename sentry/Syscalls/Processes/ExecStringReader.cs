@@ -5,8 +5,8 @@ using Sandbox.Sentry.Memory;
 namespace Sandbox.Sentry.Syscalls;
 
 /// <summary>
-/// Copies the strings of execve(2) in. They mostly lie one behind the other, so each copy takes a window of memory along, in
-/// which the next strings are looked for first.
+/// Copies the strings of execve(2) in. They mostly lie one behind the other, so each copy takes a window of memory
+/// along, in which the next strings are looked for first.
 /// </summary>
 /// <param name="memory">The caller's.</param>
 /// <param name="window">Room for <see cref="WindowBytes"/>.</param>
@@ -19,7 +19,9 @@ internal ref struct ExecStringReader(UserMemory memory, Span<byte> window)
     private int _count;
     private byte[]? _long;
 
-    /// <summary>A string without its NUL. E2BIG without a NUL in <see cref="ExecStrings.MaxStringBytes"/>, EFAULT.</summary>
+    /// <summary>
+    /// A string without its NUL. E2BIG without a NUL in <see cref="ExecStrings.MaxStringBytes"/>, EFAULT.
+    /// </summary>
     public Result<byte[]> Read(UserAddress address)
     {
         if (address.Value - _start < (ulong)_count && Find(address) is { } known)
@@ -42,6 +44,8 @@ internal ref struct ExecStringReader(UserMemory memory, Span<byte> window)
     private Result<byte[]> ReadLong(UserAddress address)
     {
         _long ??= new byte[ExecStrings.MaxStringBytes];
-        return memory.ReadString(address, _long, Errno.E2BIG).Failed(out int length, out Errno error) ? error : _long[..length];
+        return memory.ReadString(address, _long, Errno.E2BIG).Failed(out int length, out Errno error)
+            ? error
+            : _long[..length];
     }
 }

@@ -45,7 +45,8 @@ internal static class ExecSyscalls
         byte[] shown = directory == Fd.CurrentDirectory || name is [(byte)'/', ..]
             ? name.ToArray()
             : Encoding.ASCII.GetBytes(string.Create(
-                CultureInfo.InvariantCulture, $"/dev/fd/{directory.Number}{(name.IsEmpty ? "" : "/" + Encoding.UTF8.GetString(name))}"));
+                CultureInfo.InvariantCulture,
+                $"/dev/fd/{directory.Number}{(name.IsEmpty ? "" : "/" + Encoding.UTF8.GetString(name))}"));
         return Exec.Run(task, ExecutableOpener.Instance, file, new ExecStrings(shown, argumentList, environmentList));
     }
 
@@ -60,7 +61,9 @@ internal static class ExecSyscalls
         if (name.IsEmpty)
             opened = (flags & AtFlags.EmptyPath) == 0 ? Errno.ENOENT : OpenDescriptor(task, start);
         else
-            opened = start.Path.IsSome ? ExecutableOpener.OpenExecutable(task, start.Path, name, follow) : Errno.ENOTDIR;
+            opened = start.Path.IsSome
+                ? ExecutableOpener.OpenExecutable(task, start.Path, name, follow)
+                : Errno.ENOTDIR;
         start.Release();
         return opened;
     }

@@ -89,7 +89,9 @@ internal static class IdSyscalls
         return 0;
     }
 
-    /// <summary>Makes a process the leader of a new session and group. With Tree held; it belongs to no group.</summary>
+    /// <summary>
+    /// Makes a process the leader of a new session and group. With Tree held; it belongs to no group.
+    /// </summary>
     internal static void JoinNewSession(ThreadGroup group)
     {
         Session session = new(group.Id) { Leader = group };

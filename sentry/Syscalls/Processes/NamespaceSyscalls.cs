@@ -17,7 +17,8 @@ internal static class NamespaceSyscalls
             | CloneFlags.SignalHandlers | CloneFlags.Vm | CloneFlags.SysVSemaphores;
         if ((all & ~known) != 0)
             return Errno.EINVAL;
-        const CloneFlags singleThread = CloneFlags.Thread | CloneFlags.SignalHandlers | CloneFlags.Vm | CloneFlags.NewUser;
+        const CloneFlags singleThread = CloneFlags.Thread | CloneFlags.SignalHandlers | CloneFlags.Vm
+            | CloneFlags.NewUser;
         if ((all & singleThread) != 0 && task.Group.Tasks.Count > 1)
             return Errno.EINVAL;
         if (NamespaceChange.For(task, all).Failed(out NamespaceChange? change, out Errno error))
@@ -41,8 +42,10 @@ internal static class NamespaceSyscalls
         CloneFlags wanted = (CloneFlags)(uint)kind;
         SyscallResult result = file switch
         {
-            INamespaceFile found when wanted == CloneFlags.None || wanted == found.Namespace.Type => Join(task, [found.Namespace]),
-            IPidFile process when wanted != CloneFlags.None && (wanted & ~CloneFlags.NewNamespaces & ~CloneFlags.NewTime) == 0 =>
+            INamespaceFile found when wanted == CloneFlags.None || wanted == found.Namespace.Type =>
+                Join(task, [found.Namespace]),
+            IPidFile process when wanted != CloneFlags.None
+                && (wanted & ~CloneFlags.NewNamespaces & ~CloneFlags.NewTime) == 0 =>
                 JoinAll(task, process.Process, wanted),
             _ => Errno.EINVAL,
         };
@@ -111,7 +114,8 @@ internal static class NamespaceSyscalls
     private static Errno JoinOther(
         Task task, GuestNamespace space, Credentials credentials, ref NamespaceSet set, ref FsContext fs)
     {
-        if (!credentials.Has(Capability.SysAdmin, space.Owner!) || !credentials.Has(Capability.SysAdmin, credentials.UserNamespace))
+        if (!credentials.Has(Capability.SysAdmin, space.Owner!)
+            || !credentials.Has(Capability.SysAdmin, credentials.UserNamespace))
             return Errno.EPERM;
         switch (space.Target)
         {

@@ -87,7 +87,8 @@ internal static class PidFdSyscalls
         Credentials own = task.Credentials, other = process.Leader.Credentials;
         if (own.Has(Capability.SysPtrace, other.UserNamespace))
             return true;
-        bool isSameUser = own.UserId == other.UserId && own.UserId == other.EffectiveUserId && own.UserId == other.SavedUserId;
+        bool isSameUser = own.UserId == other.UserId && own.UserId == other.EffectiveUserId
+            && own.UserId == other.SavedUserId;
         bool isSameGroup =
             own.GroupId == other.GroupId && own.GroupId == other.EffectiveGroupId && own.GroupId == other.SavedGroupId;
         return isSameUser && isSameGroup && process.Leader.GuestMemory.IsDumpable;

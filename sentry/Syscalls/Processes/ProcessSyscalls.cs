@@ -12,12 +12,15 @@ internal static class ProcessSyscalls
 {
     private const int CloneArgsSize0 = 64, MaxCloneArgsBytes = 4096;
 
-    public static SyscallResult Fork(Task task) => TaskClone.Clone(task, new CloneArguments { ExitSignal = Signal.Child });
+    public static SyscallResult Fork(Task task) =>
+        TaskClone.Clone(task, new CloneArguments { ExitSignal = Signal.Child });
 
     public static SyscallResult Vfork(Task task) =>
-        TaskClone.Clone(task, new CloneArguments { Flags = CloneFlags.VFork | CloneFlags.Vm, ExitSignal = Signal.Child });
+        TaskClone.Clone(
+            task, new CloneArguments { Flags = CloneFlags.VFork | CloneFlags.Vm, ExitSignal = Signal.Child });
 
-    public static SyscallResult Clone(Task task, ulong flags, UserAddress stack, UserAddress parentTid, UserAddress childTid, ulong tls)
+    public static SyscallResult Clone(
+        Task task, ulong flags, UserAddress stack, UserAddress parentTid, UserAddress childTid, ulong tls)
     {
         CloneFlags all = (CloneFlags)flags;
         if ((all & (CloneFlags.PidFd | CloneFlags.ParentSetTid)) == (CloneFlags.PidFd | CloneFlags.ParentSetTid))
@@ -79,9 +82,11 @@ internal static class ProcessSyscalls
         return Leave(task);
     }
 
-    public static SyscallResult Wait4(Task task, int pid, UserPtr<int> status, WaitOptions options, UserPtr<ResourceUsage> usage)
+    public static SyscallResult Wait4(
+        Task task, int pid, UserPtr<int> status, WaitOptions options, UserPtr<ResourceUsage> usage)
     {
-        const WaitOptions known = WaitOptions.NoHang | WaitOptions.Stopped | WaitOptions.Continued | WaitOptions.NoThread
+        const WaitOptions known = WaitOptions.NoHang | WaitOptions.Stopped | WaitOptions.Continued
+            | WaitOptions.NoThread
             | WaitOptions.All | WaitOptions.CloneOnly;
         if ((options & ~known) != 0)
             return Errno.EINVAL;
@@ -95,7 +100,8 @@ internal static class ProcessSyscalls
             _ => (WaitTarget.Process, pid),
         };
         Pid? id = FindId(task, target, number);
-        if (ChildWait.Wait(task, target, id, options | WaitOptions.Exited).Failed(out ChildChange change, out Errno error))
+        if (ChildWait.Wait(task, target, id, options | WaitOptions.Exited).Failed(
+            out ChildChange change, out Errno error))
             return error;
         if (change.Pid == 0)
             return 0;
@@ -110,7 +116,8 @@ internal static class ProcessSyscalls
         Task task, int idType, int id, UserPtr<SignalInfo> info, WaitOptions options, UserPtr<ResourceUsage> usage)
     {
         const WaitOptions states = WaitOptions.Exited | WaitOptions.Stopped | WaitOptions.Continued;
-        const WaitOptions known = states | WaitOptions.NoHang | WaitOptions.NoReap | WaitOptions.NoThread | WaitOptions.All
+        const WaitOptions known = states | WaitOptions.NoHang | WaitOptions.NoReap | WaitOptions.NoThread
+            | WaitOptions.All
             | WaitOptions.CloneOnly;
         if ((options & ~known) != 0 || (options & states) == 0)
             return Errno.EINVAL;
@@ -130,7 +137,8 @@ internal static class ProcessSyscalls
 
         if (!info.IsNull && task.Memory.Write(info, result) is not Errno.Ok and Errno fault)
             return fault;
-        if (!usage.IsNull && change.Pid != 0 && task.Memory.Write(usage, UsageOf(change)) is not Errno.Ok and Errno usageFault)
+        if (!usage.IsNull && change.Pid != 0
+            && task.Memory.Write(usage, UsageOf(change)) is not Errno.Ok and Errno usageFault)
             return usageFault;
         return 0;
     }
@@ -190,7 +198,9 @@ internal static class ProcessSyscalls
         MaxResident = change.PeakResident,
     };
 
-    /// <summary>Copies a versioned structure in (copy_struct_from_user): unknown trailing bytes must be zero, E2BIG otherwise.</summary>
+    /// <summary>
+    /// Copies a versioned structure in (copy_struct_from_user): unknown trailing bytes must be zero, E2BIG otherwise.
+    /// </summary>
     internal static Errno CopyStruct(Task task, UserAddress address, int size, Span<byte> destination)
     {
         int known = Math.Min(size, destination.Length);

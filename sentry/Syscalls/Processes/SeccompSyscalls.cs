@@ -93,7 +93,8 @@ internal static class SeccompSyscalls
         if (count is 0 or > SeccompProgram.MaxInstructions)
             return Errno.EINVAL;
         BpfInstruction[] code = new BpfInstruction[count];
-        if (task.Memory.Read(new UserAddress(header[1]), MemoryMarshal.AsBytes(code.AsSpan())) is not Errno.Ok and Errno unread)
+        if (task.Memory.Read(new UserAddress(header[1]), MemoryMarshal.AsBytes(code.AsSpan()))
+            is not Errno.Ok and Errno unread)
             return unread;
         return SeccompProgram.Create(code);
     }

@@ -55,7 +55,8 @@ internal static class PtraceData
         public ulong Sixth;
     }
 
-    public static SyscallResult Transfer(Task task, Task target, TraceState trace, long request, ulong address, ulong data)
+    public static SyscallResult Transfer(
+        Task task, Task target, TraceState trace, long request, ulong address, ulong data)
     {
         UserAddress place = new(data);
         switch ((Request)request)
@@ -71,7 +72,8 @@ internal static class PtraceData
             case Request.GetSignalInfo:
                 return task.Memory.Write(new UserPtr<SignalInfo>(place), trace.Info);
             case Request.SetSignalInfo:
-                if (task.Memory.Read(new UserPtr<SignalInfo>(place), out SignalInfo info) is not Errno.Ok and Errno fault)
+                if (task.Memory.Read(new UserPtr<SignalInfo>(place), out SignalInfo info)
+                    is not Errno.Ok and Errno fault)
                     return fault;
                 trace.Info = info;
                 return 0;
@@ -110,7 +112,8 @@ internal static class PtraceData
             case Request.PokeUser:
                 return PokeUser(bytes, address, place.Value);
             case Request.GetRegisterSet or Request.SetRegisterSet:
-                return TransferSet(task, target, request == Request.SetRegisterSet, address, new UserPtr<IoVector>(place));
+                return TransferSet(
+                    task, target, request == Request.SetRegisterSet, address, new UserPtr<IoVector>(place));
             case Request.GetSyscallInfo:
                 return DescribeCall(task, trace, registers, (nuint)address, place);
             default:
@@ -118,14 +121,17 @@ internal static class PtraceData
         }
     }
 
-    // Text is not writable: the page becomes so for as long as it takes, which for a private mapping makes a copy of it.
+    // Text is not writable: the page becomes so for as long as it takes,
+    // which for a private mapping makes a copy of it.
     private static SyscallResult Poke(Task target, ulong address, ulong word)
     {
         UserPtr<ulong> place = new(new UserAddress(address));
         if (target.Memory.Write(place, word) == Errno.Ok)
             return 0;
-        if (!target.Thread.HasFullState || target.GuestMemory.Space.FindMapping(place.Address).Failed(out HostMapping mapping, out _)
-            || mapping.IsShared || address + sizeof(ulong) > mapping.End || (mapping.Protection & MemoryProtection.Write) != 0)
+        if (!target.Thread.HasFullState
+            || target.GuestMemory.Space.FindMapping(place.Address).Failed(out HostMapping mapping, out _)
+            || mapping.IsShared || address + sizeof(ulong) > mapping.End
+            || (mapping.Protection & MemoryProtection.Write) != 0)
         {
             return Errno.EIO;
         }
@@ -197,10 +203,13 @@ internal static class PtraceData
                 done = (int)Math.Min(range.Length, RegisterBytes);
                 if (isSet && done < RegisterBytes)
                     return Errno.EINVAL;
-                error = isSet ? SetRegisters(task, range.Base, general) : task.Memory.Write(range.Base, general[..done]);
+                error = isSet
+                    ? SetRegisters(task, range.Base, general)
+                    : task.Memory.Write(range.Base, general[..done]);
                 break;
             case NoteFloatingPoint or NoteExtendedState:
-                int wanted = (int)Math.Min(range.Length, (ulong)(note == NoteFloatingPoint ? FloatingPointBytes : MaxExtendedStateBytes));
+                int wanted = (int)Math.Min(
+                    range.Length, (ulong)(note == NoteFloatingPoint ? FloatingPointBytes : MaxExtendedStateBytes));
                 done = wanted;
                 error = isSet
                     ? SetExtended(task, target, range.Base, wanted)

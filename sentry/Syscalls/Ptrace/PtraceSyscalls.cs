@@ -5,7 +5,9 @@ using Sandbox.Sentry.Kernel.Tasks;
 
 namespace Sandbox.Sentry.Syscalls;
 
-/// <summary>ptrace(2): beginning, steering and ending a trace. What it reads and writes stands in <see cref="PtraceData"/>.</summary>
+/// <summary>
+/// ptrace(2): beginning, steering and ending a trace. What it reads and writes stands in <see cref="PtraceData"/>.
+/// </summary>
 internal static class PtraceSyscalls
 {
     private enum Request
@@ -69,7 +71,8 @@ internal static class PtraceSyscalls
                 return Errno.ESRCH;
             TraceLinks.Link(task, target, options, isSeized);
             if (!isSeized)
-                SignalSender.SendToTask(target, new SignalInfo { Number = (int)Signal.Stop, Code = SignalInfo.CodeUser }, task);
+                SignalSender.SendToTask(
+                    target, new SignalInfo { Number = (int)Signal.Stop, Code = SignalInfo.CodeUser }, task);
             if (target.IsStopped)
                 target.Sleeper.Parker.Wake();
             return 0;

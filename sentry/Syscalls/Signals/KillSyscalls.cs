@@ -47,7 +47,8 @@ internal static class KillSyscalls
         }
     }
 
-    public static SyscallResult ThreadQueueInfo(Task task, int groupId, int threadId, int number, UserPtr<SignalInfo> pointer)
+    public static SyscallResult ThreadQueueInfo(
+        Task task, int groupId, int threadId, int number, UserPtr<SignalInfo> pointer)
     {
         if (groupId <= 0 || threadId <= 0)
             return Errno.EINVAL;
@@ -142,7 +143,9 @@ internal static class KillSyscalls
 
     private static SignalInfo UserInfo(int number) => new() { Number = number, Code = SignalInfo.CodeUser };
 
-    /// <summary>Checks, signs and sends; number 0 only checks. A negative si_code was filled in by the guest itself.</summary>
+    /// <summary>
+    /// Checks, signs and sends; number 0 only checks. A negative si_code was filled in by the guest itself.
+    /// </summary>
     internal static Errno Send(Task task, ThreadGroup group, Task? thread, SignalInfo info)
     {
         if (SignalPermission.Check(task, group, info.Signal) is not Errno.Ok and Errno error)

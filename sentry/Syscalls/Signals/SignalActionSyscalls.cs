@@ -6,7 +6,9 @@ using Sandbox.Sentry.Kernel.Tasks;
 
 namespace Sandbox.Sentry.Syscalls;
 
-/// <summary>What a process does with signals: rt_sigaction(2), rt_sigprocmask(2), sigaltstack(2), rt_sigreturn(2).</summary>
+/// <summary>
+/// What a process does with signals: rt_sigaction(2), rt_sigprocmask(2), sigaltstack(2), rt_sigreturn(2).
+/// </summary>
 internal static class SignalActionSyscalls
 {
     /// <summary>sizeof(kernel_sigset_t).</summary>
@@ -40,7 +42,8 @@ internal static class SignalActionSyscalls
         return previous.IsNull ? 0 : task.Memory.Write(previous, old);
     }
 
-    public static SyscallResult Mask(Task task, int how, UserPtr<SignalSet> wanted, UserPtr<SignalSet> previous, nuint maskBytes)
+    public static SyscallResult Mask(
+        Task task, int how, UserPtr<SignalSet> wanted, UserPtr<SignalSet> previous, nuint maskBytes)
     {
         if (maskBytes != MaskBytes)
             return Errno.EINVAL;
@@ -81,7 +84,8 @@ internal static class SignalActionSyscalls
     }
 
     /// <summary>Needs the stack pointer, so the platform brings this call in with its full state.</summary>
-    public static SyscallResult AlternateStack(Task task, UserPtr<UserSignalStack> wanted, UserPtr<UserSignalStack> previous)
+    public static SyscallResult AlternateStack(
+        Task task, UserPtr<UserSignalStack> wanted, UserPtr<UserSignalStack> previous)
     {
         ulong stackPointer = task.Thread.HasFullState ? task.Thread.Registers.Rsp : 0;
         UserSignalStack old = AlternateStacks.Describe(task.AlternateStack, stackPointer);

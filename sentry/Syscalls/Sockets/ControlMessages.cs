@@ -19,8 +19,8 @@ internal static class ControlMessages
     private const int MaxControlBytes = 16384;
 
     /// <summary>
-    /// Takes a sender's ancillary data apart; null if there is none. EINVAL for a broken layout or too many files, ENOBUFS for
-    /// too many bytes, EBADF, EPERM for foreign credentials, ETOOMANYREFS.
+    /// Takes a sender's ancillary data apart; null if there is none. EINVAL for a broken layout or too many files,
+    /// ENOBUFS for too many bytes, EBADF, EPERM for foreign credentials, ETOOMANYREFS.
     /// </summary>
     public static Result<ControlData?> Read(Task task, Socket socket, UserAddress address, ulong length)
     {
@@ -143,10 +143,12 @@ internal static class ControlMessages
 
     /// <summary>
     /// Gives a receiver what came with a message, and descriptors for the files. What does not fit is lost, and closed:
-    /// MSG_CTRUNC says so in <paramref name="flags"/>. Consumes what <paramref name="info"/> has; gives the bytes written.
+    /// MSG_CTRUNC says so in <paramref name="flags"/>. Consumes what <paramref name="info"/> has;
+    /// gives the bytes written.
     /// </summary>
     public static ulong Write(
-        Task task, Socket socket, ref MessageInfo info, UserAddress address, ulong room, bool closeOnExec, ref SocketFlags flags)
+        Task task, Socket socket, ref MessageInfo info, UserAddress address, ulong room, bool closeOnExec,
+        ref SocketFlags flags)
     {
         ControlData? control = info.Control;
         ulong written = 0;

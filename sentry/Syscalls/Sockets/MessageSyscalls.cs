@@ -30,7 +30,8 @@ internal static class MessageSyscalls
         if (SocketArguments.GetSocket(task, fd).Failed(out Socket? socket, out Errno error))
             return error;
         SocketAddress? destination = null;
-        if (!address.IsNull && SocketArguments.ReadAddress(task, address, addressBytes).Failed(out destination, out error))
+        if (!address.IsNull
+            && SocketArguments.ReadAddress(task, address, addressBytes).Failed(out destination, out error))
         {
             task.CallFile.End(task, socket);
             return error;
@@ -48,13 +49,15 @@ internal static class MessageSyscalls
     }
 
     public static SyscallResult ReceiveFrom(
-        Task task, Fd fd, UserAddress data, ulong length, SocketFlags flags, UserAddress address, UserPtr<int> addressBytes)
+        Task task, Fd fd, UserAddress data, ulong length, SocketFlags flags, UserAddress address,
+        UserPtr<int> addressBytes)
     {
         if (SocketArguments.GetSocket(task, fd).Failed(out Socket? socket, out Errno error))
             return error;
         MessageInfo info = default;
         IoVector vector = Cut(data, length);
-        Result<int> result = IoRanges.Single(task.Memory, in vector, out IoRanges buffers) is not Errno.Ok and Errno invalid
+        Result<int> result = IoRanges.Single(task.Memory, in vector, out IoRanges buffers)
+            is not Errno.Ok and Errno invalid
             ? invalid
             : Receive(task, socket, ref buffers, flags, ref info);
         info.DropAncillary();
@@ -92,7 +95,8 @@ internal static class MessageSyscalls
         return result;
     }
 
-    public static SyscallResult SendMessages(Task task, Fd fd, UserPtr<CountedHeader> messages, uint count, SocketFlags flags)
+    public static SyscallResult SendMessages(
+        Task task, Fd fd, UserPtr<CountedHeader> messages, uint count, SocketFlags flags)
     {
         if (SocketArguments.GetSocket(task, fd).Failed(out Socket? socket, out Errno error))
             return error;
@@ -146,7 +150,8 @@ internal static class MessageSyscalls
     }
 
     /// <summary>send(2) cuts what is too long before it looks at the address; read(2) does not.</summary>
-    private static IoVector Cut(UserAddress data, ulong length) => new(data, Math.Min(length, (ulong)IoRanges.MaxTransfer));
+    private static IoVector Cut(UserAddress data, ulong length) =>
+        new(data, Math.Min(length, (ulong)IoRanges.MaxTransfer));
 
     /// <summary>The buffers of a message. EMSGSIZE (as sendmsg(2) has it) for too many, EINVAL, EFAULT.</summary>
     private static Errno Ranges(Task task, in MessageHeader header, Span<IoVector> room, out IoRanges buffers)
@@ -157,7 +162,8 @@ internal static class MessageSyscalls
             : IoRanges.Many(task.Memory, header.Vectors, header.VectorCount, room, out buffers);
     }
 
-    private static Errno CheckSend(SocketFlags flags) => (flags & SocketFlags.OutOfBand) != 0 ? Errno.EOPNOTSUPP : Errno.Ok;
+    private static Errno CheckSend(SocketFlags flags) =>
+        (flags & SocketFlags.OutOfBand) != 0 ? Errno.EOPNOTSUPP : Errno.Ok;
 
     private static Result<int> Send(Task task, Socket socket, in MessageHeader header, SocketFlags flags)
     {
@@ -165,7 +171,8 @@ internal static class MessageSyscalls
             return refused;
         SocketAddress? destination = null;
         if (!header.Name.IsNull && header.NameBytes != 0
-            && SocketArguments.ReadAddress(task, header.Name, header.NameBytes).Failed(out destination, out Errno error))
+            && SocketArguments.ReadAddress(task, header.Name, header.NameBytes).Failed(
+                out destination, out Errno error))
         {
             return error;
         }

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using Sandbox.Linux;
 using Sandbox.Sentry.Kernel.Tasks;
@@ -46,7 +45,8 @@ internal static class SocketArguments
     }
 
     /// <summary>
-    /// Gives an address to the guest as accept(2) and its like do: as much as fits, and the real length. A null pointer wants none.
+    /// Gives an address to the guest as accept(2) and its like do: as much as fits, and the real length.
+    /// A null pointer wants none.
     /// </summary>
     public static Errno WriteAddress(Task task, SocketAddress? address, UserAddress destination, UserPtr<int> length)
     {

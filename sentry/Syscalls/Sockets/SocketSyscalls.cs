@@ -18,7 +18,8 @@ internal static class SocketSyscalls
         if (SocketFamilies.Of(domain, stack).Failed(out ISocketFamily? family, out Errno error))
             return error;
         OpenFlags flags = (OpenFlags)(type & TypeFlags);
-        if (family.Create(task, stack, (SocketKind)type & SocketKind.Mask, protocol, flags).Failed(out Socket? socket, out error))
+        if (family.Create(task, stack, (SocketKind)type & SocketKind.Mask, protocol, flags).Failed(
+            out Socket? socket, out error))
             return error;
         return task.Files.Install(socket, (flags & OpenFlags.CloseOnExec) != 0, task.Group.Limits.OpenFiles);
     }
@@ -102,7 +103,9 @@ internal static class SocketSyscalls
     {
         if (SocketArguments.GetSocket(task, fd).Failed(out Socket? socket, out Errno error))
             return error;
-        error = address.IsNull ? Errno.EFAULT : SocketArguments.WriteAddress(task, socket.LocalAddress, address, length);
+        error = address.IsNull
+            ? Errno.EFAULT
+            : SocketArguments.WriteAddress(task, socket.LocalAddress, address, length);
         socket.Release();
         return error;
     }
@@ -156,8 +159,10 @@ internal static class SocketSyscalls
             return error;
         Deadline deadline = socket.TransferDeadline(isWrite: true);
         Result<int> result = Blocking.Until(
-            task.Sleeper, socket.ConnectWaiters(task, address), ConnectionSocket.ListenerHasRoom, deadline, (task, socket, address),
-            static state => state.socket.Connect(state.task, state.address) is not Errno.Ok and Errno failure ? failure : 0);
+            task.Sleeper, socket.ConnectWaiters(task, address), ConnectionSocket.ListenerHasRoom, deadline,
+            (task, socket, address),
+            static state =>
+                state.socket.Connect(state.task, state.address) is not Errno.Ok and Errno failure ? failure : 0);
         return result.Error == Errno.ERESTARTSYS && !deadline.IsNever ? Errno.EINTR : result.Error;
     }
 

@@ -1,6 +1,5 @@
 using System.Buffers;
 using Sandbox.Linux;
-using Sandbox.Sentry.Kernel.Signals;
 using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Sockets;
@@ -8,7 +7,9 @@ using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Syscalls;
 
-/// <summary>Sends and receives between guest memory and a socket, a piece at a time, and waits where the socket would block.</summary>
+/// <summary>
+/// Sends and receives between guest memory and a socket, a piece at a time, and waits where the socket would block.
+/// </summary>
 internal static class SocketTransfer
 {
     /// <summary>Streams are moved in pieces of this size.</summary>
@@ -25,7 +26,8 @@ internal static class SocketTransfer
     /// <paramref name="control"/>. EPIPE comes with SIGPIPE for streams unless MSG_NOSIGNAL.
     /// </summary>
     public static Result<int> Send(
-        Task task, Socket socket, ref IoRanges buffers, SocketAddress? destination, ControlData? control, SocketFlags flags)
+        Task task, Socket socket, ref IoRanges buffers, SocketAddress? destination, ControlData? control,
+        SocketFlags flags)
     {
         if (!socket.IsStream && buffers.Remaining > socket.MaxMessageBytes)
         {
@@ -48,7 +50,8 @@ internal static class SocketTransfer
             error = buffers.Take(piece.AsSpan(0, length));
             if (error != Errno.Ok)
                 break;
-            Result<int> sent = SendPiece(task, socket, piece.AsSpan(0, length), destination, ref control, flags, deadline, out error);
+            Result<int> sent = SendPiece(
+                task, socket, piece.AsSpan(0, length), destination, ref control, flags, deadline, out error);
             total += sent.Failed(out int count, out _) ? 0 : count;
         }
         while (buffers.Remaining > 0 && error == Errno.Ok);
@@ -62,7 +65,9 @@ internal static class SocketTransfer
         return error;
     }
 
-    /// <summary>Sends one piece whole, or as far as it goes: then <paramref name="error"/> says why not further.</summary>
+    /// <summary>
+    /// Sends one piece whole, or as far as it goes: then <paramref name="error"/> says why not further.
+    /// </summary>
     private static Result<int> SendPiece(
         Task task, Socket socket, ReadOnlySpan<byte> piece, SocketAddress? destination, ref ControlData? control,
         SocketFlags flags, Deadline deadline, out Errno error)
@@ -74,7 +79,8 @@ internal static class SocketTransfer
             SendAttempt attempt = new(task, socket, piece[done..], destination, control, flags);
             Result<int> result = deadline.Nanoseconds == 0
                 ? attempt.Try()
-                : Blocking.Until(task.Sleeper, socket.SendWaiters, PollEvents.Writable, deadline, attempt, static state => state.Try());
+                : Blocking.Until(task.Sleeper, socket.SendWaiters, PollEvents.Writable, deadline, attempt,
+                    static state => state.Try());
             if (result.Failed(out int count, out error))
             {
                 // The socket took the control data over unless it would block or was never asked.
@@ -93,7 +99,8 @@ internal static class SocketTransfer
     }
 
     /// <summary>Receives into the buffers. A stream stops at the first bytes there are, unless MSG_WAITALL.</summary>
-    public static Result<int> Receive(Task task, Socket socket, ref IoRanges buffers, SocketFlags flags, ref MessageInfo info)
+    public static Result<int> Receive(
+        Task task, Socket socket, ref IoRanges buffers, SocketFlags flags, ref MessageInfo info)
     {
         if (Rent(task, socket, buffers.Remaining).Failed(out byte[]? piece, out Errno error))
             return error;
@@ -134,12 +141,13 @@ internal static class SocketTransfer
         ReceiveAttempt attempt = new(socket, piece, flags, ref info);
         return deadline.Nanoseconds == 0
             ? attempt.Try()
-            : Blocking.Until(task.Sleeper, socket.Waiters, PollEvents.Readable, deadline, attempt, static state => state.Try());
+            : Blocking.Until(
+                task.Sleeper, socket.Waiters, PollEvents.Readable, deadline, attempt, static state => state.Try());
     }
 
     /// <summary>
-    /// Room for a piece of so many bytes of a stream, or for the whole of a message. A call may wait with it for ever, so all but
-    /// little ones are charged. ENOBUFS.
+    /// Room for a piece of so many bytes of a stream, or for the whole of a message. A call may wait with it for ever,
+    /// so all but little ones are charged. ENOBUFS.
     /// </summary>
     private static Result<byte[]> Rent(Task task, Socket socket, long bytes)
     {
@@ -166,14 +174,16 @@ internal static class SocketTransfer
         error == Errno.ERESTARTSYS && !deadline.IsNever ? Errno.EINTR : error;
 
     private readonly ref struct SendAttempt(
-        Task task, Socket socket, ReadOnlySpan<byte> data, SocketAddress? destination, ControlData? control, SocketFlags flags)
+        Task task, Socket socket, ReadOnlySpan<byte> data, SocketAddress? destination, ControlData? control,
+        SocketFlags flags)
     {
         private readonly ReadOnlySpan<byte> _data = data;
 
         public Result<int> Try() => socket.Send(task, _data, destination, control, flags);
     }
 
-    private readonly ref struct ReceiveAttempt(Socket socket, Span<byte> destination, SocketFlags flags, ref MessageInfo info)
+    private readonly ref struct ReceiveAttempt(
+        Socket socket, Span<byte> destination, SocketFlags flags, ref MessageInfo info)
     {
         private readonly Span<byte> _destination = destination;
         private readonly ref MessageInfo _info = ref info;

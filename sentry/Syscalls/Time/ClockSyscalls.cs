@@ -26,7 +26,9 @@ internal static class ClockSyscalls
     {
         if (Read(task, clock).Failed(out _, out Errno error))
             return error;
-        long resolution = clock is GuestClock.RealtimeCoarse or GuestClock.MonotonicCoarse ? GuestClock.CoarseResolution : 1;
+        long resolution = clock is GuestClock.RealtimeCoarse or GuestClock.MonotonicCoarse
+            ? GuestClock.CoarseResolution
+            : 1;
         return result.IsNull ? 0 : task.Memory.Write(result, Timespec.FromNanoseconds(resolution));
     }
 
@@ -45,7 +47,8 @@ internal static class ClockSyscalls
     public static SyscallResult GetTimeOfDay(Task task, UserPtr<Timeval> time, UserPtr<long> zone)
     {
         if (!time.IsNull
-            && task.Memory.Write(time, Timeval.FromNanoseconds(GuestClock.Now(GuestClock.Realtime))) is not Errno.Ok and Errno error)
+            && task.Memory.Write(time, Timeval.FromNanoseconds(GuestClock.Now(GuestClock.Realtime)))
+            is not Errno.Ok and Errno error)
         {
             return error;
         }
@@ -108,7 +111,8 @@ internal static class ClockSyscalls
     private static SyscallResult Interrupted(Task task, in RestartBlock block)
     {
         if (!block.Address.IsNull
-            && task.Memory.Write(new UserPtr<Timespec>(block.Address), Timespec.FromNanoseconds(block.Deadline.Remaining))
+            && task.Memory.Write(
+                new UserPtr<Timespec>(block.Address), Timespec.FromNanoseconds(block.Deadline.Remaining))
                 is not Errno.Ok and Errno error)
         {
             return error;

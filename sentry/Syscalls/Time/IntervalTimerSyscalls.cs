@@ -21,7 +21,8 @@ internal static class IntervalTimerSyscalls
         return task.Memory.Write(result, Encode(timer.Get()));
     }
 
-    public static SyscallResult Set(Task task, int which, UserPtr<IntervalValue> wanted, UserPtr<IntervalValue> previous)
+    public static SyscallResult Set(
+        Task task, int which, UserPtr<IntervalValue> wanted, UserPtr<IntervalValue> previous)
     {
         IntervalValue value = default;
         if (!wanted.IsNull)
@@ -57,7 +58,8 @@ internal static class IntervalTimerSyscalls
 
     private static bool IsValid(Timeval time) => time.Seconds >= 0 && time.Microseconds is >= 0 and < 1_000_000;
 
-    private static long Nanoseconds(Timeval time) => new Timespec(time.Seconds, time.Microseconds * 1000).TotalNanoseconds;
+    private static long Nanoseconds(Timeval time) =>
+        new Timespec(time.Seconds, time.Microseconds * 1000).TotalNanoseconds;
 
     private static IntervalValue Encode((long Value, long Interval) time) =>
         new(Timeval.FromNanoseconds(time.Interval), Timeval.FromNanoseconds(time.Value));

@@ -53,7 +53,8 @@ internal static class PosixTimerSyscalls
         return 0;
     }
 
-    public static SyscallResult Set(Task task, int id, int flags, UserPtr<TimerValue> wanted, UserPtr<TimerValue> previous)
+    public static SyscallResult Set(
+        Task task, int id, int flags, UserPtr<TimerValue> wanted, UserPtr<TimerValue> previous)
     {
         if (wanted.IsNull)
             return Errno.EINVAL;
@@ -65,7 +66,9 @@ internal static class PosixTimerSyscalls
             return Errno.EINVAL;
         long now = timer.Now();
         long time = value.Value.TotalNanoseconds;
-        long due = time == 0 || (flags & AbsoluteTime) != 0 ? time : time > long.MaxValue - now ? long.MaxValue : now + time;
+        long due = time == 0 || (flags & AbsoluteTime) != 0
+            ? time
+            : time > long.MaxValue - now ? long.MaxValue : now + time;
         (long, long) old;
         using (task.Kernel.Tree.Enter())
             old = timer.Set(now, due, value.Interval.TotalNanoseconds);
@@ -83,7 +86,8 @@ internal static class PosixTimerSyscalls
         return task.Memory.Write(result, Encode(value));
     }
 
-    public static SyscallResult GetOverrun(Task task, int id) => Find(task, id) is { } timer ? timer.Overrun : Errno.EINVAL;
+    public static SyscallResult GetOverrun(Task task, int id) =>
+        Find(task, id) is { } timer ? timer.Overrun : Errno.EINVAL;
 
     public static SyscallResult Delete(Task task, int id)
     {

@@ -25,7 +25,8 @@ internal static class TimerFdSyscalls
         return task.Files.Install(file, (flags & OpenFlags.CloseOnExec) != 0, task.Group.Limits.OpenFiles);
     }
 
-    public static SyscallResult SetTime(Task task, Fd fd, int flags, UserPtr<IntervalTime> wanted, UserPtr<IntervalTime> before)
+    public static SyscallResult SetTime(
+        Task task, Fd fd, int flags, UserPtr<IntervalTime> wanted, UserPtr<IntervalTime> before)
     {
         // A clock of the host that is set moves nobody's timer here, so there is nothing to cancel for.
         if ((flags & ~(Absolute | CancelOnSet)) != 0)

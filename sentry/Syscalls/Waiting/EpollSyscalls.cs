@@ -18,7 +18,8 @@ internal static class EpollSyscalls
     private const PollEvents ExclusiveAllowed = PollEvents.In | PollEvents.Out | PollEvents.Error | PollEvents.HangUp
         | PollEvents.WakeUp | PollEvents.EdgeTriggered | PollEvents.Exclusive;
 
-    public static SyscallResult Create(Task task, int size) => size <= 0 ? Errno.EINVAL : Create1(task, OpenFlags.ReadOnly);
+    public static SyscallResult Create(Task task, int size) =>
+        size <= 0 ? Errno.EINVAL : Create1(task, OpenFlags.ReadOnly);
 
     public static SyscallResult Create1(Task task, OpenFlags flags)
     {
@@ -43,7 +44,8 @@ internal static class EpollSyscalls
         return result;
     }
 
-    public static SyscallResult Wait(Task task, Fd epollFd, UserPtr<EpollEvent> events, int maxEvents, int timeoutMilliseconds) =>
+    public static SyscallResult Wait(
+        Task task, Fd epollFd, UserPtr<EpollEvent> events, int maxEvents, int timeoutMilliseconds) =>
         Run(task, epollFd, events, maxEvents, timeoutMilliseconds switch
         {
             < 0 => Deadline.Never,
@@ -52,7 +54,8 @@ internal static class EpollSyscalls
         });
 
     public static SyscallResult WaitMasked(
-        Task task, Fd epollFd, UserPtr<EpollEvent> events, int maxEvents, int timeoutMilliseconds, UserPtr<SignalSet> mask,
+        Task task, Fd epollFd, UserPtr<EpollEvent> events, int maxEvents, int timeoutMilliseconds,
+        UserPtr<SignalSet> mask,
         nuint maskBytes)
     {
         if (PollTimeout.BeginMask(task, mask, maskBytes) is not Errno.Ok and Errno error)
@@ -63,7 +66,8 @@ internal static class EpollSyscalls
     }
 
     public static SyscallResult WaitMasked2(
-        Task task, Fd epollFd, UserPtr<EpollEvent> events, int maxEvents, UserPtr<Timespec> timeout, UserPtr<SignalSet> mask,
+        Task task, Fd epollFd, UserPtr<EpollEvent> events, int maxEvents, UserPtr<Timespec> timeout,
+        UserPtr<SignalSet> mask,
         nuint maskBytes)
     {
         if (PollTimeout.Read(task, timeout, out Deadline deadline) is not Errno.Ok and Errno error)
@@ -79,7 +83,8 @@ internal static class EpollSyscalls
     {
         if (epollFile is not EpollFile epoll || epollFile == file)
             return Errno.EINVAL;
-        PollEvents events = wanted.Events & ~PollEvents.WakeUp; // Asks for a capability nobody has here: ignored, as Linux does.
+        // Asks for a capability nobody has here: ignored, as Linux does.
+        PollEvents events = wanted.Events & ~PollEvents.WakeUp;
         if ((events & PollEvents.Exclusive) != 0
             && (operation == Modify || (operation == Add && ((events & ~ExclusiveAllowed) != 0 || file is EpollFile))))
         {
@@ -95,7 +100,8 @@ internal static class EpollSyscalls
         };
     }
 
-    private static SyscallResult Run(Task task, Fd epollFd, UserPtr<EpollEvent> events, int maxEvents, Deadline deadline)
+    private static SyscallResult Run(
+        Task task, Fd epollFd, UserPtr<EpollEvent> events, int maxEvents, Deadline deadline)
     {
         if (maxEvents is <= 0 or > int.MaxValue / 12)
             return Errno.EINVAL;
@@ -106,7 +112,8 @@ internal static class EpollSyscalls
         return result;
     }
 
-    private static SyscallResult Run(Task task, EpollFile epoll, UserPtr<EpollEvent> events, int maxEvents, Deadline deadline)
+    private static SyscallResult Run(
+        Task task, EpollFile epoll, UserPtr<EpollEvent> events, int maxEvents, Deadline deadline)
     {
         Span<EpollEvent> ready = stackalloc EpollEvent[Math.Min(maxEvents, MaxEventsAtOnce)];
         Result<int> found = deadline.Nanoseconds == 0

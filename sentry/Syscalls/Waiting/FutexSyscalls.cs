@@ -21,7 +21,8 @@ internal static class FutexSyscalls
     internal readonly record struct VectorEntry(ulong Value, ulong Address, uint Flags, uint Reserved);
 
     public static SyscallResult Futex(
-        Task task, UserAddress address, int operation, uint value, ulong timeoutOrCount, UserAddress second, uint thirdValue)
+        Task task, UserAddress address, int operation, uint value, ulong timeoutOrCount, UserAddress second,
+        uint thirdValue)
     {
         bool isPrivate = (operation & PrivateFlag) != 0;
         int command = operation & ~(PrivateFlag | RealtimeFlag);
@@ -35,11 +36,14 @@ internal static class FutexSyscalls
             case Wait:
             case WaitBitset:
                 uint bitset = command == Wait ? FutexTable.AnyBit : thirdValue;
-                return Sleep(task, address, value, bitset, new UserPtr<Timespec>(new UserAddress(timeoutOrCount)), operation);
+                return Sleep(
+                    task, address, value, bitset, new UserPtr<Timespec>(new UserAddress(timeoutOrCount)), operation);
             case Wake:
                 return table.Wake(task, address, AtLeastOne(value), FutexTable.AnyBit, isPrivate);
             case WakeBitset:
-                return thirdValue == 0 ? Errno.EINVAL : table.Wake(task, address, AtLeastOne(value), thirdValue, isPrivate);
+                return thirdValue == 0
+                    ? Errno.EINVAL
+                    : table.Wake(task, address, AtLeastOne(value), thirdValue, isPrivate);
             case Requeue:
                 return table.Requeue(task, address, second, (int)value, secondCount, null, isPrivate);
             case CompareRequeue:
@@ -148,7 +152,8 @@ internal static class FutexSyscalls
     private static SyscallResult ContinueSleep(Task task, in RestartBlock block)
     {
         Errno result = task.Kernel.Futexes.Wait(
-            task, block.Address, (uint)block.Argument, (uint)(block.Argument >> 32), block.SecondArgument != 0, block.Deadline);
+            task, block.Address, (uint)block.Argument, (uint)(block.Argument >> 32), block.SecondArgument != 0,
+            block.Deadline);
         if (result != Errno.ERESTARTSYS)
             return result;
         task.Restart = block;
@@ -158,7 +163,8 @@ internal static class FutexSyscalls
     private static SyscallResult Lock(
         Task task, UserAddress address, UserPtr<Timespec> timeout, bool isPrivate, bool isRealtime)
     {
-        if (ReadDeadline(task, timeout, isAbsolute: true, isRealtime, out Deadline deadline) is not Errno.Ok and Errno error)
+        if (ReadDeadline(task, timeout, isAbsolute: true, isRealtime, out Deadline deadline)
+            is not Errno.Ok and Errno error)
             return error;
         return task.Kernel.Futexes.Lock(task, address, isTry: false, isPrivate, deadline);
     }
@@ -173,7 +179,8 @@ internal static class FutexSyscalls
             return error;
         if (!time.IsValid)
             return Errno.EINVAL;
-        deadline = GuestClock.DeadlineOf(isRealtime ? HostClock.Realtime : HostClock.Monotonic, time.TotalNanoseconds, isAbsolute);
+        deadline = GuestClock.DeadlineOf(
+            isRealtime ? HostClock.Realtime : HostClock.Monotonic, time.TotalNanoseconds, isAbsolute);
         return Errno.Ok;
     }
 }

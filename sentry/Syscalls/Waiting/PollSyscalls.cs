@@ -13,7 +13,8 @@ internal static class PollSyscalls
 {
     private const int OnStack = 32;
 
-    public static SyscallResult Poll(Task task, UserPtr<PollDescriptor> descriptors, uint count, int timeoutMilliseconds) =>
+    public static SyscallResult Poll(
+        Task task, UserPtr<PollDescriptor> descriptors, uint count, int timeoutMilliseconds) =>
         Run(task, descriptors, count, timeoutMilliseconds switch
         {
             < 0 => Deadline.Never,
@@ -22,7 +23,8 @@ internal static class PollSyscalls
         });
 
     public static SyscallResult PollMasked(
-        Task task, UserPtr<PollDescriptor> descriptors, uint count, UserPtr<Timespec> timeout, UserPtr<SignalSet> mask, nuint maskBytes)
+        Task task, UserPtr<PollDescriptor> descriptors, uint count, UserPtr<Timespec> timeout, UserPtr<SignalSet> mask,
+        nuint maskBytes)
     {
         if (PollTimeout.Read(task, timeout, out Deadline deadline) is not Errno.Ok and Errno error)
             return error;
@@ -85,7 +87,9 @@ internal static class PollTimeout
         return Errno.Ok;
     }
 
-    /// <summary>Linux writes back what is left; a fault is nobody's concern (select(2), ppoll(2): the raw calls).</summary>
+    /// <summary>
+    /// Linux writes back what is left; a fault is nobody's concern (select(2), ppoll(2): the raw calls).
+    /// </summary>
     public static void WriteBack(Task task, UserPtr<Timespec> timeout, Deadline deadline)
     {
         if (!timeout.IsNull && !deadline.IsNever)

@@ -15,7 +15,9 @@ internal struct PollDescriptor
     public ushort Ready;
 }
 
-/// <summary>The wait of poll and select. Its nodes and arrays belong to the handler's thread and are used again and again.</summary>
+/// <summary>
+/// The wait of poll and select. Its nodes and arrays belong to the handler's thread and are used again and again.
+/// </summary>
 internal sealed class PollWait
 {
     private const int MostKept = 1024;
@@ -27,8 +29,8 @@ internal sealed class PollWait
     private WaitNode[] _nodes = [];
 
     /// <summary>
-    /// Waits until a descriptor is ready and gives the number of those that are, with <see cref="PollDescriptor.Ready"/> filled
-    /// in; 0 after the deadline, ERESTARTNOHAND for a signal.
+    /// Waits until a descriptor is ready and gives the number of those that are, with
+    /// <see cref="PollDescriptor.Ready"/> filled in; 0 after the deadline, ERESTARTNOHAND for a signal.
     /// </summary>
     public static Result<int> Wait(Task task, Span<PollDescriptor> descriptors, Deadline deadline)
     {

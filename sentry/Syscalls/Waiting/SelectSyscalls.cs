@@ -21,7 +21,8 @@ internal static class SelectSyscalls
     private const int SmallestTable = 64;
 
     public static SyscallResult Select(
-        Task task, int count, UserPtr<ulong> reads, UserPtr<ulong> writes, UserPtr<ulong> exceptions, UserPtr<Timeval> timeout)
+        Task task, int count, UserPtr<ulong> reads, UserPtr<ulong> writes, UserPtr<ulong> exceptions,
+        UserPtr<Timeval> timeout)
     {
         Deadline deadline = Deadline.Never;
         if (!timeout.IsNull)
@@ -40,7 +41,8 @@ internal static class SelectSyscalls
     }
 
     public static SyscallResult SelectMasked(
-        Task task, int count, UserPtr<ulong> reads, UserPtr<ulong> writes, UserPtr<ulong> exceptions, MaskedArguments arguments)
+        Task task, int count, UserPtr<ulong> reads, UserPtr<ulong> writes, UserPtr<ulong> exceptions,
+        MaskedArguments arguments)
     {
         if (PollTimeout.Read(task, arguments.Timeout, out Deadline deadline) is not Errno.Ok and Errno error)
             return error;
@@ -54,7 +56,8 @@ internal static class SelectSyscalls
 
     /// <summary>pselect6 as the registers have it: its sixth argument points to the mask's address and size.</summary>
     public static SyscallResult SelectMasked(
-        Task task, int count, UserPtr<ulong> reads, UserPtr<ulong> writes, UserPtr<ulong> exceptions, UserPtr<Timespec> timeout,
+        Task task, int count, UserPtr<ulong> reads, UserPtr<ulong> writes, UserPtr<ulong> exceptions,
+        UserPtr<Timespec> timeout,
         UserPtr<MaskReference> mask)
     {
         MaskReference reference = default;
@@ -77,7 +80,8 @@ internal static class SelectSyscalls
     {
         if (count < 0)
             return Errno.EINVAL;
-        count = Math.Min(count, Math.Max(task.Files.Size, SmallestTable)); // As Linux: beyond the table nothing is looked at.
+        // As Linux: beyond the table nothing is looked at.
+        count = Math.Min(count, Math.Max(task.Files.Size, SmallestTable));
         int charged = count <= SmallestTable ? 0 : count;
         if (!task.Account.TryChargeObject(ObjectCost.PolledFile, charged))
             return Errno.ENOMEM;
@@ -163,7 +167,8 @@ internal static class SelectSyscalls
     private readonly record struct Sets(UserPtr<ulong> Reads, UserPtr<ulong> Writes, UserPtr<ulong> Exceptions);
 
     /// <summary>What pselect adds to select.</summary>
-    internal readonly record struct MaskedArguments(UserPtr<Timespec> Timeout, UserPtr<SignalSet> Mask, nuint MaskBytes);
+    internal readonly record struct MaskedArguments(
+        UserPtr<Timespec> Timeout, UserPtr<SignalSet> Mask, nuint MaskBytes);
 
     /// <summary>What pselect6's sixth argument points to.</summary>
     [StructLayout(LayoutKind.Sequential)]

@@ -42,7 +42,9 @@ internal sealed class FileLocks
         return Interlocked.CompareExchange(ref inode.Locks, made, null) as FileLocks ?? made;
     }
 
-    /// <summary>POSIX locks: a process closed some descriptor of the file, which drops all its locks (fcntl(2)).</summary>
+    /// <summary>
+    /// POSIX locks: a process closed some descriptor of the file, which drops all its locks (fcntl(2)).
+    /// </summary>
     public static void ReleaseOwner(Inode inode, object owner)
     {
         if (inode.Locks is FileLocks locks)

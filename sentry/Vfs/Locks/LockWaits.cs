@@ -3,7 +3,8 @@ using Sandbox.Sentry.Sync;
 namespace Sandbox.Sentry.Vfs;
 
 /// <summary>
-/// Which owner of POSIX locks waits for which other: a waiter that would close a circle gets EDEADLK instead (fcntl(2)).
+/// Which owner of POSIX locks waits for which other:
+/// a waiter that would close a circle gets EDEADLK instead (fcntl(2)).
 /// </summary>
 internal static class LockWaits
 {

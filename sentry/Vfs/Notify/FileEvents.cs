@@ -33,8 +33,8 @@ internal enum InotifyEvents : uint
 }
 
 /// <summary>
-/// Tells watches (inotify(7)) what happens to files. Everything that does something to a file says so here, without holding
-/// locks; while nobody watches anything it costs one read.
+/// Tells watches (inotify(7)) what happens to files. Everything that does something to a file says so here, without
+/// holding locks; while nobody watches anything it costs one read.
 /// </summary>
 internal static class FileEvents
 {
@@ -112,7 +112,9 @@ internal static class FileEvents
     public static void Closed(OpenFile file)
     {
         if (IsActive && !file.IsPathOnly)
-            NotifyBoth(file.Inode, file.Path.Dentry, file.IsWritable ? InotifyEvents.CloseWrite : InotifyEvents.CloseNoWrite);
+            NotifyBoth(file.Inode, file.Path.Dentry, file.IsWritable
+                ? InotifyEvents.CloseWrite
+                : InotifyEvents.CloseNoWrite);
     }
 
     private static void Unlinked(Inode inode)

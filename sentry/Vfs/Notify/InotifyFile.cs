@@ -96,7 +96,8 @@ internal sealed class InotifyFile : OpenFile
     }
 
     /// <summary>
-    /// inotify_add_watch(2): a new watch, or a new mask for the one there is. ENOSPC, ENOMEM, EEXIST with IN_MASK_CREATE.
+    /// inotify_add_watch(2): a new watch, or a new mask for the one there is. ENOSPC, ENOMEM,
+    /// EEXIST with IN_MASK_CREATE.
     /// </summary>
     public Result<int> AddWatch(Inode inode, InotifyEvents mask)
     {

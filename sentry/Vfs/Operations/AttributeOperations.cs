@@ -3,7 +3,9 @@ using Sandbox.Sentry.Security;
 
 namespace Sandbox.Sentry.Vfs;
 
-/// <summary>chmod, chown, utimensat, truncate on a file that was found: who may, and what else changes with it.</summary>
+/// <summary>
+/// chmod, chown, utimensat, truncate on a file that was found: who may, and what else changes with it.
+/// </summary>
 internal static class AttributeOperations
 {
     private const uint GroupExecute = 0x8;
@@ -15,7 +17,8 @@ internal static class AttributeOperations
     public const long Now = long.MinValue + 1;
 
     /// <summary>
-    /// chmod(2). <paramref name="path"/> may be <c>default</c> for a file without a place. EPERM, EROFS; EOPNOTSUPP for links.
+    /// chmod(2). <paramref name="path"/> may be <c>default</c> for a file without a place. EPERM, EROFS;
+    /// EOPNOTSUPP for links.
     /// </summary>
     public static Errno ChangeMode(VfsPath path, Inode inode, uint mode, Credentials credentials)
     {
@@ -43,7 +46,8 @@ internal static class AttributeOperations
         bool mayChown = Access.HasOver(inode, Capability.Chown, credentials);
         if (user is { } newUser && !mayChown && !(isOwner && newUser == inode.UserId))
             return Errno.EPERM;
-        if (group is { } newGroup && !mayChown && !(isOwner && (newGroup == inode.GroupId || credentials.IsInGroup(newGroup))))
+        if (group is { } newGroup && !mayChown
+            && !(isOwner && (newGroup == inode.GroupId || credentials.IsInGroup(newGroup))))
             return Errno.EPERM;
         uint? mode = inode.IsDirectory || inode.IsSymbolicLink ? null : WithoutSetIds(inode.Mode);
         Errno error = inode.SetAttributes(new AttributeChange { UserId = user, GroupId = group, Mode = mode });
@@ -53,8 +57,8 @@ internal static class AttributeOperations
     }
 
     /// <summary>
-    /// utimensat(2): nanoseconds since the epoch, <see cref="Now"/> or <see cref="Omit"/>. The owner may set anything; who may
-    /// write may set both to now.
+    /// utimensat(2): nanoseconds since the epoch, <see cref="Now"/> or <see cref="Omit"/>. The owner may set anything;
+    /// who may write may set both to now.
     /// </summary>
     public static Errno ChangeTimes(VfsPath path, Inode inode, long access, long modify, Credentials credentials)
     {
@@ -116,7 +120,8 @@ internal static class AttributeOperations
 
     private static bool IsReadOnly(VfsPath path) => path.IsSome && path.Mount.IsReadOnly;
 
-    // Set-group-ID without group execute is no privilege (it once meant mandatory locking) and stays. Null for no change.
+    // Set-group-ID without group execute is no privilege (it once meant mandatory locking) and stays.
+    // Null for no change.
     private static uint? WithoutSetIds(uint mode)
     {
         uint cleared = mode & ~ModeBits.SetUserId;

@@ -15,7 +15,8 @@ internal static class CreateOperations
         using (parent)
         {
             const uint allowed = ModeBits.Permissions | ModeBits.Sticky;
-            NewInode attributes = OpenOperations.NewAttributes(caller, parent.Directory.Inode, FileType.Directory, mode & allowed);
+            NewInode attributes = OpenOperations.NewAttributes(
+                caller, parent.Directory.Inode, FileType.Directory, mode & allowed);
             if (parent.Directory.Inode.CreateDirectory(parent.Name, attributes).Failed(out Inode? inode, out error))
                 return error;
             child = DentryCache.Add(parent.Directory.Dentry, parent.Name, inode);
@@ -26,17 +27,19 @@ internal static class CreateOperations
     }
 
     /// <summary>
-    /// mknod(2), and bind(2) of a unix socket: the type is in the mode, 0 means a regular file. Devices need CAP_MKNOD in the
-    /// root user namespace, except 0:0 (a whiteout). Gives the new place.
+    /// mknod(2), and bind(2) of a unix socket: the type is in the mode, 0 means a regular file. Devices need CAP_MKNOD
+    /// in the root user namespace, except 0:0 (a whiteout). Gives the new place.
     /// </summary>
-    public static Result<VfsPath> CreateNode(ICaller caller, VfsPath start, ReadOnlySpan<byte> path, uint mode, ulong rawDevice)
+    public static Result<VfsPath> CreateNode(
+        ICaller caller, VfsPath start, ReadOnlySpan<byte> path, uint mode, ulong rawDevice)
     {
         FileType type = (FileType)mode & FileType.Mask;
         if (type == FileType.None)
             type = FileType.Regular;
         if (type is FileType.Directory)
             return Errno.EPERM;
-        if (type is not (FileType.Regular or FileType.Fifo or FileType.Socket or FileType.CharacterDevice or FileType.BlockDevice))
+        if (type is not (FileType.Regular or FileType.Fifo or FileType.Socket or FileType.CharacterDevice
+            or FileType.BlockDevice))
             return Errno.EINVAL;
         bool isDevice = type == FileType.BlockDevice || (type == FileType.CharacterDevice && rawDevice != 0);
         if (isDevice && !caller.Credentials.Has(Capability.Mknod))
@@ -61,7 +64,8 @@ internal static class CreateOperations
     }
 
     /// <summary>symlink(2). ENOENT for an empty target.</summary>
-    public static Errno CreateSymbolicLink(ICaller caller, VfsPath start, ReadOnlySpan<byte> path, ReadOnlySpan<byte> target)
+    public static Errno CreateSymbolicLink(
+        ICaller caller, VfsPath start, ReadOnlySpan<byte> path, ReadOnlySpan<byte> target)
     {
         if (target.IsEmpty)
             return Errno.ENOENT;
@@ -71,7 +75,8 @@ internal static class CreateOperations
         using (parent)
         {
             Inode directory = parent.Directory.Inode;
-            NewInode attributes = OpenOperations.NewAttributes(caller, directory, FileType.SymbolicLink, ModeBits.Permissions);
+            NewInode attributes = OpenOperations.NewAttributes(
+                caller, directory, FileType.SymbolicLink, ModeBits.Permissions);
             if (directory.CreateSymbolicLink(parent.Name, target, attributes).Failed(out Inode? inode, out error))
                 return error;
             child = DentryCache.Add(parent.Directory.Dentry, parent.Name, inode);
@@ -105,7 +110,8 @@ internal static class CreateOperations
         return Errno.Ok;
     }
 
-    // proc(5), protected_hardlinks = 1: who does not own a file may link it only if it is regular, safe and theirs to write.
+    // proc(5), protected_hardlinks = 1: who does not own a file may link it only if it is regular,
+    // safe and theirs to write.
     private static bool MayLink(Inode inode, Credentials credentials)
     {
         if (Access.IsOwner(inode, credentials))

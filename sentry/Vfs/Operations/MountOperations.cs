@@ -3,13 +3,14 @@ using Sandbox.Linux;
 namespace Sandbox.Sentry.Vfs;
 
 /// <summary>
-/// Changes of a mount namespace: mount(2), umount2(2), pivot_root(2). Privilege is checked by the caller; what goes to other
-/// mounts is <see cref="MountPropagation"/>'s.
+/// Changes of a mount namespace: mount(2), umount2(2), pivot_root(2). Privilege is checked by the caller; what goes to
+/// other mounts is <see cref="MountPropagation"/>'s.
 /// </summary>
 internal static class MountOperations
 {
     /// <summary>
-    /// Puts a mount on a place, over what may be mounted there already. EINVAL if the place is detached, ENOTDIR, ENOSPC.
+    /// Puts a mount on a place, over what may be mounted there already. EINVAL if the place is detached, ENOTDIR,
+    /// ENOSPC.
     /// </summary>
     public static Errno Attach(VfsPath place, Mount mount)
     {
@@ -20,8 +21,8 @@ internal static class MountOperations
     }
 
     /// <summary>
-    /// MS_BIND: shows <paramref name="source"/> at <paramref name="place"/>; with MS_REC what is mounted below it too. EINVAL for what is
-    /// unbindable, and as <see cref="Attach"/>.
+    /// MS_BIND: shows <paramref name="source"/> at <paramref name="place"/>; with MS_REC what is mounted below it too.
+    /// EINVAL for what is unbindable, and as <see cref="Attach"/>.
     /// </summary>
     public static Errno Bind(VfsPath source, VfsPath place, bool isRecursive)
     {
@@ -47,13 +48,14 @@ internal static class MountOperations
     }
 
     /// <summary>
-    /// MS_MOVE: a mount with everything below it goes to another place. EINVAL also out of a shared mount, and of something unbindable
-    /// into one; ELOOP into itself.
+    /// MS_MOVE: a mount with everything below it goes to another place. EINVAL also out of a shared mount, and of
+    /// something unbindable into one; ELOOP into itself.
     /// </summary>
     public static Errno Move(VfsPath source, VfsPath place)
     {
         Mount mount = source.Mount;
-        if (source.Dentry != mount.Root || mount.Parent is null || mount.Namespace is not { } space || place.Mount.Namespace != space)
+        if (source.Dentry != mount.Root || mount.Parent is null || mount.Namespace is not { } space
+            || place.Mount.Namespace != space)
             return Errno.EINVAL;
         if (source.Inode.IsDirectory != place.Inode.IsDirectory)
             return source.Inode.IsDirectory ? Errno.ENOTDIR : Errno.EINVAL;
@@ -68,7 +70,8 @@ internal static class MountOperations
             VfsPath top = space.Topmost(place);
             List<Mount> below = MountsBelow(space, new VfsPath(mount, mount.Root));
             if (mount.Parent.Peers is not null
-                || (top.Mount.Peers is not null && (mount.IsUnbindable || below.Exists(static one => one.IsUnbindable))))
+                || (top.Mount.Peers is not null
+                && (mount.IsUnbindable || below.Exists(static one => one.IsUnbindable))))
             {
                 return Errno.EINVAL;
             }
@@ -109,7 +112,9 @@ internal static class MountOperations
         return Errno.Ok;
     }
 
-    /// <summary>umount2(2). EINVAL if the place is not a mount, EBUSY; a lazy one takes what is mounted below along.</summary>
+    /// <summary>
+    /// umount2(2). EINVAL if the place is not a mount, EBUSY; a lazy one takes what is mounted below along.
+    /// </summary>
     public static Errno Unmount(VfsPath place, bool isLazy, Mount rootOfCaller)
     {
         Mount mount = place.Mount;
@@ -149,8 +154,8 @@ internal static class MountOperations
     }
 
     /// <summary>
-    /// pivot_root(2): the mount at <paramref name="newRoot"/> becomes the root, the old root goes to <paramref name="putOld"/>. EINVAL
-    /// where that would have to propagate.
+    /// pivot_root(2): the mount at <paramref name="newRoot"/> becomes the root, the old root goes to
+    /// <paramref name="putOld"/>. EINVAL where that would have to propagate.
     /// </summary>
     public static Errno PivotRoot(VfsPath newRoot, VfsPath putOld, VfsPath oldRoot)
     {

@@ -11,12 +11,14 @@ internal enum PropagationType : ulong
     Shared = 1 << 20,
 }
 
-/// <summary>A mount of a tree that stands nowhere yet, and where in that tree; the first of a list is its root.</summary>
+/// <summary>
+/// A mount of a tree that stands nowhere yet, and where in that tree; the first of a list is its root.
+/// </summary>
 internal readonly record struct MountBranch(Mount Mount, Mount? Parent, Dentry? Point);
 
 /// <summary>
-/// How what is mounted and unmounted below a shared mount comes to its peers and slaves, also in other namespaces (fs/pnode.c).
-/// Everything here with <see cref="MountNamespace.Lock"/> held.
+/// How what is mounted and unmounted below a shared mount comes to its peers and slaves, also in other namespaces
+/// (fs/pnode.c). Everything here with <see cref="MountNamespace.Lock"/> held.
 /// </summary>
 internal static class MountPropagation
 {
@@ -56,8 +58,8 @@ internal static class MountPropagation
     }
 
     /// <summary>
-    /// Attaches a tree at a place, where it becomes shared if the place is, and copies of it wherever the place's mount propagates to.
-    /// ENOSPC: then nothing has changed.
+    /// Attaches a tree at a place, where it becomes shared if the place is, and copies of it wherever the place's mount
+    /// propagates to. ENOSPC: then nothing has changed.
     /// </summary>
     public static Errno Attach(MountNamespace space, VfsPath place, List<MountBranch> tree)
     {
@@ -92,8 +94,8 @@ internal static class MountPropagation
     }
 
     /// <summary>
-    /// The mounts that go with one that is unmounted: what propagated from where it stands, unless something else is mounted there
-    /// which does not go.
+    /// The mounts that go with one that is unmounted: what propagated from where it stands, unless something else is
+    /// mounted there which does not go.
     /// </summary>
     /// <param name="mount">The mount that is unmounted.</param>
     /// <param name="gone">What goes already, children before their parents.</param>
@@ -114,7 +116,9 @@ internal static class MountPropagation
         return found;
     }
 
-    /// <summary>A mount that stands nowhere any more, and never will, follows nobody and is followed by nobody.</summary>
+    /// <summary>
+    /// A mount that stands nowhere any more, and never will, follows nobody and is followed by nobody.
+    /// </summary>
     public static void Forget(Mount mount)
     {
         mount.Peers?.Leave(mount);
@@ -152,13 +156,15 @@ internal static class MountPropagation
             space.Attach(branch.Mount, new VfsPath(branch.Parent!, branch.Point!));
     }
 
-    // A peer gets a copy that is a peer of the new mount, a slave one that is its slave; peers of a slave are peers again.
+    // A peer gets a copy that is a peer of the new mount, a slave one that is its slave;
+    // peers of a slave are peers again.
     private static List<MountBranch> CopyFor(
         Mount receiver, List<MountBranch> tree, Dictionary<PeerGroup, List<MountBranch>> sources)
     {
         if (receiver.Peers is { } peers && sources.TryGetValue(peers, out List<MountBranch>? ofPeers))
             return Copy(ofPeers, asSlaves: false);
-        List<MountBranch> ofMaster = receiver.Master is { } master && sources.TryGetValue(master, out List<MountBranch>? known)
+        List<MountBranch> ofMaster = receiver.Master is { } master
+            && sources.TryGetValue(master, out List<MountBranch>? known)
             ? known
             : tree;
         List<MountBranch> copy = Copy(ofMaster, asSlaves: true);

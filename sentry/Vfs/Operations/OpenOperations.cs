@@ -24,6 +24,7 @@ internal readonly record struct OpenRequest(OpenFlags Flags, uint Mode, ResolveF
         OpenFlags.WriteOnly => AccessMask.Write,
         _ => AccessMask.Read | AccessMask.Write,
     }
+
     | ((Flags & OpenFlags.Truncate) != 0 ? AccessMask.Write : AccessMask.None);
 }
 
@@ -31,8 +32,8 @@ internal readonly record struct OpenRequest(OpenFlags Flags, uint Mode, ResolveF
 internal static class OpenOperations
 {
     /// <summary>
-    /// Opens a path. <paramref name="start"/> is where a relative path starts. The file comes with one reference. The request's
-    /// mode is as the caller gave it; the umask is applied here.
+    /// Opens a path. <paramref name="start"/> is where a relative path starts. The file comes with one reference. The
+    /// request's mode is as the caller gave it; the umask is applied here.
     /// </summary>
     public static Result<OpenFile> Open(ICaller caller, VfsPath start, ReadOnlySpan<byte> path, in OpenRequest request)
     {
@@ -48,7 +49,9 @@ internal static class OpenOperations
         }
     }
 
-    /// <summary>Opens a file that is known (a walk's result, /proc/PID/fd through a magic link): all checks but the walk.</summary>
+    /// <summary>
+    /// Opens a file that is known (a walk's result, /proc/PID/fd through a magic link): all checks but the walk.
+    /// </summary>
     public static Result<OpenFile> OpenPlace(ICaller caller, VfsPath place, in OpenRequest request)
     {
         if (CheckType(place, request) is not Errno.Ok and Errno error)
@@ -67,7 +70,8 @@ internal static class OpenOperations
         return Finish(place, request, caller);
     }
 
-    private static Result<OpenFile> OpenExisting(ICaller caller, VfsPath start, ReadOnlySpan<byte> path, in OpenRequest request)
+    private static Result<OpenFile> OpenExisting(
+        ICaller caller, VfsPath start, ReadOnlySpan<byte> path, in OpenRequest request)
     {
         bool follow = (request.Flags & OpenFlags.NoFollow) == 0;
         if (PathWalk.Resolve(caller, start, path, follow, request.Resolve).Failed(out VfsPath place, out Errno error))
@@ -76,7 +80,8 @@ internal static class OpenOperations
     }
 
     // O_CREAT. The name is looked up and created under the directory's lock, so that O_EXCL has no race.
-    private static Result<OpenFile> OpenOrCreate(ICaller caller, VfsPath start, ReadOnlySpan<byte> path, in OpenRequest request)
+    private static Result<OpenFile> OpenOrCreate(
+        ICaller caller, VfsPath start, ReadOnlySpan<byte> path, in OpenRequest request)
     {
         PathWalk walk = new(caller, start, request.Resolve);
         Errno error = walk.WalkParents(path, out ReadOnlySpan<byte> last, out LastComponent kind, out bool isSlashed);
@@ -85,10 +90,14 @@ internal static class OpenOperations
             if (error != Errno.Ok)
                 return error;
             if (last.IsEmpty && kind == LastComponent.Root && !walk.Current.Inode.IsDirectory)
-                return OpenPlace(caller, walk.Current, request with { Flags = request.Flags & ~OpenFlags.Create }); // A magic link.
+                // A magic link.
+                return OpenPlace(caller, walk.Current, request with { Flags = request.Flags & ~OpenFlags.Create });
             if (kind != LastComponent.Name || isSlashed)
-                return (request.Flags & OpenFlags.Exclusive) != 0 && kind != LastComponent.Name ? Errno.EEXIST : Errno.EISDIR;
-            if (FindOrCreate(caller, walk.Current, last, request, out Dentry? child, out bool isNew) is not Errno.Ok and Errno failed)
+                return (request.Flags & OpenFlags.Exclusive) != 0 && kind != LastComponent.Name
+                    ? Errno.EEXIST
+                    : Errno.EISDIR;
+            if (FindOrCreate(caller, walk.Current, last, request, out Dentry? child, out bool isNew)
+                is not Errno.Ok and Errno failed)
                 return failed;
             VfsPath found = new(walk.Current.Mount, child);
             if (isNew)
@@ -109,7 +118,8 @@ internal static class OpenOperations
     }
 
     private static Errno FindOrCreate(
-        ICaller caller, VfsPath directory, ReadOnlySpan<byte> name, in OpenRequest request, out Dentry child, out bool isNew)
+        ICaller caller, VfsPath directory, ReadOnlySpan<byte> name, in OpenRequest request, out Dentry child,
+        out bool isNew)
     {
         isNew = false;
         using (directory.Dentry.Lock.Enter())
@@ -129,7 +139,8 @@ internal static class OpenOperations
                 return refused;
             NewInode attributes = NewAttributes(caller, directory.Inode, FileType.Regular, request.Mode);
             if (directory.Inode.CreateFile(name, attributes).Failed(out Inode? inode, out Errno failed))
-                return failed == Errno.EEXIST && !isBlind ? Errno.ESTALE : failed; // Somebody else of a shared mount was faster.
+                // Somebody else of a shared mount was faster.
+                return failed == Errno.EEXIST && !isBlind ? Errno.ESTALE : failed;
             child = DentryCache.Add(directory.Dentry, name, inode);
             isNew = true;
         }
@@ -139,10 +150,12 @@ internal static class OpenOperations
     }
 
     // O_TMPFILE: a file without a name in the directory's filesystem, which linkat(2) may give one.
-    private static Result<OpenFile> OpenTemporary(ICaller caller, VfsPath start, ReadOnlySpan<byte> path, in OpenRequest request)
+    private static Result<OpenFile> OpenTemporary(
+        ICaller caller, VfsPath start, ReadOnlySpan<byte> path, in OpenRequest request)
     {
         bool follow = (request.Flags & OpenFlags.NoFollow) == 0;
-        if (PathWalk.Resolve(caller, start, path, follow, request.Resolve).Failed(out VfsPath directory, out Errno error))
+        if (PathWalk.Resolve(caller, start, path, follow, request.Resolve).Failed(
+            out VfsPath directory, out Errno error))
             return error;
         if (!directory.Inode.IsDirectory)
             return Errno.ENOTDIR;
@@ -160,7 +173,8 @@ internal static class OpenOperations
     }
 
     /// <summary>
-    /// Owner, group and mode of something new: the umask, and the group and set-group-ID bit of a directory that has it (inode(7)).
+    /// Owner, group and mode of something new: the umask,
+    /// and the group and set-group-ID bit of a directory that has it (inode(7)).
     /// </summary>
     public static NewInode NewAttributes(ICaller caller, Inode directory, FileType type, uint mode)
     {
@@ -175,7 +189,8 @@ internal static class OpenOperations
             group = directory.GroupId;
             if (type == FileType.Directory)
                 bits |= ModeBits.SetGroupId;
-            else if ((bits & groupExecute) != 0 && !credentials.IsInGroup(group) && !credentials.Effective.Has(Capability.FileSetId))
+            else if ((bits & groupExecute) != 0 && !credentials.IsInGroup(group)
+                && !credentials.Effective.Has(Capability.FileSetId))
                 bits &= ~ModeBits.SetGroupId;
         }
 

@@ -21,7 +21,8 @@ internal static class RenameOperations
 
     /// <summary>Moves a name. EXDEV across mounts, EINVAL into itself, ENOTEMPTY, EBUSY for mount points.</summary>
     public static Errno Rename(
-        ICaller caller, VfsPath oldStart, ReadOnlySpan<byte> oldPath, VfsPath newStart, ReadOnlySpan<byte> newPath, RenameFlags flags)
+        ICaller caller, VfsPath oldStart, ReadOnlySpan<byte> oldPath, VfsPath newStart, ReadOnlySpan<byte> newPath,
+        RenameFlags flags)
     {
         if ((flags & ~(RenameFlags.NoReplace | RenameFlags.Exchange)) != 0
             || flags == (RenameFlags.NoReplace | RenameFlags.Exchange))
@@ -35,7 +36,8 @@ internal static class RenameOperations
     }
 
     private static Errno Once(
-        ICaller caller, VfsPath oldStart, ReadOnlySpan<byte> oldPath, VfsPath newStart, ReadOnlySpan<byte> newPath, RenameFlags flags)
+        ICaller caller, VfsPath oldStart, ReadOnlySpan<byte> oldPath, VfsPath newStart, ReadOnlySpan<byte> newPath,
+        RenameFlags flags)
     {
         PathWalk from = new(caller, oldStart), to = new(caller, newStart);
         if (from.WalkParents(oldPath, out ReadOnlySpan<byte> oldName, out LastComponent oldKind, out bool oldSlashed)
@@ -108,7 +110,8 @@ internal static class RenameOperations
 
     // One rename with its directories locked.
     private ref struct Move(
-        ICaller caller, VfsPath from, ReadOnlySpan<byte> oldName, VfsPath to, ReadOnlySpan<byte> newName, RenameFlags flags)
+        ICaller caller, VfsPath from, ReadOnlySpan<byte> oldName, VfsPath to, ReadOnlySpan<byte> newName,
+        RenameFlags flags)
     {
         private readonly ReadOnlySpan<byte> _oldName = oldName;
         private readonly ReadOnlySpan<byte> _newName = newName;
@@ -194,7 +197,8 @@ internal static class RenameOperations
                     target.IsRemoved = true;
                 }
             }
-            else if (from.Inode.Rename(_oldName, inode, to.Inode, _newName, target.Inode, IsExchange) is not Errno.Ok and Errno error)
+            else if (from.Inode.Rename(_oldName, inode, to.Inode, _newName, target.Inode, IsExchange)
+                is not Errno.Ok and Errno error)
             {
                 return error;
             }

@@ -3,7 +3,9 @@ using Sandbox.Sentry.Security;
 
 namespace Sandbox.Sentry.Vfs;
 
-/// <summary>What stat(2), statx(2) and statfs(2) say of a file, with ids as the caller's user namespace names them.</summary>
+/// <summary>
+/// What stat(2), statx(2) and statfs(2) say of a file, with ids as the caller's user namespace names them.
+/// </summary>
 internal static class StatOperations
 {
     private const uint StatxBasic = 0x7FF, StatxMountId = 0x1000;
@@ -84,7 +86,8 @@ internal static class StatOperations
         ReadOnlySpan<(MountFlags Flag, long Bit)> table =
         [
             (MountFlags.ReadOnly, 1), (MountFlags.NoSetUserId, 2), (MountFlags.NoDevices, 4), (MountFlags.NoExecute, 8),
-            (MountFlags.NoAccessTime, 1024), (MountFlags.NoDirectoryAccessTime, 2048), (MountFlags.RelativeAccessTime, 4096),
+            (MountFlags.NoAccessTime, 1024), (MountFlags.NoDirectoryAccessTime, 2048),
+            (MountFlags.RelativeAccessTime, 4096),
             (MountFlags.NoSymbolicFollow, 8192),
         ];
         long bits = 0;

@@ -17,7 +17,8 @@ internal static class XattrOperations
     }
 
     public static Errno Set(
-        VfsPath path, Inode inode, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, int flags, Credentials credentials)
+        VfsPath path, Inode inode, ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, int flags,
+        Credentials credentials)
     {
         if (path.IsSome && path.Mount.IsReadOnly)
             return Errno.EROFS;

@@ -4,7 +4,9 @@ using System.Text;
 
 namespace Sandbox.Sentry.Vfs;
 
-/// <summary>Grows the text of a generated file: UTF-8 bytes, without a string in between where the caller has none.</summary>
+/// <summary>
+/// Grows the text of a generated file: UTF-8 bytes, without a string in between where the caller has none.
+/// </summary>
 internal sealed class ByteBuilder
 {
     private readonly ArrayBufferWriter<byte> _bytes = new(256);

@@ -4,8 +4,8 @@ using Sandbox.Sentry.Sync;
 namespace Sandbox.Sentry.Vfs;
 
 /// <summary>
-/// An open directory over a snapshot of its entries, taken at the first read and again after a rewind. Offsets are indexes into
-/// the snapshot, so that removing entries while listing (rm -r) skips nothing.
+/// An open directory over a snapshot of its entries, taken at the first read and again after a rewind. Offsets are
+/// indexes into the snapshot, so that removing entries while listing (rm -r) skips nothing.
 /// </summary>
 internal sealed class DirectoryFile : OpenFile
 {
@@ -85,7 +85,8 @@ internal sealed class DirectoryFile : OpenFile
                 0 => sink.Add("."u8, Inode.Number, FileType.Directory, 1),
                 1 => sink.Add(".."u8, ParentNumber(), FileType.Directory, 2),
                 _ => sink.Add(
-                    entries[(int)offset - 2].Name.Bytes, entries[(int)offset - 2].Inode, entries[(int)offset - 2].Type, offset + 1),
+                    entries[(int)offset - 2].Name.Bytes, entries[(int)offset - 2].Inode, entries[(int)offset - 2].Type,
+                    offset + 1),
             };
             if (!added)
                 break;

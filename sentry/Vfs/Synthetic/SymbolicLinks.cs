@@ -25,8 +25,8 @@ internal sealed class SyntheticLink : SyntheticInode
 }
 
 /// <summary>
-/// A link that leads to an object whatever its text says (/proc/PID/exe, cwd, root, fd/N): the text is the object's path as the
-/// reader sees it.
+/// A link that leads to an object whatever its text says (/proc/PID/exe, cwd, root, fd/N): the text is the object's
+/// path as the reader sees it.
 /// </summary>
 internal sealed class MagicLink : SyntheticInode
 {
@@ -51,7 +51,9 @@ internal sealed class MagicLink : SyntheticInode
     {
         if (_text is not null)
             return _text(caller);
-        return _target(caller).Failed(out VfsPath path, out Errno error) ? error : PathText.Describe(path, caller.Fs.Root);
+        return _target(caller).Failed(out VfsPath path, out Errno error)
+            ? error
+            : PathText.Describe(path, caller.Fs.Root);
     }
 
     public override Result<VfsPath?> FollowMagicLink(ICaller caller) =>

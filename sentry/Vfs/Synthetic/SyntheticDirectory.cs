@@ -8,7 +8,9 @@ internal readonly record struct DirectoryEntry(FileName Name, ulong Inode, FileT
 /// <summary>A directory that can list itself as a whole, for <see cref="DirectoryFile"/>.</summary>
 internal interface IListable
 {
-    /// <summary>Appends all entries except "." and "..", as <paramref name="caller"/> (who opened the directory) sees them.</summary>
+    /// <summary>
+    /// Appends all entries except "." and "..", as <paramref name="caller"/> (who opened the directory) sees them.
+    /// </summary>
     Errno List(ICaller caller, List<DirectoryEntry> entries);
 
     /// <summary>fsync(2) of the directory: its names are on stable storage.</summary>
@@ -16,12 +18,13 @@ internal interface IListable
 }
 
 /// <summary>
-/// A directory that the Sentry itself fills. Derived classes look names up (<see cref="Inode.Lookup"/>) and list them; the guest
-/// can neither create nor remove anything in it.
+/// A directory that the Sentry itself fills. Derived classes look names up (<see cref="Inode.Lookup"/>) and list them;
+/// the guest can neither create nor remove anything in it.
 /// </summary>
 internal abstract class SyntheticDirectory : SyntheticInode, IListable
 {
-    protected SyntheticDirectory(FileSystem fileSystem, uint permissions = Modes.O555, uint userId = 0, uint groupId = 0)
+    protected SyntheticDirectory(
+        FileSystem fileSystem, uint permissions = Modes.O555, uint userId = 0, uint groupId = 0)
         : base(fileSystem, (uint)FileType.Directory | permissions, userId, groupId)
     {
     }
@@ -37,8 +40,8 @@ internal abstract class SyntheticDirectory : SyntheticInode, IListable
 }
 
 /// <summary>
-/// A directory whose entries are set up by the Sentry and live as long as it: /proc/sys, /sys. Entries may be added and removed
-/// at any time; a listing that is going on keeps the entries it began with.
+/// A directory whose entries are set up by the Sentry and live as long as it: /proc/sys, /sys. Entries may be added and
+/// removed at any time; a listing that is going on keeps the entries it began with.
 /// </summary>
 internal class StaticDirectory : SyntheticDirectory
 {
@@ -101,7 +104,9 @@ internal class StaticDirectory : SyntheticDirectory
     {
         lock (_lock)
         {
-            return _entries.GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(name, out Inode? found) ? found : Errno.ENOENT;
+            return _entries.GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(name, out Inode? found)
+                ? found
+                : Errno.ENOENT;
         }
     }
 

@@ -3,7 +3,8 @@ using Sandbox.Linux;
 namespace Sandbox.Sentry.Vfs;
 
 /// <summary>
-/// An inode whose attributes live in memory and nowhere else: the base of what proc, sysfs, devpts and their like are made of.
+/// An inode whose attributes live in memory and nowhere else: the base of what proc, sysfs,
+/// devpts and their like are made of.
 /// </summary>
 internal abstract class SyntheticInode : Inode
 {
@@ -35,7 +36,9 @@ internal abstract class SyntheticInode : Inode
         return Errno.Ok;
     }
 
-    /// <summary>Takes owner, permissions and times; a size only as O_TRUNC gives it to a writable generated file (ignored).</summary>
+    /// <summary>
+    /// Takes owner, permissions and times; a size only as O_TRUNC gives it to a writable generated file (ignored).
+    /// </summary>
     public override Errno SetAttributes(in AttributeChange change)
     {
         if (change.SizeBytes is not null && !IsRegular)

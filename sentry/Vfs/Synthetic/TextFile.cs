@@ -5,12 +5,14 @@ namespace Sandbox.Sentry.Vfs;
 /// <summary>Writes the text of a generated file, for the task that opened it. An errno is what read(2) gives.</summary>
 internal delegate Errno TextProducer(ICaller caller, ByteBuilder text);
 
-/// <summary>Takes what one write(2) brought to a generated file. The whole of it, at most <see cref="TextFile.MaxWriteBytes"/>.</summary>
+/// <summary>
+/// Takes what one write(2) brought to a generated file. The whole of it, at most <see cref="TextFile.MaxWriteBytes"/>.
+/// </summary>
 internal delegate Errno TextConsumer(ICaller caller, ReadOnlySpan<byte> text);
 
 /// <summary>
-/// A regular file whose contents are made when it is read (Linux's seq_file): the text is produced at the first read and at
-/// every read from offset 0, so that a program which keeps the file open and rewinds sees the state of now.
+/// A regular file whose contents are made when it is read (Linux's seq_file): the text is produced at the first read
+/// and at every read from offset 0, so that a program which keeps the file open and rewinds sees the state of now.
 /// </summary>
 internal class TextFile : SyntheticInode
 {
@@ -56,7 +58,8 @@ internal sealed class WritableTextFile : TextFile
     private readonly TextConsumer _consumer;
 
     public WritableTextFile(
-        FileSystem fileSystem, TextProducer producer, TextConsumer consumer, uint permissions = Modes.O644, uint userId = 0,
+        FileSystem fileSystem, TextProducer producer, TextConsumer consumer, uint permissions = Modes.O644,
+        uint userId = 0,
         uint groupId = 0) // 0644
         : base(fileSystem, producer, permissions, userId, groupId)
     {

@@ -4,7 +4,9 @@ using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Vfs;
 
-/// <summary>An open <see cref="TextFile"/>: keeps the text it has produced, so that reads in pieces fit together.</summary>
+/// <summary>
+/// An open <see cref="TextFile"/>: keeps the text it has produced, so that reads in pieces fit together.
+/// </summary>
 internal sealed class TextOpenFile : OpenFile
 {
     private readonly RankedLock _lock = new(LockRank.Leaf);

@@ -4,8 +4,9 @@ using Sandbox.Harness;
 namespace Sandbox.RuntimeTests.Containerd;
 
 /// <summary>
-/// A containerd of the tests' own: an ordinary process with its configuration, images, state and socket in a scratch folder.
-/// Disposing removes the containers that are left, stops it, and kills the shims that a failed test left behind.
+/// A containerd of the tests' own: an ordinary process with its configuration, images, state and socket in a scratch
+/// folder. Disposing removes the containers that are left, stops it,
+/// and kills the shims that a failed test left behind.
 /// </summary>
 public sealed class ContainerdDaemon : IDisposable
 {

@@ -12,8 +12,8 @@ public sealed class CriException(string method, string status, string message)
     : Exception($"{method}: status {status}: {message}");
 
 /// <summary>
-/// Kubernetes' container runtime interface as kubelet uses it: gRPC (HTTP/2 without encryption, five bytes before each message,
-/// the status in the trailers) on containerd's socket.
+/// Kubernetes' container runtime interface as kubelet uses it: gRPC (HTTP/2 without encryption, five bytes before each
+/// message, the status in the trailers) on containerd's socket.
 /// </summary>
 public sealed class CriClient : IDisposable
 {
@@ -51,7 +51,8 @@ public sealed class CriClient : IDisposable
         response.Content.ReadAsStream().CopyTo(body);
         string status = Header(response, "grpc-status");
         if (status != "0")
-            throw new CriException(method, status, WebUtility.UrlDecode(Header(response, "grpc-message").Replace("+", "%2B")));
+            throw new CriException(
+                method, status, WebUtility.UrlDecode(Header(response, "grpc-message").Replace("+", "%2B")));
         return ProtoMessage.Parse(body.ToArray().AsSpan(PrefixBytes));
     }
 
@@ -60,7 +61,8 @@ public sealed class CriClient : IDisposable
     /// <summary>From the trailers, or from the headers when there is nothing but an error.</summary>
     private static string Header(HttpResponseMessage response, string name)
     {
-        foreach (HttpResponseHeaders headers in (ReadOnlySpan<HttpResponseHeaders>)[response.TrailingHeaders, response.Headers])
+        foreach (HttpResponseHeaders headers in (ReadOnlySpan<HttpResponseHeaders>)[
+            response.TrailingHeaders, response.Headers])
         {
             if (headers.TryGetValues(name, out IEnumerable<string>? values))
                 return string.Join(' ', values);

@@ -37,10 +37,12 @@ public sealed class CtrTests(ContainerdFixture fixture) : IClassFixture<Containe
     {
         string id = Start("sh", "-c", "trap 'exit 5' TERM; while :; do sleep 0.05; done");
         Assert.Equal("RUNNING", State(id));
-        HostResult exec = Daemon.Ctr("task", "exec", "--exec-id", "e1", id, "sh", "-c", "echo out; echo err >&2; exit 4");
+        HostResult exec = Daemon.Ctr(
+            "task", "exec", "--exec-id", "e1", id, "sh", "-c", "echo out; echo err >&2; exit 4");
         Assert.Equal((4, "out\n"), (exec.Status, exec.Output));
         Assert.Contains("err\n", exec.Error);
-        Assert.Contains("executable file not found", Daemon.Ctr("task", "exec", "--exec-id", "e2", id, "no-such-program").Error);
+        Assert.Contains(
+            "executable file not found", Daemon.Ctr("task", "exec", "--exec-id", "e2", id, "no-such-program").Error);
         Succeeds(Daemon.Ctr("task", "kill", "--signal", "SIGTERM", id));
         WaitForState(id, "STOPPED");
         Assert.Contains("not found", Daemon.Ctr("task", "kill", "--signal", "SIGTERM", id).Error); // As with runc.
@@ -52,7 +54,8 @@ public sealed class CtrTests(ContainerdFixture fixture) : IClassFixture<Containe
     public void Processes_are_the_hosts_and_an_exec_is_killed_through_its_own()
     {
         string id = Start("sleep", "1000");
-        using HostProgram exec = Daemon.StartCtr("task", "exec", "--exec-id", "victim", id, "sh", "-c", "echo up; exec sleep 2000");
+        using HostProgram exec = Daemon.StartCtr(
+            "task", "exec", "--exec-id", "victim", id, "sh", "-c", "echo up; exec sleep 2000");
         Assert.True(exec.WaitForOutput("up", Minutes(1)));
         string processes = Succeeds(Daemon.Ctr("task", "ps", id));
         Assert.Contains("victim", processes);
@@ -92,13 +95,15 @@ public sealed class CtrTests(ContainerdFixture fixture) : IClassFixture<Containe
     {
         const long mebi = 1 << 20;
         string id = Start(["--memory-limit", (64 * mebi).ToString()], "sleep", "1000");
-        using JsonDocument metrics = JsonDocument.Parse(Succeeds(Daemon.Ctr("task", "metrics", "--format", "json", id)));
+        using JsonDocument metrics = JsonDocument.Parse(
+            Succeeds(Daemon.Ctr("task", "metrics", "--format", "json", id)));
         string text = metrics.RootElement.ToString();
         Assert.True(Number(metrics.RootElement, "pids", "current") is > 0 and < 20, text); // Not the Sentry's threads.
         if (metrics.RootElement.GetProperty("memory").GetProperty("usage").ValueKind == JsonValueKind.Object)
         {
             Assert.Equal(64 * mebi, Number(metrics.RootElement, "memory", "usage", "limit"));
-            Assert.InRange(Number(metrics.RootElement, "memory", "usage", "usage"), 1, 16 * mebi); // Not the Sentry's memory.
+            // Not the Sentry's memory.
+            Assert.InRange(Number(metrics.RootElement, "memory", "usage", "usage"), 1, 16 * mebi);
         }
         else
         {
@@ -112,7 +117,8 @@ public sealed class CtrTests(ContainerdFixture fixture) : IClassFixture<Containe
     public void More_memory_than_allowed_ends_the_task_and_tells_containerd_why()
     {
         // Only once it is started: the shim looks at the cgroup from then on.
-        string id = Start(["--memory-limit", "33554432"], "sh", "-c", "until [ -e /go ]; do sleep 0.05; done; exec tail /dev/zero");
+        string id = Start(
+            ["--memory-limit", "33554432"], "sh", "-c", "until [ -e /go ]; do sleep 0.05; done; exec tail /dev/zero");
         using HostProgram events = Daemon.StartCtr("events");
         do
             Succeeds(Daemon.Ctr("image", "label", Image, $"probe={id}"));
@@ -129,7 +135,8 @@ public sealed class CtrTests(ContainerdFixture fixture) : IClassFixture<Containe
     public void A_terminal_has_the_callers_size_and_is_interactive()
     {
         string id = ContainerdDaemon.NewId();
-        using HostProgram shell = Daemon.StartCtrOnTerminal(["run", "--rm", "--tty", .. ContainerdDaemon.RunFlags, Image, id, "sh"]);
+        using HostProgram shell = Daemon.StartCtrOnTerminal(
+            ["run", "--rm", "--tty", .. ContainerdDaemon.RunFlags, Image, id, "sh"]);
         // ctr tells the size once the task runs, which may be after the first prompt.
         Type(shell, "until [ \"$(stty size)\" = '40 100' ]; do sleep 0.1; done; echo size o''k", "size ok");
         Type(shell, "echo $((6 * 7))", "42");
@@ -157,10 +164,12 @@ public sealed class CtrTests(ContainerdFixture fixture) : IClassFixture<Containe
     public void Flags_of_run_reach_the_container()
     {
         File.WriteAllText(Daemon.Folder["mounted"], "from the host\n");
-        const string script = "pwd; echo $V; cat /m; echo x > /m || echo ro; touch /new || echo ro; grep NoNew /proc/self/status";
+        const string script =
+            "pwd; echo $V; cat /m; echo x > /m || echo ro; touch /new || echo ro; grep NoNew /proc/self/status";
         HostResult result = Run(
             "--rm", "--cwd=/tmp", "--env=V=value", "--read-only",
-            $"--mount=type=bind,src={Daemon.Folder["mounted"]},dst=/m,options=rbind:ro", ContainerdDaemon.NewId(), "sh", "-c", script);
+            $"--mount=type=bind,src={Daemon.Folder["mounted"]},dst=/m,options=rbind:ro", ContainerdDaemon.NewId(), "sh",
+            "-c", script);
         Assert.Equal("/tmp\nvalue\nfrom the host\nro\nro\nNoNewPrivs:\t1\n", result.Output);
         Assert.Equal("ok\n", Succeeds(Run("--rm", "--seccomp", ContainerdDaemon.NewId(), "echo", "ok")));
         Assert.Equal("ok\n", Succeeds(Run("--rm", "--privileged", ContainerdDaemon.NewId(), "echo", "ok")));
@@ -217,7 +226,8 @@ public sealed class CtrTests(ContainerdFixture fixture) : IClassFixture<Containe
         for (int i = 0; i < count; i++)
         {
             running[i] = Daemon.StartCtr(
-                ["run", "--rm", .. ContainerdDaemon.RunFlags, Image, ContainerdDaemon.NewId(), "sh", "-c", $"echo {i}; exit {i}"]);
+                ["run", "--rm", .. ContainerdDaemon.RunFlags, Image, ContainerdDaemon.NewId(), "sh", "-c",
+                    $"echo {i}; exit {i}"]);
         }
 
         for (int i = 0; i < count; i++)
@@ -282,7 +292,8 @@ public sealed class CtrTests(ContainerdFixture fixture) : IClassFixture<Containe
 
     private static TimeSpan Minutes(double count) => TimeSpan.FromMinutes(count);
 
-    private HostResult Run(params string[] arguments) => Daemon.Ctr(["run", .. ContainerdDaemon.RunFlags, .. WithImage(arguments)]);
+    private HostResult Run(params string[] arguments) =>
+        Daemon.Ctr(["run", .. ContainerdDaemon.RunFlags, .. WithImage(arguments)]);
 
     /// <summary>Puts the image before the id: the flags are what starts with a dash.</summary>
     private static string[] WithImage(string[] arguments)

@@ -54,7 +54,9 @@ public sealed class Pod : IDisposable
     /// <summary>Makes a container of the busybox image; its id.</summary>
     public string Create(string name, params string[] command) => Create(name, null, command);
 
-    /// <summary>Makes a container with limits (CRI's LinuxContainerResources), or whose pid namespace is another's.</summary>
+    /// <summary>
+    /// Makes a container with limits (CRI's LinuxContainerResources), or whose pid namespace is another's.
+    /// </summary>
     public string Create(string name, ProtoMessage? resources, string[] command, string sharesProcessesWith = "")
     {
         ProtoMessage linux = new ProtoMessage()
@@ -208,7 +210,8 @@ public sealed class Pod : IDisposable
         }
     }
 
-    private ProtoMessage Call(string method, string container) => _cri.Call(method, new ProtoMessage().Add(1, container));
+    private ProtoMessage Call(string method, string container) =>
+        _cri.Call(method, new ProtoMessage().Add(1, container));
 
     private ProtoMessage Namespaces(string target) => target.Length == 0
         ? new ProtoMessage().Add(2, ProcessNamespaces)

@@ -12,7 +12,8 @@ public sealed class PodLimitTests(CriFixture fixture) : IClassFixture<CriFixture
     {
         HostCgroups.NeedMemory();
         using Pod pod = new(fixture.Cri, fixture.Daemon.Folder["logs"]);
-        string small = pod.Create("small", Memory(64), ["sleep", "1000"]), big = pod.Create("big", Memory(128), ["sleep", "1000"]);
+        string small = pod.Create("small", Memory(64), ["sleep", "1000"]), big = pod.Create(
+            "big", Memory(128), ["sleep", "1000"]);
         pod.Start(small);
         pod.Start(big);
         Assert.Equal("MemTotal:          65536 kB\n", pod.ExecOutput(small, "grep", "MemTotal", "/proc/meminfo"));

@@ -56,7 +56,9 @@ public sealed class CriFixture : IDisposable
     }
 }
 
-/// <summary>Pods through CRI, as kubelet drives them: containers in one Sentry, each with a monitor of its own.</summary>
+/// <summary>
+/// Pods through CRI, as kubelet drives them: containers in one Sentry, each with a monitor of its own.
+/// </summary>
 public sealed class PodTests(CriFixture fixture) : IClassFixture<CriFixture>
 {
     [Fact]
@@ -98,7 +100,8 @@ public sealed class PodTests(CriFixture fixture) : IClassFixture<CriFixture>
     public void Stop_sends_the_polite_signal_first_and_kills_what_ignores_it()
     {
         using Pod pod = NewPod();
-        string polite = pod.Run("polite", "sh", "-c", "trap 'echo term; exit 4' TERM; echo up; while :; do sleep 0.05; done");
+        string polite = pod.Run(
+            "polite", "sh", "-c", "trap 'echo term; exit 4' TERM; echo up; while :; do sleep 0.05; done");
         string deaf = pod.Run("deaf", "sh", "-c", "trap '' TERM; echo up; while :; do sleep 0.05; done");
         pod.WaitForLog("polite", "up");
         pod.WaitForLog("deaf", "up");
@@ -182,9 +185,11 @@ public sealed class PodTests(CriFixture fixture) : IClassFixture<CriFixture>
     {
         using Pod pod = NewPod();
         string container = pod.Run("one", "sleep", "1000");
-        Assert.Equal(new ExecOutcome(5, "out\n", "err\n"), pod.Exec(container, "sh", "-c", "echo out; echo err >&2; exit 5"));
+        Assert.Equal(
+            new ExecOutcome(5, "out\n", "err\n"), pod.Exec(container, "sh", "-c", "echo out; echo err >&2; exit 5"));
         Assert.Equal(new ExecOutcome(137, string.Empty, string.Empty), pod.Exec(container, "sh", "-c", "kill -9 $$"));
-        Assert.Contains("no-such-program", Assert.Throws<CriException>(() => pod.Exec(container, "no-such-program")).Message);
+        Assert.Contains(
+            "no-such-program", Assert.Throws<CriException>(() => pod.Exec(container, "no-such-program")).Message);
         pod.ExecOutput(container, "true");
     }
 
@@ -204,7 +209,8 @@ public sealed class PodTests(CriFixture fixture) : IClassFixture<CriFixture>
     {
         const long mebi = 1 << 20;
         using Pod pod = NewPod();
-        string container = pod.Create("one", new ProtoMessage().Add(4, 64 * mebi).Add(10, 64 * mebi), ["sleep", "1000"]);
+        string container = pod.Create(
+            "one", new ProtoMessage().Add(4, 64 * mebi).Add(10, 64 * mebi), ["sleep", "1000"]);
         pod.Start(container);
         Assert.Matches("MemTotal: +65536 kB", pod.ExecOutput(container, "cat", "/proc/meminfo"));
         pod.Update(container, new ProtoMessage().Add(4, 128 * mebi).Add(10, 128 * mebi));
@@ -220,7 +226,8 @@ public sealed class PodTests(CriFixture fixture) : IClassFixture<CriFixture>
         const long mebi = 1 << 20;
         using Pod pod = NewPod();
         string other = pod.Run("other", "sleep", "1000");
-        // The shim watches for want of memory only once start has returned: what runs out sooner is not noticed, under runc neither.
+        // The shim watches for want of memory only once start has returned: what runs out sooner is not noticed,
+        // under runc neither.
         string greedy = pod.Create(
             "greedy",
             new ProtoMessage().Add(4, 32 * mebi).Add(10, 32 * mebi),

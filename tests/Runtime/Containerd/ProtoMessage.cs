@@ -3,10 +3,11 @@ using System.Text;
 namespace Sandbox.RuntimeTests.Containerd;
 
 /// <summary>
-/// A protobuf message by field numbers, without generated code: the few messages of CRI that the tests need do not pay for a
-/// compiler. Knows varints and length-delimited fields, which is all that CRI has.
+/// A protobuf message by field numbers, without generated code: the few messages of CRI that the tests need do not pay
+/// for a compiler. Knows varints and length-delimited fields, which is all that CRI has.
 /// </summary>
-[System.Diagnostics.CodeAnalysis.SuppressMessage("Design", "CA1001", Justification = "A MemoryStream owns no more than its array.")]
+[System.Diagnostics.CodeAnalysis.SuppressMessage(
+    "Design", "CA1001", Justification = "A MemoryStream owns no more than its array.")]
 public sealed class ProtoMessage
 {
     private const int Varint = 0, Fixed64 = 1, Delimited = 2, Fixed32 = 5, WireBits = 3, WireMask = 7;

@@ -16,7 +16,8 @@ public sealed class RestartTests
     {
         using ContainerdDaemon daemon = new();
         daemon.Import(ContainerImage.Busybox);
-        string stays = Start(daemon, "sleep 1000"), ends = Start(daemon, "until [ -e /end ]; do sleep 0.05; done; exit 7");
+        string stays = Start(daemon, "sleep 1000"), ends = Start(
+            daemon, "until [ -e /end ]; do sleep 0.05; done; exit 7");
         daemon.Restart(signal);
         Assert.Contains("RUNNING", Line(daemon, stays));
         Assert.Equal("in\n", Succeeds(daemon.Ctr("task", "exec", "--exec-id", "e1", stays, "echo", "in")));
@@ -32,7 +33,8 @@ public sealed class RestartTests
     {
         using CriFixture fixture = new();
         using Pod pod = new(fixture.Cri, fixture.Daemon.Folder["logs"]);
-        string container = pod.Run("one", "sh", "-c", "echo before; until [ -e /go ]; do sleep 0.05; done; echo after; exit 3");
+        string container = pod.Run(
+            "one", "sh", "-c", "echo before; until [ -e /go ]; do sleep 0.05; done; echo after; exit 3");
         pod.WaitForLog("one", "before");
         fixture.Daemon.Restart(Kill);
         pod.WaitUntilReachable();

@@ -6,8 +6,8 @@ using Sandbox.RuntimeTests.Engines;
 namespace Sandbox.RuntimeTests.Docker;
 
 /// <summary>
-/// A dockerd of the tests' own: an ordinary process in a network namespace of its own, with its images, state and socket in a scratch
-/// folder, and our binary as its default runtime. Disposing stops it, and with it its containers.
+/// A dockerd of the tests' own: an ordinary process in a network namespace of its own, with its images, state and
+/// socket in a scratch folder, and our binary as its default runtime. Disposing stops it, and with it its containers.
 /// </summary>
 public sealed class DockerDaemon : ContainerEngine
 {

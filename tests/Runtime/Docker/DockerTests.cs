@@ -13,7 +13,8 @@ public sealed class DockerTests(DockerDaemon docker) : EngineTests<DockerDaemon>
     public void Limits_are_seen_inside_and_change_while_the_container_runs()
     {
         string name = ContainerEngine.NewName();
-        Engine.Succeeds("run", "--detach", "--memory", "64m", "--pids-limit", "50", "--name", name, Image, "sleep", "1000");
+        Engine.Succeeds(
+            "run", "--detach", "--memory", "64m", "--pids-limit", "50", "--name", name, Image, "sleep", "1000");
         Assert.Matches(@"(?m)^Mem: +64 ", Engine.Succeeds("exec", name, "free", "-m"));
         Engine.Succeeds("update", "--memory", "128m", "--memory-swap", "128m", "--cpus", "1", name);
         Assert.Matches(@"(?m)^Mem: +128 ", Engine.Succeeds("exec", name, "free", "-m"));
@@ -25,9 +26,11 @@ public sealed class DockerTests(DockerDaemon docker) : EngineTests<DockerDaemon>
     {
         string name = ContainerEngine.NewName();
         HostResult result = Engine.Run(
-            "run", "--memory", "32m", "--memory-swap", "32m", "--name", name, Image, "sh", "-c", "a=x; while :; do a=$a$a; done");
+            "run", "--memory", "32m", "--memory-swap", "32m", "--name", name, Image, "sh", "-c",
+            "a=x; while :; do a=$a$a; done");
         Assert.Equal(137, result.Status);
-        ContainerEngine.WaitFor(() => Engine.Inspect(name, ".State.OOMKilled") == "true", "not seen to be out of memory");
+        ContainerEngine.WaitFor(
+            () => Engine.Inspect(name, ".State.OOMKilled") == "true", "not seen to be out of memory");
         Engine.Succeeds("rm", name);
     }
 
@@ -52,7 +55,8 @@ public sealed class DockerTests(DockerDaemon docker) : EngineTests<DockerDaemon>
     {
         string server = ContainerEngine.NewName();
         Engine.Succeeds(
-            "run", "--detach", "--network=bridge", "--name", server, Image, "sh", "-c", "while :; do echo served | nc -l -p 7777; done");
+            "run", "--detach", "--network=bridge", "--name", server, Image, "sh", "-c",
+            "while :; do echo served | nc -l -p 7777; done");
         string address = Engine.Inspect(server, ".NetworkSettings.IPAddress");
         HostResult answer = new(1, "", "", false, TimeSpan.Zero);
         ContainerEngine.WaitFor(
@@ -71,11 +75,14 @@ public sealed class DockerTests(DockerDaemon docker) : EngineTests<DockerDaemon>
     {
         string name = ContainerEngine.NewName();
         Engine.Succeeds(
-            "run", "--detach", "--name", name, "--health-cmd", "test -e /healthy", "--health-interval", "1s", "--health-retries", "1",
+            "run", "--detach", "--name", name, "--health-cmd", "test -e /healthy", "--health-interval", "1s",
+            "--health-retries", "1",
             Image, "sleep", "1000");
-        ContainerEngine.WaitFor(() => Engine.Inspect(name, ".State.Health.Status") == "unhealthy", "not seen to be unhealthy");
+        ContainerEngine.WaitFor(
+            () => Engine.Inspect(name, ".State.Health.Status") == "unhealthy", "not seen to be unhealthy");
         Engine.Succeeds("exec", name, "touch", "/healthy");
-        ContainerEngine.WaitFor(() => Engine.Inspect(name, ".State.Health.Status") == "healthy", "not seen to be healthy");
+        ContainerEngine.WaitFor(
+            () => Engine.Inspect(name, ".State.Health.Status") == "healthy", "not seen to be healthy");
         Engine.Remove(name);
     }
 
@@ -85,6 +92,7 @@ public sealed class DockerTests(DockerDaemon docker) : EngineTests<DockerDaemon>
         Assert.Contains("trap", top, StringComparison.Ordinal);
         Assert.Contains("sleep 1234", top, StringComparison.Ordinal);
         Assert.Equal(3, top.TrimEnd('\n').Split('\n').Length);
-        Assert.StartsWith(name, Engine.Succeeds("stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}", name), StringComparison.Ordinal);
+        Assert.StartsWith(name, Engine.Succeeds("stats", "--no-stream", "--format", "{{.Name}} {{.MemUsage}}", name),
+            StringComparison.Ordinal);
     }
 }

@@ -4,8 +4,8 @@ using Xunit;
 namespace Sandbox.RuntimeTests.Engines;
 
 /// <summary>
-/// An engine with a command line like Docker's, which keeps everything in a scratch folder of its own and has our binary as its
-/// runtime and a busybox image.
+/// An engine with a command line like Docker's, which keeps everything in a scratch folder of its own and has our
+/// binary as its runtime and a busybox image.
 /// </summary>
 public abstract class ContainerEngine : IDisposable
 {

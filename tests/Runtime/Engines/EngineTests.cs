@@ -33,15 +33,18 @@ public abstract class EngineTests<TEngine>(TEngine engine) : IClassFixture<TEngi
     [Fact]
     public void A_container_lives_from_run_over_exec_logs_top_stats_and_stop_to_rm()
     {
-        string name = Engine.StartScript("echo out; echo err >&2; trap 'echo stopped; exit 3' TERM; while :; do sleep 0.1; done");
+        string name = Engine.StartScript(
+            "echo out; echo err >&2; trap 'echo stopped; exit 3' TERM; while :; do sleep 0.1; done");
         Assert.Equal("running", Engine.Inspect(name, ".State.Status"));
-        HostResult exec = Engine.Run("exec", "--env", "A=b", "--workdir", "/tmp", name, "sh", "-c", "echo $A $(pwd); exit 9");
+        HostResult exec = Engine.Run(
+            "exec", "--env", "A=b", "--workdir", "/tmp", name, "sh", "-c", "echo $A $(pwd); exit 9");
         Assert.Equal((9, "b /tmp\n"), (exec.Status, exec.Output));
         Engine.WaitForLog(name, "out\n");
         Engine.WaitForLog(name, "err\n");
         Engine.Succeeds("exec", "--detach", name, "sleep", "1234");
         ContainerEngine.WaitFor(
-            () => Engine.Succeeds("exec", name, "ps").Contains("sleep 1234", StringComparison.Ordinal), "no sleep 1234");
+            () => Engine.Succeeds(
+                "exec", name, "ps").Contains("sleep 1234", StringComparison.Ordinal), "no sleep 1234");
         CheckTopAndStats(name);
         Engine.Succeeds("stop", "--time", "60", name);
         Assert.Equal("exited 3", Engine.Inspect(name, ".State.Status") + " " + Engine.Inspect(name, ".State.ExitCode"));
@@ -72,7 +75,8 @@ public abstract class EngineTests<TEngine>(TEngine engine) : IClassFixture<TEngi
 
         Assert.Contains("A /root/written", Engine.Succeeds("diff", name), StringComparison.Ordinal);
         Engine.Succeeds("commit", name, "localhost/committed");
-        Assert.Equal("written\n", Engine.Succeeds("run", "--rm", "--network=none", "localhost/committed", "cat", "/root/written"));
+        Assert.Equal("written\n", Engine.Succeeds(
+            "run", "--rm", "--network=none", "localhost/committed", "cat", "/root/written"));
         Engine.Remove(name);
     }
 
@@ -97,11 +101,13 @@ public abstract class EngineTests<TEngine>(TEngine engine) : IClassFixture<TEngi
         Directory.CreateDirectory(volume);
         File.WriteAllText(Path.Combine(volume, "file"), "of the host\n");
         string output = Engine.Succeeds(
-            "run", "--rm", "--network=none", "--user", "1000:1001", "--read-only", "--tmpfs", "/scratch:size=1m,mode=1777",
+            "run", "--rm", "--network=none", "--user", "1000:1001", "--read-only", "--tmpfs",
+            "/scratch:size=1m,mode=1777",
             "--volume", $"{volume}:/v:ro", Image, "sh", "-c",
             "id -u; id -g; cat /v/file; touch /x || echo no x; touch /v/x || echo no v; echo s > /scratch/s && cat /scratch/s");
         Assert.Equal("1000\n1001\nof the host\nno x\nno v\ns\n", output);
-        Engine.Succeeds("run", "--rm", "--network=none", "--volume", $"{volume}:/v", Image, "sh", "-c", "echo new > /v/new");
+        Engine.Succeeds(
+            "run", "--rm", "--network=none", "--volume", $"{volume}:/v", Image, "sh", "-c", "echo new > /v/new");
         Assert.Equal("new\n", File.ReadAllText(Path.Combine(volume, "new")));
     }
 
@@ -110,16 +116,19 @@ public abstract class EngineTests<TEngine>(TEngine engine) : IClassFixture<TEngi
     {
         string processes = Engine.Succeeds("run", "--rm", "--network=none", "--init", Image, "ps", "-o", "pid,args");
         Assert.Matches($"(?m)^ +1 {Engine.InitPath} ", processes);
-        // Which capabilities there are at most is the machine's business; what only a privileged container has is CAP_SYS_ADMIN.
+        // Which capabilities there are at most is the machine's business;
+        // what only a privileged container has is CAP_SYS_ADMIN.
         string capabilities = Engine.Succeeds(
-            "run", "--rm", "--network=none", "--privileged", Image, "sed", "-n", "s/^CapEff:\t//p", "/proc/self/status");
+            "run", "--rm", "--network=none", "--privileged", Image, "sed", "-n", "s/^CapEff:\t//p",
+            "/proc/self/status");
         Assert.NotEqual(0ul, Convert.ToUInt64(capabilities.Trim(), 16) & (1ul << 21));
     }
 
     [Fact]
     public void A_memory_limit_and_a_share_of_the_processor_are_seen_inside()
     {
-        string output = Engine.Succeeds("run", "--rm", "--network=none", "--memory", "64m", "--cpus", "1", Image, "free", "-m");
+        string output = Engine.Succeeds(
+            "run", "--rm", "--network=none", "--memory", "64m", "--cpus", "1", Image, "free", "-m");
         Assert.Matches(@"(?m)^Mem: +64 ", output);
     }
 
@@ -151,7 +160,8 @@ public abstract class EngineTests<TEngine>(TEngine engine) : IClassFixture<TEngi
         Assert.Equal("ok\n", Engine.Succeeds("run", "--rm", "--network", network, Image, "echo", "ok"));
 
     /// <summary>
-    /// top and stats of a container that runs a shell with a trap and <c>sleep 1234</c>: each engine has its own columns.
+    /// top and stats of a container that runs a shell with a trap and <c>sleep 1234</c>:
+    /// each engine has its own columns.
     /// </summary>
     protected abstract void CheckTopAndStats(string name);
 }

@@ -4,8 +4,8 @@ using Sandbox.RuntimeTests.Engines;
 namespace Sandbox.RuntimeTests.Podman;
 
 /// <summary>
-/// Podman with everything it keeps in a scratch folder, and our binary as its runtime; the images are there already. There is no
-/// daemon: disposing removes the containers, and with them their processes.
+/// Podman with everything it keeps in a scratch folder, and our binary as its runtime; the images are there already.
+/// There is no daemon: disposing removes the containers, and with them their processes.
 /// </summary>
 public sealed class PodmanEngine : ContainerEngine
 {
@@ -13,8 +13,8 @@ public sealed class PodmanEngine : ContainerEngine
         : base("podman")
     {
         string configuration = Folder["containers.conf"];
-        // Podman's own default limits are above what a root without CAP_SYS_RESOURCE may set for conmon's children; locks in files,
-        // because those in shared memory are one set for all stores of the machine.
+        // Podman's own default limits are above what a root without CAP_SYS_RESOURCE may set for conmon's children;
+        // locks in files, because those in shared memory are one set for all stores of the machine.
         File.WriteAllText(
             configuration,
             """
@@ -40,7 +40,8 @@ public sealed class PodmanEngine : ContainerEngine
 
     protected override string[] Prefix =>
     [
-        "podman", "--root", Folder["root"], "--runroot", Folder["run"], "--tmpdir", Folder["tmp"], "--storage-driver", "vfs",
+        "podman", "--root", Folder["root"], "--runroot", Folder["run"], "--tmpdir", Folder["tmp"],
+        "--storage-driver", "vfs",
         "--cgroup-manager", "cgroupfs", "--runtime", Checkout.Runsc,
     ];
 

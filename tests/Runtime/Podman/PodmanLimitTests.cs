@@ -19,7 +19,8 @@ public sealed class PodmanLimitTests(PodmanEngine podman) : IClassFixture<Podman
             "sh", "-c", "x=$(head -c 200000000 /dev/zero | tr '\\0' x); sleep 1000");
         Assert.Equal(137, result.Status);
         // Not State.OOMKilled: this conmon does not write it down on cgroups of version 1, under runc neither.
-        Assert.Equal("exited 137\n", podman.Succeeds("inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", name));
+        Assert.Equal(
+            "exited 137\n", podman.Succeeds("inspect", "--format", "{{.State.Status}} {{.State.ExitCode}}", name));
         podman.Succeeds("rm", name);
     }
 }

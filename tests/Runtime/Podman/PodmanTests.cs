@@ -15,7 +15,8 @@ public sealed class PodmanTests(PodmanEngine podman) : EngineTests<PodmanEngine>
     {
         string name = ContainerEngine.NewName();
         Engine.Succeeds(
-            "run", "--detach", "--network=none", "--name", name, "--health-cmd", "test -e /healthy", "--health-interval", "disable",
+            "run", "--detach", "--network=none", "--name", name, "--health-cmd", "test -e /healthy",
+            "--health-interval", "disable",
             Image, "sleep", "1000");
         Assert.Equal(1, Engine.Run("healthcheck", "run", name).Status);
         Engine.Succeeds("exec", name, "touch", "/healthy");
@@ -29,11 +30,14 @@ public sealed class PodmanTests(PodmanEngine podman) : EngineTests<PodmanEngine>
         Engine.Load(ContainerImage.Pause(Engine.Folder["pause"]));
         string pod = ContainerEngine.NewName(), server = ContainerEngine.NewName(), client = ContainerEngine.NewName();
         Engine.Succeeds(
-            "pod", "create", "--name", pod, "--network", "none", "--infra-image", "localhost/pause", "--infra-command", "/pause");
+            "pod", "create", "--name", pod, "--network", "none", "--infra-image", "localhost/pause", "--infra-command",
+            "/pause");
         Engine.Succeeds(
-            "run", "--detach", "--pod", pod, "--name", server, Image, "sh", "-c", "while :; do hostname | nc -l -p 7777; done");
+            "run", "--detach", "--pod", pod, "--name", server, Image, "sh", "-c",
+            "while :; do hostname | nc -l -p 7777; done");
         Engine.Succeeds("run", "--detach", "--pod", pod, "--name", client, Image, "sleep", "1000");
-        ContainerEngine.WaitFor(() => Engine.Run("exec", client, "nc", "127.0.0.1", "7777").Output == pod + "\n", "no answer over the pod's loopback");
+        ContainerEngine.WaitFor(() => Engine.Run(
+            "exec", client, "nc", "127.0.0.1", "7777").Output == pod + "\n", "no answer over the pod's loopback");
         Engine.Succeeds("stop", "--time", "0", server);
         Assert.Equal("alive\n", Engine.Succeeds("exec", client, "echo", "alive"));
         Engine.Succeeds("start", server);
@@ -59,7 +63,8 @@ public sealed class PodmanTests(PodmanEngine podman) : EngineTests<PodmanEngine>
             () =>
             {
                 answer = Engine.RunInNetworkOf(
-                    network.Pid, "run", "--rm", "--network=bridge", Image, "sh", "-c", $"hostname; nc -w 10 {address} 7777");
+                    network.Pid, "run", "--rm", "--network=bridge", Image, "sh", "-c",
+                    $"hostname; nc -w 10 {address} 7777");
                 return answer.Status == 0;
             },
             "no answer over the bridge");
@@ -72,7 +77,8 @@ public sealed class PodmanTests(PodmanEngine podman) : EngineTests<PodmanEngine>
     {
         Assert.Contains("trap", Engine.Succeeds("top", name), StringComparison.Ordinal);
         Assert.Contains("sleep 1234", Engine.Succeeds("top", name, "-o", "args"), StringComparison.Ordinal);
-        using JsonDocument stats = JsonDocument.Parse(Engine.Succeeds("stats", "--no-stream", "--format", "json", name));
+        using JsonDocument stats = JsonDocument.Parse(
+            Engine.Succeeds("stats", "--no-stream", "--format", "json", name));
         Assert.Equal(name, stats.RootElement[0].GetProperty("name").GetString());
     }
 }

@@ -229,7 +229,8 @@ public sealed class OverlayFileSystemTests
 
     private void Put(Inode directory, string name, string text)
     {
-        OpenFile file = Open(Value(directory.CreateFile(Bytes(name), new NewInode(Modes.O644, 0, 0))), OpenFlags.WriteOnly);
+        OpenFile file = Open(
+            Value(directory.CreateFile(Bytes(name), new NewInode(Modes.O644, 0, 0))), OpenFlags.WriteOnly);
         Value(file.Write(Bytes(text)));
         file.Release();
     }

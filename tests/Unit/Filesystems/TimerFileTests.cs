@@ -24,7 +24,8 @@ public sealed class TimerFileTests : IDisposable
     public void An_interval_counts_what_passed_and_wakes_its_reader()
     {
         TimerFile timer = new(_timers, GuestClock.Monotonic, 0, _caller.Credentials);
-        timer.Set(new IntervalTime(Timespec.FromNanoseconds(Millisecond), Timespec.FromNanoseconds(Millisecond)), false);
+        timer.Set(new IntervalTime(Timespec.FromNanoseconds(Millisecond),
+            Timespec.FromNanoseconds(Millisecond)), false);
         Assert.True(Read(timer) >= 1);
         Thread.Sleep(20);
         Assert.Equal(PollEvents.Readable, timer.Poll());

@@ -80,7 +80,8 @@ public sealed class GoferConfinementTests
         Assert.Equal(Errno.ELOOP, client.Open(link, default, OpenFlags.ReadOnly, out _).Error);
         // A handle of the link is no directory, whatever the link points to.
         Result<WalkOutcome> through = client.Walk(link, "secret"u8, WalkFlags.WantHandle, new GoferAttributes[1]);
-        Assert.True(through.Error == Errno.ENOTDIR || (!through.Failed(out WalkOutcome o, out _) && o.StepError != Errno.Ok));
+        Assert.True(
+            through.Error == Errno.ENOTDIR || (!through.Failed(out WalkOutcome o, out _) && o.StepError != Errno.Ok));
         Assert.Equal(Errno.ENOTDIR, client.MakeDirectory(link, "x"u8, Modes.O777, 0, 0, out _));
         long cookie = 0;
         Assert.Equal(Errno.ENOTDIR, client.ReadDirectory(link, false, ref cookie, []).Error);
@@ -95,7 +96,8 @@ public sealed class GoferConfinementTests
         using ProcFixture proc = new();
         Assert.Equal(Errno.ELOOP, proc.Client.Open(proc.Self, "exe"u8, OpenFlags.ReadOnly, out _).Error);
         GoferAttributes[] attributes = new GoferAttributes[2];
-        Assert.False(proc.Client.Walk(proc.Self, "root/etc"u8, WalkFlags.WantHandle, attributes).Failed(out WalkOutcome walk, out _));
+        Assert.False(proc.Client.Walk(proc.Self, "root/etc"u8, WalkFlags.WantHandle, attributes).Failed(
+            out WalkOutcome walk, out _));
         Assert.Equal((1, FileType.SymbolicLink), (walk.Count, attributes[0].Type));
         Assert.False(proc.Client.Walk(proc.Self, "cwd"u8, WalkFlags.WantHandle, attributes).Failed(out walk, out _));
         Assert.False(proc.Client.Walk(walk.Handle, "etc"u8, WalkFlags.WantHandle, attributes).Failed(out walk, out _)
@@ -136,11 +138,13 @@ public sealed class GoferConfinementTests
         Directory.CreateDirectory(gofer.At("d"));
         List<uint> handles = [];
         GoferAttributes[] attributes = new GoferAttributes[1];
-        while (!gofer.Client.Walk(gofer.RootHandle, "d"u8, WalkFlags.WantHandle, attributes).Failed(out WalkOutcome walk, out Errno error))
+        while (!gofer.Client.Walk(gofer.RootHandle, "d"u8, WalkFlags.WantHandle, attributes).Failed(
+            out WalkOutcome walk, out Errno error))
         {
             handles.Add(walk.Handle);
             Assert.InRange(handles.Count, 1, 9);
         }
+
         Assert.Equal(Errno.ENFILE, gofer.Client.Walk(gofer.RootHandle, "d"u8, WalkFlags.WantHandle, attributes).Error);
         Assert.Equal(9, handles.Count);
         foreach (uint handle in handles)

@@ -27,8 +27,10 @@ public sealed class GoferEntryTests
         Assert.Equal(Errno.EPROTO, Read(DirectoryEntryContents.LinkTarget, FileType.SymbolicLink, "there"u8, out _));
         Assert.Equal(Errno.EPROTO, Read(Both, FileType.SymbolicLink, ""u8, out _));
         Assert.Equal(Errno.EPROTO, Read(Both, FileType.SymbolicLink, "the\0re"u8, out _));
-        Assert.Equal(Errno.Ok, Read(Both, FileType.SymbolicLink, new byte[255].Select(_ => (byte)'x').ToArray(), out _));
-        Assert.Equal(Errno.EPROTO, Read(Both, FileType.SymbolicLink, new byte[256].Select(_ => (byte)'x').ToArray(), out _));
+        Assert.Equal(
+            Errno.Ok, Read(Both, FileType.SymbolicLink, new byte[255].Select(_ => (byte)'x').ToArray(), out _));
+        Assert.Equal(
+            Errno.EPROTO, Read(Both, FileType.SymbolicLink, new byte[256].Select(_ => (byte)'x').ToArray(), out _));
     }
 
     [Fact]
@@ -43,7 +45,8 @@ public sealed class GoferEntryTests
         }
     }
 
-    private static Errno Read(DirectoryEntryContents contents, FileType type, ReadOnlySpan<byte> target, out GoferEntry entry)
+    private static Errno Read(
+        DirectoryEntryContents contents, FileType type, ReadOnlySpan<byte> target, out GoferEntry entry)
     {
         byte[] buffer = new byte[1000];
         MessageReader reader = new(buffer.AsSpan(0, Write(buffer, contents, type, target)));

@@ -147,6 +147,7 @@ public sealed class GoferFileSystemTests : IDisposable
                 made.Release();
                 List(root);
             }
+
             Inode inode = Good(root.Lookup(GoferFixture.Bytes($"f{i:d2}")));
             OpenFile file = Open(inode, OpenFlags.ReadOnly);
             byte[] buffer = new byte[20];
@@ -265,14 +266,16 @@ public sealed class GoferFileSystemTests : IDisposable
     public void Links_and_nodes_say_what_they_are()
     {
         Inode root = Mount(GoferCaching.Exclusive);
-        Inode link = Good(root.CreateSymbolicLink("l"u8, "some/where"u8, new NewInode((uint)FileType.SymbolicLink | Modes.O777, 1, 2)));
+        Inode link = Good(root.CreateSymbolicLink(
+            "l"u8, "some/where"u8, new NewInode((uint)FileType.SymbolicLink | Modes.O777, 1, 2)));
         Assert.Equal("some/where"u8, Good(link.ReadLink(_caller)));
         Assert.Equal("some/where"u8, Good(Good(root.Lookup("l"u8)).ReadLink(_caller)));
         Inode fifo = Good(root.CreateNode("p"u8, 0, new NewInode((uint)FileType.Fifo | Modes.O600, 0, 0)));
         Assert.Equal(FileType.Fifo, fifo.Type);
         Inode socket = Good(root.CreateNode("s"u8, 0, new NewInode((uint)FileType.Socket | Modes.O600, 0, 0)));
         Assert.Equal(Errno.ENXIO, socket.Open(default, OpenFlags.ReadOnly, _caller).Error);
-        Assert.Equal(Errno.EPERM, root.CreateNode("c"u8, 0x103, new NewInode((uint)FileType.CharacterDevice, 0, 0)).Error);
+        Assert.Equal(
+            Errno.EPERM, root.CreateNode("c"u8, 0x103, new NewInode((uint)FileType.CharacterDevice, 0, 0)).Error);
         Assert.Equal(Errno.EOPNOTSUPP, link.GetExtendedAttribute("security.selinux"u8).Error);
     }
 
@@ -288,13 +291,16 @@ public sealed class GoferFileSystemTests : IDisposable
             directories.Add(Good(root.CreateDirectory(GoferFixture.Bytes($"d{i}"), _directory)));
             Good(directories[i].CreateFile("f"u8, _file));
         }
+
         for (int depth = 0; depth < 100; depth++)
             at = Good(at.CreateDirectory("deep"u8, _directory));
         for (int round = 0; round < 2; round++)
         {
             foreach (Inode directory in directories)
-                Assert.Equal(Errno.Ok, Good(directory.Lookup("f"u8)).SetAttributes(new AttributeChange { Mode = Modes.O700 }));
+                Assert.Equal(
+                    Errno.Ok, Good(directory.Lookup("f"u8)).SetAttributes(new AttributeChange { Mode = Modes.O700 }));
         }
+
         Good(at.CreateFile("bottom"u8, _file));
         Assert.InRange(session.Handles.LiveCount, 1, 60);
     }
@@ -314,6 +320,7 @@ public sealed class GoferFileSystemTests : IDisposable
             Assert.Equal(Errno.Ok, directory.Unlink("f"u8, file));
             Assert.Equal(Errno.Ok, root.RemoveDirectory("d"u8, directory));
         }
+
         Assert.Equal(before, Session(root).Handles.LiveCount);
         Session(root).Descriptors.CloseIdle();
         Assert.InRange(Directory.GetFiles("/proc/self/fd").Length, 0, 400);

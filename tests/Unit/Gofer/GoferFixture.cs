@@ -8,8 +8,8 @@ using Xunit;
 namespace Sandbox.UnitTests.Gofer;
 
 /// <summary>
-/// A temporary directory with a server (one thread per socket) and a client over real sockets, all in this process. Next to the
-/// served "root" lies "outside", which nothing may reach.
+/// A temporary directory with a server (one thread per socket) and a client over real sockets, all in this process.
+/// Next to the served "root" lies "outside", which nothing may reach.
 /// </summary>
 internal sealed class GoferFixture : IDisposable
 {
@@ -30,12 +30,14 @@ internal sealed class GoferFixture : IDisposable
         HostFd[] clientEnds = new HostFd[Sockets];
         for (int i = 0; i < Sockets; i++)
         {
-            Assert.False(HostSocket.CreatePair(SocketType.SequencedPacket).Failed(out (HostFd Ours, HostFd Theirs) pair, out _));
+            Assert.False(
+                HostSocket.CreatePair(SocketType.SequencedPacket).Failed(out (HostFd Ours, HostFd Theirs) pair, out _));
             (clientEnds[i], _serverEnds[i]) = pair;
             int socket = _serverEnds[i].Number;
             _workers[i] = new Thread(() => _server.Serve(socket), 256 * 1024);
             _workers[i].Start();
         }
+
         Client = new GoferClient(clientEnds);
         RawSocket = clientEnds[0].Number;
         RootHandle = Attach(0);

@@ -44,13 +44,15 @@ public sealed class GoferHostileMessageTests : IDisposable
         Assert.Equal(Errno.EPROTO, Send(Request(GoferOperation.Close, Body(2, 0))));
         Assert.Equal(Errno.EINVAL, Send(Request(GoferOperation.Walk, Body(_gofer.RootHandle, 0))));
         Assert.Equal(Errno.EINVAL, Send(Request(GoferOperation.OpenMany, Body(_gofer.RootHandle, 0))));
-        Assert.Equal(Errno.EINVAL, Send(Request(GoferOperation.OpenMany, Body(_gofer.RootHandle, GoferLimits.OpenManyMax + 1))));
+        Assert.Equal(
+            Errno.EINVAL, Send(Request(GoferOperation.OpenMany, Body(_gofer.RootHandle, GoferLimits.OpenManyMax + 1))));
         Assert.Equal(Errno.EPROTO, Send(Request(GoferOperation.OpenMany, Body(_gofer.RootHandle, 2))));
         const uint oneDirectory = 1 << 16;
         Assert.Equal(Errno.EINVAL, Send(Request(GoferOperation.ReadTree, Body(_gofer.RootHandle, oneDirectory))));
         Assert.Equal(
             Errno.EINVAL,
-            Send(Request(GoferOperation.ReadTree, Body(_gofer.RootHandle, oneDirectory + GoferLimits.ReadTreePathsMax + 1))));
+            Send(Request(
+                GoferOperation.ReadTree, Body(_gofer.RootHandle, oneDirectory + GoferLimits.ReadTreePathsMax + 1))));
         Assert.Equal(Errno.EINVAL, Send(Request(GoferOperation.ReadTree, Body(_gofer.RootHandle, 1))));
         Assert.Equal(Errno.EPROTO, Send(Request(GoferOperation.ReadTree, Body(_gofer.RootHandle, oneDirectory + 1))));
     }
@@ -84,9 +86,11 @@ public sealed class GoferHostileMessageTests : IDisposable
         byte[] body = [.. Body(_gofer.RootHandle, 0), 0, 0, 0];
         for (int i = 0; i < 20; i++)
         {
-            Assert.False(HostSocket.Send(_gofer.RawSocket, Request(GoferOperation.GetAttributes, body), [0, 1, 2]).Failed(out _, out _));
+            Assert.False(HostSocket.Send(
+                _gofer.RawSocket, Request(GoferOperation.GetAttributes, body), [0, 1, 2]).Failed(out _, out _));
             Assert.Equal(Errno.Ok, ReceiveError());
         }
+
         Assert.InRange(Directory.GetFiles("/proc/self/fd").Length, 0, before + 10);
     }
 
@@ -103,9 +107,11 @@ public sealed class GoferHostileMessageTests : IDisposable
             Assert.False(HostSocket.Send(_gofer.RawSocket, packet.AsSpan(0, length)).Failed(out _, out _));
             ReceiveError();
         }
+
         Assert.Equal(Errno.Ok, _gofer.Client.GetAttributes(_gofer.Attach(0), default, out _));
         Assert.Equal("secret", File.ReadAllText(Path.Combine(_gofer.Folder, "outside", "secret")));
-        Assert.Equal(["outside", "root"], Directory.GetFileSystemEntries(_gofer.Folder).Select(Path.GetFileName).Order());
+        Assert.Equal(
+            ["outside", "root"], Directory.GetFileSystemEntries(_gofer.Folder).Select(Path.GetFileName).Order());
     }
 
     /// <summary>Ever less nonsense: all random; a sound header; a live handle; a sound name.</summary>
@@ -123,6 +129,7 @@ public sealed class GoferHostileMessageTests : IDisposable
             BinaryPrimitives.WriteUInt32LittleEndian(packet.AsSpan(8), _gofer.RootHandle);
             BinaryPrimitives.WriteUInt32LittleEndian(packet.AsSpan(12), (uint)random.Next(0, 4));
         }
+
         if (round % 4 == 3)
         {
             int tail = 16 + random.Next(0, 9) * 4;
@@ -133,6 +140,7 @@ public sealed class GoferHostileMessageTests : IDisposable
             name.CopyTo(packet, tail);
             name.CopyTo(packet, tail + 4);
         }
+
         BinaryPrimitives.WriteUInt32LittleEndian(packet.AsSpan(4), (uint)length);
         return length;
     }

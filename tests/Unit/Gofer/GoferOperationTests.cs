@@ -45,14 +45,17 @@ public sealed class GoferOperationTests : IDisposable
     [Fact]
     public void A_created_file_has_the_owner_and_mode_asked_for_and_its_descriptor_works()
     {
-        Result<HostFd> created = Client.Create(Root, "f"u8, OpenFlags.ReadWrite, 0x9ED, 12, 34, out GoferAttributes attributes);
+        Result<HostFd> created = Client.Create(
+            Root, "f"u8, OpenFlags.ReadWrite, 0x9ED, 12, 34, out GoferAttributes attributes);
         Assert.False(created.Failed(out HostFd? fd, out _));
         using (fd)
         {
-            Assert.Equal((0x89EDu, 12u, 34u), (attributes.Mode, attributes.UserId, attributes.GroupId)); // setuid survives
+            // setuid survives
+            Assert.Equal((0x89EDu, 12u, 34u), (attributes.Mode, attributes.UserId, attributes.GroupId));
             Assert.False(HostFile.WriteAt(fd.Number, "data"u8, 0).Failed(out int written, out _));
             Assert.Equal(4, written);
         }
+
         Assert.Equal("data", File.ReadAllText(_gofer.At("f")));
         Assert.Equal(Errno.EEXIST, Client.Create(Root, "f"u8, OpenFlags.ReadWrite, Modes.O777, 0, 0, out _).Error);
     }
@@ -61,7 +64,8 @@ public sealed class GoferOperationTests : IDisposable
     public void An_open_read_only_descriptor_cannot_write()
     {
         File.WriteAllText(_gofer.At("f"), "data");
-        Assert.False(Client.Open(Root, "f"u8, OpenFlags.ReadOnly, out GoferAttributes attributes).Failed(out HostFd? fd, out _));
+        Assert.False(
+            Client.Open(Root, "f"u8, OpenFlags.ReadOnly, out GoferAttributes attributes).Failed(out HostFd? fd, out _));
         using HostFd file = fd;
         Assert.Equal(4, attributes.SizeBytes);
         byte[] buffer = new byte[10];
@@ -93,11 +97,14 @@ public sealed class GoferOperationTests : IDisposable
         Assert.False(Client.ReadLink(Root, "l"u8).Failed(out byte[]? target, out _));
         Assert.Equal("/etc/passwd"u8, target);
         Assert.Equal(Errno.EINVAL, Client.ReadLink(Root, "d"u8).Error);
-        Assert.Equal(Errno.Ok, Client.MakeNode(Root, "p"u8, (uint)FileType.Fifo | Modes.O444, 1, 2, 0, out GoferAttributes fifo));
+        Assert.Equal(Errno.Ok, Client.MakeNode(
+            Root, "p"u8, (uint)FileType.Fifo | Modes.O444, 1, 2, 0, out GoferAttributes fifo));
         Assert.Equal((0x1124u, 1u, 2u), (fifo.Mode, fifo.UserId, fifo.GroupId));
-        Assert.Equal(Errno.Ok, Client.MakeNode(Root, "s"u8, (uint)FileType.Socket | Modes.O777, 0, 0, 0, out GoferAttributes socket));
+        Assert.Equal(Errno.Ok, Client.MakeNode(
+            Root, "s"u8, (uint)FileType.Socket | Modes.O777, 0, 0, 0, out GoferAttributes socket));
         Assert.Equal(FileType.Socket, socket.Type);
-        Assert.Equal(Errno.EPERM, Client.MakeNode(Root, "c"u8, (uint)FileType.CharacterDevice | Modes.O777, 0, 0, 0x103, out _));
+        Assert.Equal(
+            Errno.EPERM, Client.MakeNode(Root, "c"u8, (uint)FileType.CharacterDevice | Modes.O777, 0, 0, 0x103, out _));
         Assert.Equal(Errno.EINVAL, Client.MakeNode(Root, "r"u8, (uint)FileType.Regular | Modes.O777, 0, 0, 0, out _));
     }
 
@@ -155,7 +162,8 @@ public sealed class GoferOperationTests : IDisposable
             ModifyTime = new Timespec(200, 2),
         };
         Assert.Equal(Errno.Ok, Client.SetAttributes(change, "f"u8, out GoferAttributes attributes));
-        Assert.Equal((0x89EDu, 5u, 6u, 4L), (attributes.Mode, attributes.UserId, attributes.GroupId, attributes.SizeBytes));
+        Assert.Equal(
+            (0x89EDu, 5u, 6u, 4L), (attributes.Mode, attributes.UserId, attributes.GroupId, attributes.SizeBytes));
         Assert.Equal((change.AccessTime, change.ModifyTime), (attributes.AccessTime, attributes.ModifyTime));
         change = new() { Handle = Root, Mask = AttributeMask.ModifyTimeNow };
         Assert.Equal(Errno.Ok, Client.SetAttributes(change, "f"u8, out attributes));
@@ -195,10 +203,12 @@ public sealed class GoferOperationTests : IDisposable
         for (int i = 0; i < 3000; i++)
         {
             byte[] name = GoferFixture.Bytes($"file-{i}");
-            Assert.False(Client.Create(Root, name, OpenFlags.WriteOnly, Modes.O644, 0, 0, out _).Failed(out HostFd? fd, out _));
+            Assert.False(
+                Client.Create(Root, name, OpenFlags.WriteOnly, Modes.O644, 0, 0, out _).Failed(out HostFd? fd, out _));
             HostFile.WriteAt(fd.Number, new byte[i % 7], 0);
             fd.Dispose();
         }
+
         List<GoferEntry> entries = [];
         long cookie = 0;
         int messages = 0;
@@ -207,9 +217,11 @@ public sealed class GoferOperationTests : IDisposable
             Assert.False(Client.ReadDirectory(Root, withAttributes, ref cookie, entries).Failed(out isEnd, out _));
         Assert.Equal(3000, entries.Select(entry => entry.Name.ToString()).Distinct().Count());
         Assert.Equal(3000, entries.Count);
-        Assert.All(entries, entry => Assert.Equal((FileType.Regular, withAttributes), (entry.Type, entry.HasAttributes)));
+        Assert.All(entries, entry =>
+            Assert.Equal((FileType.Regular, withAttributes), (entry.Type, entry.HasAttributes)));
         if (withAttributes)
-            Assert.All(entries, entry => Assert.Equal(int.Parse(entry.Name.ToString()[5..]) % 7, entry.Attributes.SizeBytes));
+            Assert.All(entries, entry =>
+                Assert.Equal(int.Parse(entry.Name.ToString()[5..]) % 7, entry.Attributes.SizeBytes));
         Assert.InRange(messages, 1, withAttributes ? 20 : 6);
     }
 
@@ -313,6 +325,7 @@ public sealed class GoferOperationTests : IDisposable
             Client.Walk(Root, "d/f"u8, WalkFlags.None, attributes);
             Client.GetAttributes(Root, "d"u8, out _);
         }
+
         Assert.Equal(0, GC.GetAllocatedBytesForCurrentThread() - before);
     }
 
@@ -331,12 +344,14 @@ public sealed class GoferOperationTests : IDisposable
             {
                 for (int round = 0; round < 500; round++)
                 {
-                    if (Client.GetAttributes(Root, name, out GoferAttributes attributes) != Errno.Ok || attributes.SizeBytes != size)
+                    if (Client.GetAttributes(Root, name, out GoferAttributes attributes) != Errno.Ok
+                        || attributes.SizeBytes != size)
                         Interlocked.Increment(ref wrong);
                 }
             });
             threads[i].Start();
         }
+
         Array.ForEach(threads, thread => thread.Join());
         Assert.Equal(0, wrong);
     }

@@ -10,7 +10,8 @@ public sealed class GoferOptionsTests
     public void The_command_line_names_sockets_and_roots()
     {
         string root = GoferOptions.RootArgument(8, RootFlags.Writable | RootFlags.DeviceNodes);
-        GoferOptions? options = GoferOptions.Parse(["--socket=5", "--socket=6", "--root=7:ro", root, "--proc-fd=9"], out _);
+        GoferOptions? options = GoferOptions.Parse(
+            ["--socket=5", "--socket=6", "--root=7:ro", root, "--proc-fd=9"], out _);
         Assert.NotNull(options);
         Assert.Equal([5, 6], options.Sockets);
         Assert.Equal(new GoferRootOption(7, RootFlags.None), options.Roots[0]);

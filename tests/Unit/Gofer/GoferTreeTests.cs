@@ -25,9 +25,11 @@ public sealed class GoferTreeTests
         FakeCaller caller = new();
         Assert.False(ProcSelfFd.Open(-1, becomesWorkingDirectory: false).Failed(out ProcSelfFd? self, out _));
         OpenFlags how = OpenFlags.Path | OpenFlags.Directory;
-        Assert.False(HostFile.OpenAt(HostFile.CurrentDirectory, GoferFixture.Bytes(_tree), how).Failed(out int fd, out _));
+        Assert.False(
+            HostFile.OpenAt(HostFile.CurrentDirectory, GoferFixture.Bytes(_tree), how).Failed(out int fd, out _));
         using GoferServer server = new([new ServedRoot(new HostFd(fd), RootFlags.None)], self, 4000);
-        Assert.False(HostSocket.CreatePair(Sandbox.Linux.SocketType.SequencedPacket).Failed(out (HostFd Ours, HostFd Theirs) pair, out _));
+        Assert.False(HostSocket.CreatePair(Sandbox.Linux.SocketType.SequencedPacket).Failed(
+            out (HostFd Ours, HostFd Theirs) pair, out _));
         using HostFd theirs = pair.Theirs;
         Thread worker = new(() => server.Serve(theirs.Number));
         worker.Start();
@@ -42,12 +44,14 @@ public sealed class GoferTreeTests
                 $"{count} files in {Stopwatch.GetElapsedTime(began).TotalMilliseconds:F0} ms, {session.Handles.LiveCount} handles");
             Assert.InRange(count, 20, int.MaxValue);
         }
+
         worker.Join();
     }
 
     private static int Compare(Inode directory, string path, ICaller caller)
     {
-        Assert.False(directory.Open(default, OpenFlags.ReadOnly | OpenFlags.Directory, caller).Failed(out OpenFile? listing, out _));
+        Assert.False(directory.Open(default, OpenFlags.ReadOnly | OpenFlags.Directory, caller).Failed(
+            out OpenFile? listing, out _));
         NameSink sink = new();
         Assert.Equal(Errno.Ok, listing.ReadDirectory(sink));
         listing.Release();
@@ -64,13 +68,15 @@ public sealed class GoferTreeTests
             CompareOne(inode, full, caller);
             count += 1 + (inode.IsDirectory ? Compare(inode, full, caller) : 0);
         }
+
         return count;
     }
 
     private static void CompareOne(Inode inode, string path, ICaller caller)
     {
         byte[] terminated = GoferFixture.Bytes(path + "\0");
-        Assert.Equal(Errno.Ok, HostDirectory.Statx(HostFile.CurrentDirectory, terminated, AtFlags.SymlinkNoFollow, out Statx host));
+        Assert.Equal(Errno.Ok, HostDirectory.Statx(
+            HostFile.CurrentDirectory, terminated, AtFlags.SymlinkNoFollow, out Statx host));
         Stat stat = default;
         Assert.Equal(Errno.Ok, inode.GetAttributes(ref stat));
         Assert.Equal((host.Mode, host.UserId, host.GroupId), ((ushort)stat.Mode, stat.UserId, stat.GroupId));
@@ -82,9 +88,11 @@ public sealed class GoferTreeTests
             Assert.False(inode.ReadLink(caller).Failed(out byte[]? target, out _));
             Assert.Equal(new FileInfo(path).LinkTarget, System.Text.Encoding.UTF8.GetString(target));
         }
+
         if (!inode.IsRegular)
             return;
-        Assert.False(inode.Open(default, OpenFlags.ReadOnly, caller).Failed(out OpenFile? file, out Errno error), $"{path}: {error}");
+        Assert.False(inode.Open(
+            default, OpenFlags.ReadOnly, caller).Failed(out OpenFile? file, out Errno error), $"{path}: {error}");
         byte[] bytes = new byte[Math.Min(stat.SizeBytes, 4096) + 1];
         Assert.False(file.ReadAt(bytes, 0).Failed(out int read, out error), $"{path}: {error}");
         Assert.Equal(Math.Min(stat.SizeBytes, bytes.Length), read);

@@ -6,7 +6,9 @@ using Xunit;
 
 namespace Sandbox.UnitTests.Gofer;
 
-/// <summary>A server of this process's own /proc directory: the place with the most dangerous links there are.</summary>
+/// <summary>
+/// A server of this process's own /proc directory: the place with the most dangerous links there are.
+/// </summary>
 internal sealed class ProcFixture : IDisposable
 {
     private readonly GoferServer _server;
@@ -17,9 +19,11 @@ internal sealed class ProcFixture : IDisposable
     {
         Assert.False(ProcSelfFd.Open(-1, becomesWorkingDirectory: false).Failed(out ProcSelfFd? self, out _));
         byte[] path = GoferFixture.Bytes($"/proc/{Environment.ProcessId}");
-        Assert.False(HostFile.OpenAt(HostFile.CurrentDirectory, path, OpenFlags.Path | OpenFlags.Directory).Failed(out int fd, out _));
+        Assert.False(HostFile.OpenAt(HostFile.CurrentDirectory, path, OpenFlags.Path | OpenFlags.Directory).Failed(
+            out int fd, out _));
         _server = new GoferServer([new ServedRoot(new HostFd(fd), RootFlags.Writable)], self, 100);
-        Assert.False(HostSocket.CreatePair(SocketType.SequencedPacket).Failed(out (HostFd Ours, HostFd Theirs) pair, out _));
+        Assert.False(
+            HostSocket.CreatePair(SocketType.SequencedPacket).Failed(out (HostFd Ours, HostFd Theirs) pair, out _));
         _serverEnd = pair.Theirs;
         _worker = new Thread(() => _server.Serve(_serverEnd.Number));
         _worker.Start();

@@ -16,7 +16,8 @@ public sealed class SharedTreeWalkTests : IDisposable
 
     public SharedTreeWalkTests()
     {
-        Assert.False(new GoferSession(_gofer.Client).Mount(0, GoferCaching.Shared, "test").Failed(out GoferFileSystem? files, out _));
+        Assert.False(new GoferSession(_gofer.Client).Mount(0, GoferCaching.Shared, "test").Failed(
+            out GoferFileSystem? files, out _));
         MountNamespace mounts = new(UserNamespace.Root);
         Mount mount = new(files, MountFlags.None);
         mounts.SetRoot(mount);
@@ -70,7 +71,8 @@ public sealed class SharedTreeWalkTests : IDisposable
     private Errno Open(string path, OpenFlags flags)
     {
         OpenRequest request = new(flags, 0x1B6);
-        if (OpenOperations.Open(_caller, _fs.Root, GoferFixture.Bytes(path), request).Failed(out OpenFile? file, out Errno error))
+        if (OpenOperations.Open(_caller, _fs.Root, GoferFixture.Bytes(path), request).Failed(
+            out OpenFile? file, out Errno error))
             return error;
         file.Release();
         return Errno.Ok;

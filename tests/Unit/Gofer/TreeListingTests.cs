@@ -88,6 +88,7 @@ public sealed class TreeListingTests : IDisposable
             for (int j = 0; j < 12; j++)
                 File.WriteAllText(Path.Combine(directory, $"file{j}"), "");
         }
+
         Assert.Equal(
             Directory.GetFileSystemEntries(_gofer.Root, "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal),
             Walk(Mount(), _gofer.Root).Order(StringComparer.Ordinal));
@@ -115,6 +116,7 @@ public sealed class TreeListingTests : IDisposable
             File.CreateSymbolicLink(_gofer.At(directory + "/link"), "1");
             File.CreateSymbolicLink(_gofer.At(directory + "/long"), longTarget);
         }
+
         Inode root = Mount();
         List(root);
         foreach (Inode directory in (Inode[])[Find(root, "a"), Find(root, "a", "b")])
@@ -138,7 +140,8 @@ public sealed class TreeListingTests : IDisposable
         List(d);
         Inode link = Find(d, "link");
         Assert.Equal(Errno.Ok, d.Unlink("link"u8, link));
-        Assert.False(d.CreateSymbolicLink("link"u8, "new"u8, new NewInode((uint)FileType.SymbolicLink, 0, 0)).Failed(out _, out _));
+        Assert.False(d.CreateSymbolicLink("link"u8, "new"u8, new NewInode((uint)FileType.SymbolicLink, 0, 0)).Failed(
+            out _, out _));
         Assert.Equal("new", TargetOf(Find(d, "link")));
         List(d);
         Assert.Equal("new", TargetOf(Find(d, "link")));
@@ -174,7 +177,8 @@ public sealed class TreeListingTests : IDisposable
     public void Files_come_along_again_when_a_tree_is_walked_again()
     {
         Inode root = Mount();
-        (Inode a, Inode b, Inode c, Inode d) = (Find(root, "a"), Find(root, "a", "b"), Find(root, "a", "b", "c"), Find(root, "d"));
+        (Inode a, Inode b, Inode c, Inode d) =
+            (Find(root, "a"), Find(root, "a", "b"), Find(root, "a", "b", "c"), Find(root, "d"));
         foreach (Inode directory in (Inode[])[root, a, b, c, d])
             List(directory);
         for (int walk = 0; walk < 2; walk++)
@@ -233,7 +237,8 @@ public sealed class TreeListingTests : IDisposable
 
     private string Read(Inode inode)
     {
-        Assert.False(inode.Open(default, OpenFlags.ReadOnly, _caller).Failed(out OpenFile? file, out Errno error), error.ToString());
+        Assert.False(inode.Open(
+            default, OpenFlags.ReadOnly, _caller).Failed(out OpenFile? file, out Errno error), error.ToString());
         byte[] buffer = new byte[100];
         Assert.False(file.ReadAt(buffer, 0).Failed(out int count, out error), error.ToString());
         file.Release();
@@ -277,9 +282,11 @@ public sealed class TreeListingTests : IDisposable
     {
         foreach (string name in names)
         {
-            Assert.False(directory.Lookup(GoferFixture.Bytes(name)).Failed(out Inode? found, out Errno error), $"{name}: {error}");
+            Assert.False(directory.Lookup(
+                GoferFixture.Bytes(name)).Failed(out Inode? found, out Errno error), $"{name}: {error}");
             directory = found;
         }
+
         return directory;
     }
 
@@ -292,7 +299,8 @@ public sealed class TreeListingTests : IDisposable
 
     private IEnumerable<string> List(Inode directory)
     {
-        Assert.False(directory.Open(default, OpenFlags.ReadOnly | OpenFlags.Directory, _caller).Failed(out OpenFile? file, out _));
+        Assert.False(directory.Open(default, OpenFlags.ReadOnly | OpenFlags.Directory, _caller).Failed(
+            out OpenFile? file, out _));
         NameSink sink = new();
         Assert.Equal(Errno.Ok, file.ReadDirectory(sink));
         file.Release();

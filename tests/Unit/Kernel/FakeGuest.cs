@@ -65,7 +65,8 @@ internal sealed class FakeAddressSpace : IAddressSpace
 
     public Errno BeginExchange() => Errno.Ok;
 
-    public Result<uint> Exchange(UserAddress address, uint expected, uint value) => CompareExchange(address, expected, value);
+    public Result<uint> Exchange(UserAddress address, uint expected, uint value) =>
+        CompareExchange(address, expected, value);
 
     public void EndExchange()
     {
@@ -74,7 +75,8 @@ internal sealed class FakeAddressSpace : IAddressSpace
     public ResourceUsage Usage => default;
 
     public Result<HostMapping> FindMapping(UserAddress address) => TryRange(address, 1, out _)
-        ? new HostMapping(Base, Base + (ulong)_bytes.Length, MemoryProtection.Read | MemoryProtection.Write, false, 0, 0, 0, "")
+        ? new HostMapping(
+            Base, Base + (ulong)_bytes.Length, MemoryProtection.Read | MemoryProtection.Write, false, 0, 0, 0, "")
         : Errno.EFAULT;
 
     public Errno ListMappings(List<HostMapping> mappings) => Errno.ENOSYS;
@@ -158,7 +160,8 @@ internal sealed class FakeKernel : IDisposable, IKernelLog, ISyscallTable
 
     public FakeKernel()
     {
-        Kernel = new Sentry.Kernel.Kernel(null!, this, new HostFacts { CpuCount = 2, MinimumSignalStackBytes = 2048 }, this);
+        Kernel = new Sentry.Kernel.Kernel(
+            null!, this, new HostFacts { CpuCount = 2, MinimumSignalStackBytes = 2048 }, this);
         _pids = new PidNamespace(Kernel.RootPids, UserNamespace.Root);
         _namespaces = new NamespaceSet
         {
@@ -191,7 +194,8 @@ internal sealed class FakeKernel : IDisposable, IKernelLog, ISyscallTable
             };
             parent?.Group.Children.Add(group);
             processGroup.Members.Add(group);
-            KernelTask leader = NewTask(group, id, new GuestMemory(new FakeAddressSpace(), new MappedFiles(MemoryAccount.Sandbox)), userId);
+            KernelTask leader = NewTask(
+                group, id, new GuestMemory(new FakeAddressSpace(), new MappedFiles(MemoryAccount.Sandbox)), userId);
             group.Leader = leader;
             id.ThreadGroup = group;
             return leader;
@@ -240,7 +244,9 @@ internal sealed class FakeKernel : IDisposable, IKernelLog, ISyscallTable
     bool ISyscallTable.MayWaitWithoutThread(int number) => false;
 
     private Pid Allocate() =>
-        _pids.Allocate().Failed(out Pid? id, out Errno error) ? throw new InvalidOperationException(error.ToString()) : id;
+        _pids.Allocate().Failed(out Pid? id, out Errno error)
+            ? throw new InvalidOperationException(error.ToString())
+            : id;
 
     private KernelTask NewTask(ThreadGroup group, Pid id, GuestMemory memory, uint userId)
     {

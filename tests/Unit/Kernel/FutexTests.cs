@@ -23,7 +23,8 @@ public sealed class FutexTests : IDisposable
         KernelTask task = _kernel.NewProcess(_kernel.Init);
         Assert.Equal(Errno.EAGAIN, Table.Wait(task, _word, 1, FutexTable.AnyBit, true, Deadline.Now));
         Assert.Equal(Errno.EFAULT, Table.Wait(task, new UserAddress(64), 0, FutexTable.AnyBit, true, Deadline.Now));
-        Assert.Equal(Errno.EINVAL, Table.Wait(task, new UserAddress(Word + 1), 0, FutexTable.AnyBit, true, Deadline.Now));
+        Assert.Equal(
+            Errno.EINVAL, Table.Wait(task, new UserAddress(Word + 1), 0, FutexTable.AnyBit, true, Deadline.Now));
         Assert.Equal(Errno.ETIMEDOUT, Table.Wait(task, _word, 0, FutexTable.AnyBit, true, Deadline.After(1000)));
     }
 
@@ -74,7 +75,8 @@ public sealed class FutexTests : IDisposable
         FutexOperation operation = new((1u << 28) | (5 << 12) | 7);
         Assert.False(Table.WakeOperation(task, _word, _other, 1, 1, operation, true).Failed(out _, out _));
         Assert.Equal(12u, FakeKernel.SpaceOf(task).Word(Other));
-        Assert.Equal(Errno.ENOSYS, Table.WakeOperation(task, _word, _other, 1, 1, new FutexOperation(7u << 28), true).Error);
+        Assert.Equal(
+            Errno.ENOSYS, Table.WakeOperation(task, _word, _other, 1, 1, new FutexOperation(7u << 28), true).Error);
     }
 
     [Fact]

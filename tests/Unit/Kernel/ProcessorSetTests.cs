@@ -15,7 +15,8 @@ public sealed class ProcessorSetTests
     [InlineData(200_000, 100_000, new[] { 1, 3, 6 }, "1,3")]
     [InlineData(-1, 100_000, new[] { 7, 8, 9 }, "7")]
     [InlineData(-1, 100_000, new[] { 64 }, "0")]
-    public void The_cpuset_and_what_the_quota_is_worth_decide(long quota, long period, int[] processors, string expected)
+    public void The_cpuset_and_what_the_quota_is_worth_decide(
+        long quota, long period, int[] processors, string expected)
     {
         ContainerLimits limits = new()
         {

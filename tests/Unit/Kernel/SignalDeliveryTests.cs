@@ -9,7 +9,8 @@ namespace Sandbox.UnitTests.Kernel;
 /// <summary>Signals between sending and the handler's first instruction.</summary>
 public sealed class SignalDeliveryTests : IDisposable
 {
-    private const ulong StackTop = FakeAddressSpace.Base + 0x30000, Handler = 0x401000, Restorer = 0x402000, Code = 0x400123;
+    private const ulong StackTop = FakeAddressSpace.Base + 0x30000, Handler = 0x401000, Restorer = 0x402000,
+        Code = 0x400123;
     private readonly FakeKernel _kernel = new();
 
     public void Dispose() => _kernel.Dispose();
@@ -77,7 +78,8 @@ public sealed class SignalDeliveryTests : IDisposable
         Assert.Equal(frame + 8, thread.Registers.Rdx);
         Assert.Equal(Handler, thread.Registers.Rip);
         Assert.Equal(440, SignalFrame.Size);
-        Assert.Equal(Errno.Ok, task.Memory.Read(new UserPtr<SignalFrame>(new UserAddress(frame)), out SignalFrame read));
+        Assert.Equal(
+            Errno.Ok, task.Memory.Read(new UserPtr<SignalFrame>(new UserAddress(frame)), out SignalFrame read));
         Assert.Equal(Restorer, read.ReturnAddress);
         Assert.Equal(Code, read.Context.Rip);
         Assert.Equal(0ul, read.Context.ExtendedState % 64);
@@ -111,7 +113,8 @@ public sealed class SignalDeliveryTests : IDisposable
     [InlineData(Errno.ERESTARTNOINTR, 0ul, true)]
     [InlineData(Errno.ERESTARTNOHAND, SignalAction.Restart, false)]
     [InlineData(Errno.ERESTART_RESTARTBLOCK, SignalAction.Restart, false)]
-    public void Interrupted_call_is_restarted_or_fails_as_its_code_and_the_handler_say(Errno code, ulong flags, bool isRestarted)
+    public void Interrupted_call_is_restarted_or_fails_as_its_code_and_the_handler_say(
+        Errno code, ulong flags, bool isRestarted)
     {
         KernelTask task = Prepared();
         task.SyscallNumber = Sys.read;

@@ -71,7 +71,8 @@ internal sealed class TestSandbox : IDisposable, IKernelLog
             Fs = _fs,
             Files = new FdTable(MemoryAccount.Sandbox),
         };
-        if (ProcessStarter.Create(Kernel, request, ExecutableOpener.Instance).Failed(out ThreadGroup? group, out Errno error))
+        if (ProcessStarter.Create(Kernel, request, ExecutableOpener.Instance).Failed(
+            out ThreadGroup? group, out Errno error))
             throw new InvalidOperationException(error.ToString());
         group.Leader.Thread.Start();
         Assert.True(_exited.Wait(TimeSpan.FromSeconds(20)), "the guest did not end: " + Messages);

@@ -18,7 +18,8 @@ public sealed class ObjectCostTests
 
     [Fact]
     public void A_pipe_costs_what_its_ends_and_its_middle_take() =>
-        Check(ObjectCost.Pipe + (2 * ObjectCost.OpenFile), _ => _kept.Add(TestPipe.Create(OpenFlags.ReadOnly, _caller)));
+        Check(ObjectCost.Pipe + (2 * ObjectCost.OpenFile), _ =>
+            _kept.Add(TestPipe.Create(OpenFlags.ReadOnly, _caller)));
 
     [Fact]
     public void A_socket_costs_what_it_takes()
@@ -27,7 +28,8 @@ public sealed class ObjectCostTests
         Assert.False(SocketFamilies.Of(AddressFamily.Unix, stack).Failed(out ISocketFamily? family, out _));
         Check(2 * (ObjectCost.Socket + ObjectCost.OpenFile), _ =>
         {
-            family!.CreatePair(_caller, stack, SocketKind.Stream, 0, OpenFlags.ReadOnly, out Socket? one, out Socket? two);
+            family!.CreatePair(
+                _caller, stack, SocketKind.Stream, 0, OpenFlags.ReadOnly, out Socket? one, out Socket? two);
             _kept.Add(one!);
             _kept.Add(two!);
         });

@@ -7,7 +7,9 @@ using Xunit;
 
 namespace Sandbox.UnitTests.Perf;
 
-/// <summary>The micro benchmarks, run for their allocations instead of their times: exact, and the same on every machine.</summary>
+/// <summary>
+/// The micro benchmarks, run for their allocations instead of their times: exact, and the same on every machine.
+/// </summary>
 public sealed class AllocationTests
 {
     private const int WarmUps = 200, Calls = 1000;
@@ -52,7 +54,8 @@ public sealed class AllocationTests
     }
 
     private static IEnumerable<MethodInfo> Methods() => typeof(SyscallBenchmarks).Assembly.GetTypes()
-        .SelectMany(type => type.GetMethods()).Where(method => method.GetCustomAttribute<BenchmarkAttribute>() is not null);
+        .SelectMany(type => type.GetMethods()).Where(
+            method => method.GetCustomAttribute<BenchmarkAttribute>() is not null);
 
     private static Action Bind(MethodInfo method)
     {
@@ -90,6 +93,7 @@ public sealed class AllocationTests
         return null;
     }
 
-    private static IEnumerable<string> Lines() => File.ReadAllLines(Path.Combine(Checkout.Root, "perf", "micro", "allocations.txt"))
+    private static IEnumerable<string> Lines() =>
+        File.ReadAllLines(Path.Combine(Checkout.Root, "perf", "micro", "allocations.txt"))
         .Where(line => line.Length > 0 && line[0] != '#');
 }

@@ -2,7 +2,9 @@ using Xunit;
 
 namespace Sandbox.UnitTests.Platform;
 
-/// <summary>Tests that count what the whole process holds (descriptors, threads): nothing else may run beside them.</summary>
+/// <summary>
+/// Tests that count what the whole process holds (descriptors, threads): nothing else may run beside them.
+/// </summary>
 [CollectionDefinition(Name, DisableParallelization = true)]
 public sealed class AloneCollection
 {

@@ -1,4 +1,3 @@
-using Sandbox.Platform.Shortcuts.Page;
 using Sandbox.Platform.Shortcuts.Rewriting;
 using Xunit;
 
@@ -19,6 +18,7 @@ public sealed class CallSitesTests
             for (ulong place = 0; place < 20; place++)
                 hot += sites.IsHot(0x7F00_0000_0000 + (place * 0x1234)) ? 1 : 0;
         }
+
         Assert.InRange(hot, 40, 60);
         Assert.InRange(sites.TakeFrequent().Count, 18, 20);
         Assert.Empty(sites.TakeFrequent());

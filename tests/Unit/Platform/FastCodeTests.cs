@@ -34,7 +34,8 @@ public sealed class FastCodeTests
         byte[] copy = [0xF3, 0xA4]; // rep movsb
         int[] copies = [.. OffsetsOf(copy)];
         Assert.Equal(
-            [FastCode.LeaseStatOffset, FastCode.LeaseCopyOffset, FastCode.InputCopyOffset, FastCode.OutputCopyOffset], copies);
+            [FastCode.LeaseStatOffset, FastCode.LeaseCopyOffset, FastCode.InputCopyOffset, FastCode.OutputCopyOffset],
+            copies);
         byte[] path = [0x80, 0x3F, 0x00]; // cmp byte ptr [rdi], 0
         Assert.Equal([FastCode.LeasePathOffset], OffsetsOf(path));
         byte[] commit = [0xF0, 0x48, 0x0F, 0xB1, 0x11]; // lock cmpxchg [rcx], rdx
@@ -67,6 +68,7 @@ public sealed class FastCodeTests
             if (FastCode.Bytes.Slice(i, instruction.Length).SequenceEqual(instruction))
                 found.Add(i);
         }
+
         return found;
     }
 
@@ -75,8 +77,8 @@ public sealed class FastCodeTests
         Assembler c = new(64);
         Label real = c.CreateLabel(), mine = c.CreateLabel(), post = c.CreateLabel();
 
-        // Only where gs leads to a page: with a base of 0 it leads to the table's own word, which is 0; with a guest's own it may
-        // lead anywhere, and so the page has a mark that nothing else has.
+        // Only where gs leads to a page: with a base of 0 it leads to the table's own word, which is 0; with a guest's
+        // own it may lead anywhere, and so the page has a mark that nothing else has.
         c.mov(rcx, __qword_ptr.gs[(long)FastLayout.NoPageAddress]);
         c.jrcxz(real);
         c.cmp(__qword_ptr[rcx + FastLayout.PageMark], FastLayout.Mark);
@@ -99,7 +101,9 @@ public sealed class FastCodeTests
         return MachineCode.Assemble(c);
     }
 
-    /// <summary>Answers a call for an id, leaves what is not fast to the real call, and saves the arguments of the others.</summary>
+    /// <summary>
+    /// Answers a call for an id, leaves what is not fast to the real call, and saves the arguments of the others.
+    /// </summary>
     private static void EmitAnswer(Assembler c)
     {
         Label ask = c.CreateLabel(), closed = c.CreateLabel(), answer = c.CreateLabel();
@@ -193,7 +197,9 @@ public sealed class FastCodeTests
         c.rep.movsb();
     }
 
-    /// <summary>Answers a call on a file of which the page has what it asks for. All registers but r11 are saved.</summary>
+    /// <summary>
+    /// Answers a call on a file of which the page has what it asks for. All registers but r11 are saved.
+    /// </summary>
     private static void EmitLease(Assembler c, Label post, Label input)
     {
         const int emptyPath = 0x1000;

@@ -11,7 +11,8 @@ public sealed class FastEntryTests
     private const ulong Address = 0x40_1000;
 
     private static readonly byte[] _number = [0xB8, 0x27, 0, 0, 0, 0x0F, 0x05, 0xC3, 0, 0, 0, 0, 0];
-    private static readonly byte[] _read = [0x74, 0x13, 0x90, 0x31, 0xC0, 0x0F, 0x05, 0x48, 0x3D, 0x00, 0xF0, 0xFF, 0xFF];
+    private static readonly byte[] _read = [
+        0x74, 0x13, 0x90, 0x31, 0xC0, 0x0F, 0x05, 0x48, 0x3D, 0x00, 0xF0, 0xFF, 0xFF];
     private static readonly byte[] _go = [0x89, 0xC7, 0x48, 0x89, 0xDF, 0x0F, 0x05, 0x48, 0x3D, 0x01, 0xF0, 0xFF, 0xFF];
 
     public static TheoryData<byte[], int, bool> Known => new()
@@ -31,9 +32,11 @@ public sealed class FastEntryTests
 
     [Theory]
     [InlineData(new byte[] { 0xB8, 0x27, 0, 0, 0x80, 0x0F, 0x05 }, new byte[] { 0x48, 0x3D, 0x00, 0xF0, 0xFF, 0xFF })]
-    [InlineData(new byte[] { 0x74, 0x13, 0x90, 0x31, 0xC0, 0x0F, 0x05 }, new byte[] { 0x48, 0x3D, 0x02, 0xF0, 0xFF, 0xFF })]
+    [InlineData(
+        new byte[] { 0x74, 0x13, 0x90, 0x31, 0xC0, 0x0F, 0x05 }, new byte[] { 0x48, 0x3D, 0x02, 0xF0, 0xFF, 0xFF })]
     [InlineData(new byte[] { 0x74, 0x13, 0x90, 0x31, 0xC0, 0x0F, 0x05 }, new byte[] { 0x48, 0x3D, 0x00, 0xF0, 0xFF })]
-    [InlineData(new byte[] { 0x74, 0x13, 0x90, 0x31, 0xC9, 0x0F, 0x05 }, new byte[] { 0x48, 0x3D, 0x00, 0xF0, 0xFF, 0xFF })]
+    [InlineData(
+        new byte[] { 0x74, 0x13, 0x90, 0x31, 0xC9, 0x0F, 0x05 }, new byte[] { 0x48, 0x3D, 0x00, 0xF0, 0xFF, 0xFF })]
     [InlineData(new byte[] { 0xB8, 0x27, 0, 0, 0, 0x0F, 0x34 }, new byte[] { 0x48, 0x3D, 0x00, 0xF0, 0xFF, 0xFF })]
     public void Others_are_not(byte[] before, byte[] after) =>
         Assert.False(CallSite.TryRecognize(before, after, out _));
@@ -57,7 +60,8 @@ public sealed class FastEntryTests
             if (used == FastEntry.MaxEntries)
                 break;
             Assert.True(pointers.Add(pointer));
-            Assert.InRange(pointer, FastLayout.TableStart, FastLayout.TableStart + FastLayout.TableBytes - sizeof(ulong));
+            Assert.InRange(
+                pointer, FastLayout.TableStart, FastLayout.TableStart + FastLayout.TableBytes - sizeof(ulong));
             byte[] rewritten = code[(7 - site.ReturnOffset)..];
             CallSite.WriteJump(rewritten, pointer);
             Assert.True(CallSite.IsJump(BitConverter.ToUInt32(rewritten)));
@@ -71,6 +75,7 @@ public sealed class FastEntryTests
             else
                 Assert.Equal(CallSite.JumpBytes, site.ReturnOffset);
         }
+
         Assert.True(pointers.Count >= 3);
         Assert.Equal(Mnemonic.INVALID, Decode([FastLayout.InvalidOpcode, 0], Address).Mnemonic);
     }
@@ -84,6 +89,7 @@ public sealed class FastEntryTests
             for (int used = 0; FastEntry.PointerOf(site, used, used) is ulong pointer && pointer != 0; used++)
                 all.Add(pointer);
         }
+
         all.Sort();
         Assert.True(all[0] >= FastLayout.TableStart + FastLayout.CodeOffset + (ulong)FastCode.Bytes.Length);
         Assert.All(all.Zip(all.Skip(1)), pair => Assert.True(pair.Second - pair.First >= sizeof(ulong)));
@@ -107,6 +113,7 @@ public sealed class FastEntryTests
             Instruction filler = Decode(entry[end..], start);
             Assert.Equal((Mnemonic.Nop, FastEntry.Link - end), (filler.Mnemonic, filler.Length));
         }
+
         Instruction link = Decode(entry[FastEntry.Link..], start + FastEntry.Link);
         Assert.Equal((Mnemonic.Mov, Register.R11D), (link.Mnemonic, link.Op0Register));
         Assert.Equal(start + FastEntry.Call, link.Immediate32);
@@ -121,6 +128,7 @@ public sealed class FastEntryTests
             Instruction back = Decode(entry[offset..], start + (ulong)offset);
             Assert.Equal(start + FastEntry.Target, back.IPRelativeMemoryAddress);
         }
+
         Assert.Equal(Address + (ulong)site.EndOffset, BitConverter.ToUInt64(entry, FastEntry.Target));
     }
 

@@ -5,7 +5,9 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace Sandbox.UnitTests.Platform;
 
-/// <summary>Guest memory under the notification platform: copies, mappings, descriptors lent for them, faults.</summary>
+/// <summary>
+/// Guest memory under the notification platform: copies, mappings, descriptors lent for them, faults.
+/// </summary>
 public sealed class NotifyMemoryTests(PlatformFixture fixture) : NotifyTests(fixture)
 {
     [Fact]

@@ -178,6 +178,7 @@ public sealed class NotifyPlatformTests(PlatformFixture fixture) : NotifyTests(f
             Thread.Sleep(1);
             thread.Interrupt();
         }
+
         kernel.WaitForExit();
         Assert.Contains("interrupt", kernel.Events);
     }
@@ -298,6 +299,7 @@ public sealed class NotifyPlatformTests(PlatformFixture fixture) : NotifyTests(f
                 descriptors = Settle().Descriptors;
             A_call_arrives_with_its_arguments_and_gets_its_answer();
         }
+
         (int after, int stubs, int receivers) = Settle();
         Assert.InRange(after, 0, descriptors + 2);
         Assert.InRange(stubs, 0, 2);

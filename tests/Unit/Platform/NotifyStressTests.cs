@@ -14,7 +14,9 @@ public sealed class NotifyStressTests(PlatformFixture fixture) : NotifyStress(fi
 public sealed class NotifyStressOnOldKernelTests(OldKernelFixture fixture)
     : NotifyStress(fixture), IClassFixture<OldKernelFixture>;
 
-/// <summary>Many threads, forks, interrupts and kills at once: every call is answered, every thread ends exactly once.</summary>
+/// <summary>
+/// Many threads, forks, interrupts and kills at once: every call is answered, every thread ends exactly once.
+/// </summary>
 public abstract class NotifyStress(PlatformFixture fixture)
 {
     private const int StackBytes = 0x1000;
@@ -170,6 +172,7 @@ public abstract class NotifyStress(PlatformFixture fixture)
                 thread.Interrupt();
             Thread.Sleep(1);
         }
+
         kernel.WaitForAll();
         Assert.Equal(threads + 1, kernel.Exits.Count);
         Assert.All(kernel.Exits.Values, count => Assert.Equal(1, count));
@@ -222,6 +225,7 @@ public abstract class NotifyStress(PlatformFixture fixture)
                     thread.AddressSpace.Kill();
             }
         }
+
         foreach (StressKernel kernel in kernels)
         {
             kernel.WaitForAll();
@@ -269,7 +273,8 @@ public abstract class NotifyStress(PlatformFixture fixture)
         uint seen = ReadWord(space, address);
         while (true)
         {
-            Assert.False(space.CompareExchange(new UserAddress(address), seen, seen + summand).Failed(out uint found, out _));
+            Assert.False(
+                space.CompareExchange(new UserAddress(address), seen, seen + summand).Failed(out uint found, out _));
             if (found == seen)
                 return;
             seen = found;

@@ -5,7 +5,9 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace Sandbox.UnitTests.Platform;
 
-/// <summary>The stub's embedded machine code is what its listing says, and the addresses the filter trusts are in it.</summary>
+/// <summary>
+/// The stub's embedded machine code is what its listing says, and the addresses the filter trusts are in it.
+/// </summary>
 public sealed class StubCodeTests
 {
     [Fact]
@@ -149,7 +151,9 @@ public sealed class StubCodeTests
         c.ud2();
     }
 
-    /// <summary>The segment bases, where the processor has no instruction for them: rdi is the signal and stays.</summary>
+    /// <summary>
+    /// The segment bases, where the processor has no instruction for them: rdi is the signal and stays.
+    /// </summary>
     private static void EmitBases(Assembler c, Label noBases, Label haveBases)
     {
         const int getFs = 0x1003, getGs = 0x1004;

@@ -25,7 +25,8 @@ internal static class ToyImage
             throw new InvalidOperationException($"no mappings: {failed}");
         if (commands[1].Result != (long)DataBase)
             throw new InvalidOperationException($"no mapping: {commands[0].Result} {commands[1].Result}");
-        if (thread.AddressSpace.Write(new UserAddress(Base), code).Failed(out int written, out error) || written != code.Length)
+        if (thread.AddressSpace.Write(new UserAddress(Base), code).Failed(out int written, out error)
+            || written != code.Length)
             throw new InvalidOperationException($"no code: {error}");
         thread.Registers = new UserRegisters
         {
@@ -68,6 +69,7 @@ internal sealed class ToyKernel : IGuestEvents
             ExitStatus = call.A0;
             return GuestAction.Exit;
         }
+
         return GuestAction.Return(-(long)Errno.ENOSYS);
     }
 
@@ -116,6 +118,7 @@ internal sealed class ToyKernel : IGuestEvents
             if (_live == 0)
                 return;
         }
+
         throw new TimeoutException(
             $"the guest did not end; calls: {string.Join(' ', Calls)}; events: {string.Join(' ', Events)}; "
             + $"log: {string.Join(' ', PlatformFixture.Lines)}");

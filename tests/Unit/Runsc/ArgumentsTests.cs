@@ -57,7 +57,8 @@ public sealed class ArgumentsTests
     [InlineData("--nothing")]
     [InlineData("--bundle")]
     public void What_is_unknown_or_has_no_value_is_refused_by_name(string flag) =>
-        Assert.Contains(flag, Assert.Throws<Failure>(() => Parse(int.MaxValue, flag)).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            flag, Assert.Throws<Failure>(() => Parse(int.MaxValue, flag)).Message, StringComparison.Ordinal);
 
     [Fact]
     public void A_number_must_be_one() =>
@@ -74,5 +75,6 @@ public sealed class ArgumentsTests
     [InlineData("SYS", 31)]
     [InlineData("65", -1)]
     [InlineData("NOPE", -1)]
-    public void Signals_have_numbers_and_names(string text, int number) => Assert.Equal(number, KillCommand.ParseSignal(text));
+    public void Signals_have_numbers_and_names(string text, int number) =>
+        Assert.Equal(number, KillCommand.ParseSignal(text));
 }

@@ -32,7 +32,8 @@ public sealed class CommandDetailTests
     [InlineData("--root --log --log L state x", "L", false)]
     [InlineData("exec x prog --log L --log-format json", null, false)]
     [InlineData("--log", null, false)]
-    public void The_log_is_found_in_wrong_command_lines_too_but_not_behind_the_command(string line, string? file, bool isJson) =>
+    public void The_log_is_found_in_wrong_command_lines_too_but_not_behind_the_command(
+        string line, string? file, bool isJson) =>
         Assert.Equal((file, isJson), ErrorReport.FindLog(line.Split(' ')));
 
     [Theory]
@@ -41,5 +42,6 @@ public sealed class CommandDetailTests
     [InlineData(8u, "/")]
     [InlineData(9u, "/")]
     public void A_home_is_the_users_in_passwd_or_the_root(uint user, string home) => Assert.Equal(
-        home, HomeVariable.DirectoryOf(user, "root:x:0:0:root:/root:/bin/sh\nseven:x:7:7::/home/seven:\nbroken:x:8\nnine:x:9:9::relative:\n"));
+        home, HomeVariable.DirectoryOf(
+            user, "root:x:0:0:root:/root:/bin/sh\nseven:x:7:7::/home/seven:\nbroken:x:8\nnine:x:9:9::relative:\n"));
 }

@@ -14,8 +14,10 @@ public sealed class MonitorTests : IDisposable
 
     public MonitorTests()
     {
-        Assert.False(HostSocket.CreatePair(SocketType.SequencedPacket).Failed(out (HostFd Monitor, HostFd Sentry) pair, out _));
-        Assert.False(HostFile.OpenAt(HostFile.CurrentDirectory, "/dev/null"u8, OpenFlags.ReadWrite | OpenFlags.CloseOnExec).Failed(out int fd, out _));
+        Assert.False(
+            HostSocket.CreatePair(SocketType.SequencedPacket).Failed(out (HostFd Monitor, HostFd Sentry) pair, out _));
+        Assert.False(HostFile.OpenAt(HostFile.CurrentDirectory, "/dev/null"u8, OpenFlags.ReadWrite
+            | OpenFlags.CloseOnExec).Failed(out int fd, out _));
         using HostFd nullFile = new(fd);
         _sentryEnd = pair.Sentry;
         _monitor = MonitorProcess.ForExecution(["true"], pair.Monitor, nullFile, -1);

@@ -58,12 +58,14 @@ public sealed class SpecificationTests
     [Fact]
     public void Mount_options_become_flags_and_data()
     {
-        (ulong flags, string data) = MountOptions.Parse(["rbind", "nosuid", "ro", "rw", "size=64k", "mode=755", "newinstance"]);
+        (ulong flags, string data) = MountOptions.Parse(
+            ["rbind", "nosuid", "ro", "rw", "size=64k", "mode=755", "newinstance"]);
         Assert.Equal(MountOptions.Bind | MountOptions.Recursive | MountOptions.NoSetUid, flags);
         Assert.Equal("size=64k,mode=755", data);
     }
 
     [Fact]
     public void Capabilities_are_bits_and_unknown_ones_are_ignored() =>
-        Assert.Equal(1ul | (1ul << 40), CapabilityNames.Mask(["CAP_CHOWN", "checkpoint_restore", "CAP_FROM_THE_FUTURE"]));
+        Assert.Equal(
+            1ul | (1ul << 40), CapabilityNames.Mask(["CAP_CHOWN", "checkpoint_restore", "CAP_FROM_THE_FUTURE"]));
 }

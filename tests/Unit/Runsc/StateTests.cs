@@ -34,7 +34,8 @@ public sealed class StateTests : IDisposable
         StateDirectory states = new(_root);
         states.Create("abc").Dispose();
         Assert.Null(states.Find("ab"));
-        Assert.Contains("does not exist", Assert.Throws<Failure>(() => states.Open("ab")).Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "does not exist", Assert.Throws<Failure>(() => states.Open("ab")).Message, StringComparison.Ordinal);
         Assert.Contains("exists", Assert.Throws<Failure>(() => states.Create("abc")).Message, StringComparison.Ordinal);
         using ContainerDirectory directory = states.Open("abc");
         directory.Remove();
@@ -62,7 +63,8 @@ public sealed class StateTests : IDisposable
         Assert.True(self.IsAlive);
         Assert.False((self with { StartTime = self.StartTime + 1 }).IsAlive);
 
-        Assert.False(HostFile.OpenAt(HostFile.CurrentDirectory, "/bin/sh"u8, OpenFlags.Path | OpenFlags.CloseOnExec).Failed(out int shell, out _));
+        Assert.False(HostFile.OpenAt(HostFile.CurrentDirectory, "/bin/sh"u8, OpenFlags.Path | OpenFlags.CloseOnExec)
+            .Failed(out int shell, out _));
         using SpawnScript script = new();
         script.Execute(shell, ["sh", "-c", "exit 0"], []);
         Assert.True(script.Run().Succeeded);

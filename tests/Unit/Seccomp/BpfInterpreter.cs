@@ -9,7 +9,8 @@ internal static class BpfInterpreter
 {
     public const uint ArchX64 = 0xC000003E;
 
-    public static uint Run(BpfInstruction[] program, int number, uint arch, ulong instructionPointer, params ulong[] arguments)
+    public static uint Run(
+        BpfInstruction[] program, int number, uint arch, ulong instructionPointer, params ulong[] arguments)
     {
         byte[] data = new byte[64];
         BinaryPrimitives.WriteInt32LittleEndian(data, number);
@@ -34,6 +35,7 @@ internal static class BpfInterpreter
                 case 0x45: branch = (accumulator & now.Operand) != 0; break;
                 default: throw new InvalidOperationException($"instruction {now.Code:x}");
             }
+
             if (branch is bool taken)
                 at += taken ? now.JumpTrue : now.JumpFalse;
         }

@@ -15,13 +15,18 @@ public class SeccompFilterTests
     {
         SeccompFilterBuilder builder = new(_other, SeccompAction.Trap);
         for (int number = 0; number < 460; number += 2) // Long enough that short jumps do not reach.
-            builder.Rule(number, SeccompAction.Fail((Errno)(1 + (number % 100))), SeccompTest.NotEqual(2, (ulong)number));
+            builder.Rule(
+                number, SeccompAction.Fail((Errno)(1 + (number % 100))), SeccompTest.NotEqual(2, (ulong)number));
         BpfInstruction[] program = builder.Build();
         for (int number = 0; number < 470; number++)
         {
-            uint expected = number % 2 == 0 && number < 460 ? SeccompAction.Fail((Errno)(1 + (number % 100))).Value : _other.Value;
-            Assert.Equal(expected, BpfInterpreter.Run(program, number, BpfInterpreter.ArchX64, 0, 0, 0, 0xFFFF_0000_0000));
-            Assert.Equal(_other.Value, BpfInterpreter.Run(program, number, BpfInterpreter.ArchX64, 0, 0, 0, (ulong)number));
+            uint expected = number % 2 == 0 && number < 460
+                ? SeccompAction.Fail((Errno)(1 + (number % 100))).Value
+                : _other.Value;
+            Assert.Equal(
+                expected, BpfInterpreter.Run(program, number, BpfInterpreter.ArchX64, 0, 0, 0, 0xFFFF_0000_0000));
+            Assert.Equal(
+                _other.Value, BpfInterpreter.Run(program, number, BpfInterpreter.ArchX64, 0, 0, 0, (ulong)number));
         }
     }
 
@@ -76,7 +81,8 @@ public class SeccompFilterTests
     [Theory]
     [InlineData(0xDEAD_0000_0007ul, true)]
     [InlineData(8ul, false)]
-    public void Int_ignores_the_upper_half(ulong argument, bool allowed) => Expect(SeccompTest.Int(1, 7), argument, allowed);
+    public void Int_ignores_the_upper_half(ulong argument, bool allowed) =>
+        Expect(SeccompTest.Int(1, 7), argument, allowed);
 
     [Fact]
     public void The_first_rule_that_holds_decides_and_all_tests_of_a_rule_must_hold()

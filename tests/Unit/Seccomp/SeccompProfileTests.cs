@@ -10,7 +10,9 @@ using Xunit;
 
 namespace Sandbox.UnitTests.Seccomp;
 
-/// <summary>"linux.seccomp" of config.json as a program, and the Sentry's verifier and interpreter of such programs.</summary>
+/// <summary>
+/// "linux.seccomp" of config.json as a program, and the Sentry's verifier and interpreter of such programs.
+/// </summary>
 public sealed class SeccompProfileTests
 {
     private const uint Allow = 0x7FFF0000, Fail = 0x50000;

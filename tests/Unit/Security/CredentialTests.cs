@@ -54,7 +54,8 @@ public sealed class CredentialTests
     public void Set_user_id_root_program_gets_everything_and_is_secure()
     {
         ExecCredentials result = Value(ExecCredentials.Compute(User, new ExecutableFile(0x89ED, 0, 0, null, false)));
-        Assert.Equal((1000u, 0u, 0u), (result.Credentials.UserId, result.Credentials.EffectiveUserId, result.Credentials.SavedUserId));
+        Assert.Equal((1000u, 0u, 0u),
+            (result.Credentials.UserId, result.Credentials.EffectiveUserId, result.Credentials.SavedUserId));
         Assert.Equal(CapabilitySet.Full, result.Credentials.Effective);
         Assert.True(result.IsSecure);
     }
@@ -85,14 +86,16 @@ public sealed class CredentialTests
     {
         Credentials ambient = User with { Ambient = _network, Permitted = _network, Inheritable = _network };
         ExecCredentials result = Value(ExecCredentials.Compute(ambient, new ExecutableFile(0x81ED, 0, 0, null, false)));
-        Assert.Equal((_network, _network, false), (result.Credentials.Effective, result.Credentials.Ambient, result.IsSecure));
+        Assert.Equal(
+            (_network, _network, false), (result.Credentials.Effective, result.Credentials.Ambient, result.IsSecure));
     }
 
     [Fact]
     public void Capability_attribute_is_read_with_its_revision()
     {
         byte[] attribute = [1, 0, 0, 2, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-        Assert.Equal(new FileCapabilities(_network, CapabilitySet.Empty, true), FileCapabilities.Parse(attribute, UserNamespace.Root));
+        Assert.Equal(new FileCapabilities(_network, CapabilitySet.Empty, true), FileCapabilities.Parse(
+            attribute, UserNamespace.Root));
         Assert.Null(FileCapabilities.Parse(attribute.AsSpan(1), UserNamespace.Root));
     }
 

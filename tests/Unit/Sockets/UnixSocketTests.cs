@@ -173,7 +173,8 @@ public sealed class UnixSocketTests
         Ok(server.Receive(new byte[9], SocketFlags.None, ref info));
         Assert.Equal(Abstract("d-client").Bytes, info.Sender!.Bytes);
         server.Release();
-        Assert.Equal(Errno.ECONNREFUSED, client.Send(_caller, "hi"u8, Abstract("d-server"), null, SocketFlags.None).Error);
+        Assert.Equal(
+            Errno.ECONNREFUSED, client.Send(_caller, "hi"u8, Abstract("d-server"), null, SocketFlags.None).Error);
     }
 
     private static ControlData Files(OpenFile file)
@@ -202,7 +203,8 @@ public sealed class UnixSocketTests
     private (Socket One, Socket Two) Pair(SocketKind kind)
     {
         Assert.False(SocketFamilies.Of(AddressFamily.Unix, _stack).Failed(out ISocketFamily? family, out _));
-        Assert.Equal(Errno.Ok, family!.CreatePair(_caller, _stack, kind, 0, OpenFlags.ReadOnly, out Socket? one, out Socket? two));
+        Assert.Equal(Errno.Ok, family!.CreatePair(
+            _caller, _stack, kind, 0, OpenFlags.ReadOnly, out Socket? one, out Socket? two));
         return (one!, two!);
     }
 

@@ -21,7 +21,8 @@ public sealed class SpawnScriptTests
 
     private static int OpenShell()
     {
-        Assert.False(HostFile.OpenAt(HostFile.CurrentDirectory, "/bin/sh"u8, OpenFlags.Path | OpenFlags.CloseOnExec).Failed(out int shell, out _));
+        Assert.False(HostFile.OpenAt(HostFile.CurrentDirectory, "/bin/sh"u8, OpenFlags.Path | OpenFlags.CloseOnExec)
+            .Failed(out int shell, out _));
         return shell;
     }
 
@@ -73,7 +74,8 @@ public sealed class SpawnScriptTests
     [Fact]
     public void A_failing_execution_is_an_error_of_the_script()
     {
-        Assert.False(HostFile.OpenAt(HostFile.CurrentDirectory, "/etc/passwd"u8, OpenFlags.Path | OpenFlags.CloseOnExec).Failed(out int file, out _));
+        Assert.False(HostFile.OpenAt(HostFile.CurrentDirectory, "/etc/passwd"u8, OpenFlags.Path | OpenFlags.CloseOnExec)
+            .Failed(out int file, out _));
         using SpawnScript script = new();
         script.Execute(file, ["passwd"], []);
         Assert.Equal(new SpawnOutcome("execute passwd", Errno.EACCES), script.Run());
@@ -86,7 +88,8 @@ public sealed class SpawnScriptTests
             Assert.Skip("needs root");
         (int read, int write) = Pipe();
         using SpawnScript script = new(
-            CloneFlags.NewUser | CloneFlags.NewPid | CloneFlags.NewMount | CloneFlags.NewUts | CloneFlags.NewIpc | CloneFlags.NewNet);
+            CloneFlags.NewUser | CloneFlags.NewPid | CloneFlags.NewMount | CloneFlags.NewUts | CloneFlags.NewIpc
+                | CloneFlags.NewNet);
         script.AddWaitForRelease();
         script.SetIdentity(0, 0);
         script.Mount("none", "/", null, 0x44000);

@@ -6,7 +6,9 @@ using Xunit;
 
 namespace Sandbox.UnitTests.SyscallTables;
 
-/// <summary>The table is complete, calls its rows what Linux calls them, and COVERAGE.md says what the rows say.</summary>
+/// <summary>
+/// The table is complete, calls its rows what Linux calls them, and COVERAGE.md says what the rows say.
+/// </summary>
 public sealed class CoverageTests
 {
     private readonly LinuxX64 _table = new();
@@ -43,13 +45,15 @@ public sealed class CoverageTests
     {
         string path = Path.Combine(Checkout.Root, "syscall-tables", "COVERAGE.md");
         Assert.True(
-            File.ReadAllText(path) == Coverage.Markdown(_table), "syscall-tables/COVERAGE.md is stale: run `make coverage`");
+            File.ReadAllText(path) == Coverage.Markdown(_table),
+            "syscall-tables/COVERAGE.md is stale: run `make coverage`");
     }
 
     [Fact]
     public void Csv_quotes_what_needs_it()
     {
         List<Coverage.Line> lines = [new Coverage.Line(0, "read", "partial", "files", "no \"x\", no y")];
-        Assert.Equal("number,name,support,family,note\n0,read,partial,files,\"no \"\"x\"\", no y\"\n", Coverage.Csv(lines));
+        Assert.Equal(
+            "number,name,support,family,note\n0,read,partial,files,\"no \"\"x\"\", no y\"\n", Coverage.Csv(lines));
     }
 }

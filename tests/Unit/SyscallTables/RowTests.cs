@@ -11,12 +11,13 @@ using Xunit;
 namespace Sandbox.UnitTests.SyscallTables;
 
 /// <summary>
-/// What must stand twice, because machine code or a filter reads a table of its own, agrees with the rows of the syscall table.
+/// What must stand twice, because machine code or a filter reads a table of its own,
+/// agrees with the rows of the syscall table.
 /// </summary>
 public sealed class RowTests
 {
-    // What the machine code does for each kind: the argument that it follows, the argument that counts, bytes for each or in
-    // all, and the type that a row gives the argument that is followed.
+    // What the machine code does for each kind: the argument that it follows, the argument that counts, bytes for each
+    // or in all, and the type that a row gives the argument that is followed.
     private static readonly Dictionary<PageCall, (int Argument, int Length, int Bytes, Type? Type)> _inputs = new()
     {
         [PageCall.Path] = (0, -1, 0, typeof(UserString)),
@@ -33,7 +34,8 @@ public sealed class RowTests
 
     private readonly LinuxX64 _table = new();
 
-    public static TheoryData<int> Numbers => [.. Enumerable.Range(0, LinuxX64.Size).Where(n => SyscallNames.NameOf(n) is not null)];
+    public static TheoryData<int> Numbers =>
+        [.. Enumerable.Range(0, LinuxX64.Size).Where(n => SyscallNames.NameOf(n) is not null)];
 
     [Theory, MemberData(nameof(Numbers))]
     public void The_machine_code_of_the_page_takes_what_the_row_says(int number)
@@ -72,7 +74,9 @@ public sealed class RowTests
         }
     }
 
-    /// <summary>A call that waits without a thread is made anew: nothing of it may be lost, and it must say where it waits.</summary>
+    /// <summary>
+    /// A call that waits without a thread is made anew: nothing of it may be lost, and it must say where it waits.
+    /// </summary>
     [Fact]
     public void What_waits_without_a_thread_comes_by_a_page_and_has_a_wait_channel()
     {
@@ -96,11 +100,14 @@ public sealed class RowTests
             if (_table[number]?.IsNative == true)
                 native.Add(number);
         }
+
         Assert.Equal(trapped, GuestFilter.TrappedCalls.ToArray().Order());
         Assert.Equal(native, GuestFilter.NativeCalls(directMemory: true).Order());
     }
 
-    /// <summary>The eight bytes of a rule (FastCalls.Image) name the row's own argument, and count in its own unit.</summary>
+    /// <summary>
+    /// The eight bytes of a rule (FastCalls.Image) name the row's own argument, and count in its own unit.
+    /// </summary>
     private static void CheckRule(Syscall row, byte index)
     {
         (int argument, int length, int bytes, Type? type) = _inputs[row.Page];

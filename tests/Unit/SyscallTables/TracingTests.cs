@@ -13,7 +13,8 @@ public sealed class TracingTests
     [InlineData(0x101002, "O_RDWR|O_SYNC")]
     [InlineData(0x80000, "O_RDONLY|O_CLOEXEC")]
     [InlineData(0x8000003, "3|0x8000000")]
-    public void Open_flags_have_names(ulong flags, string expected) => Assert.Equal(expected, FileNames.Open.Describe(flags));
+    public void Open_flags_have_names(ulong flags, string expected) =>
+        Assert.Equal(expected, FileNames.Open.Describe(flags));
 
     [Theory]
     [InlineData(0, "0")]
@@ -31,7 +32,8 @@ public sealed class TracingTests
 
     [Fact]
     public void Bytes_are_quoted_as_in_C() =>
-        Assert.Equal("\"a\\n\\0\\\"\\\\\\xff\"", ArgumentText.Quoted("a\n\0\"\\"u8.ToArray().Append((byte)0xFF).ToArray()));
+        Assert.Equal(
+            "\"a\\n\\0\\\"\\\\\\xff\"", ArgumentText.Quoted("a\n\0\"\\"u8.ToArray().Append((byte)0xFF).ToArray()));
 
     [Theory]
     [InlineData(new byte[] { 1, 0 }, "{AF_UNIX}")]
@@ -49,7 +51,8 @@ public sealed class TracingTests
         LinuxX64 table = new();
         for (int number = 0; number < LinuxX64.Size; number++)
         {
-            if (table[number] is { Level: not SupportLevel.Unsupported } row && row.Name is not ("arch_prctl" or "rseq"))
+            if (table[number] is { Level: not SupportLevel.Unsupported } row
+                && row.Name is not ("arch_prctl" or "rseq"))
                 Assert.True(Formats.Of(row).Length == row.Parameters.Length, row.Name);
         }
     }

@@ -4,11 +4,14 @@ using Xunit;
 
 namespace Sandbox.UnitTests.Tidy;
 
-/// <summary>What the documents say about each other and about the sources still holds: links, decisions, names of classes.</summary>
+/// <summary>
+/// What the documents say about each other and about the sources still holds: links, decisions, names of classes.
+/// </summary>
 public sealed partial class DocumentTests
 {
     /// <summary>The documents that explain the code by the names of its classes.</summary>
-    private static readonly string[] _explaining = ["CONTRIBUTING.md", "docs/architecture.md", "docs/glossary.md", "docs/debugging.md"];
+    private static readonly string[] _explaining = [
+        "CONTRIBUTING.md", "docs/architecture.md", "docs/glossary.md", "docs/debugging.md"];
 
     [Fact]
     public void Every_link_to_a_file_leads_to_one()
@@ -28,6 +31,7 @@ public sealed partial class DocumentTests
                     findings.Add($"{document}: {target}");
             }
         }
+
         Expect.Nothing(findings);
         Assert.NotEqual(0, links);
     }
@@ -37,7 +41,8 @@ public sealed partial class DocumentTests
     {
         const string folder = "docs/decisions";
         List<string> records = [.. Documents()
-            .Where(static path => path.StartsWith(folder, StringComparison.Ordinal) && Path.GetFileName(path) != "README.md")
+            .Where(static path =>
+                path.StartsWith(folder, StringComparison.Ordinal) && Path.GetFileName(path) != "README.md")
             .Select(static path => Path.GetFileName(path)).Order(StringComparer.Ordinal)];
         List<string> listed = [.. IndexRow().Matches(File.ReadAllText(Path.Combine(Checkout.Root, folder, "README.md")))
             .Select(static match => match.Groups["file"].Value)];
@@ -66,12 +71,14 @@ public sealed partial class DocumentTests
                 if (!known.Contains(name.Groups["name"].Value))
                     findings.Add($"{document}: {name.Groups["name"].Value}");
             }
+
             foreach (Match path in PathInText().Matches(WithoutCodeBlocks(document)))
             {
                 if (!Path.Exists(Path.Combine(Checkout.Root, path.Groups["path"].Value)))
                     findings.Add($"{document}: {path.Groups["path"].Value}");
             }
         }
+
         Expect.Nothing(findings);
     }
 
@@ -85,7 +92,8 @@ public sealed partial class DocumentTests
             yield return Path.GetFileName(file);
         foreach (string folder in (IEnumerable<string>)[.. SourceTree.Folders, "docs"])
         {
-            foreach (string file in Directory.EnumerateFiles(Path.Combine(Checkout.Root, folder), "*.md", SearchOption.AllDirectories))
+            foreach (string file in Directory.EnumerateFiles(
+                Path.Combine(Checkout.Root, folder), "*.md", SearchOption.AllDirectories))
             {
                 string path = Path.GetRelativePath(Checkout.Root, file);
                 if (!SourceTree.IsBuildOutput(path))

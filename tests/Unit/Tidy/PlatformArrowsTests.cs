@@ -3,8 +3,8 @@ using Xunit;
 namespace Sandbox.UnitTests.Tidy;
 
 /// <summary>
-/// Which room of platform/Execution may use which. The contract ("") uses nothing; a platform and the shortcuts of calls see each
-/// other only through the interfaces in Shortcuts itself.
+/// Which room of platform/Execution may use which. The contract ("") uses nothing; a platform and the shortcuts of
+/// calls see each other only through the interfaces in Shortcuts itself.
 /// </summary>
 public sealed class PlatformArrowsTests
 {

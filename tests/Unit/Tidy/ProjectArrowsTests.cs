@@ -17,7 +17,8 @@ public sealed class ProjectArrowsTests
         ["Sandbox.SyscallTables"] = ["Sandbox.Sentry", "Sandbox.Platform", "Sandbox.Gofer.Protocol", "Sandbox.Linux"],
         ["Sandbox.Runsc"] =
         [
-            "Sandbox.SyscallTables", "Sandbox.Sentry", "Sandbox.Gofer", "Sandbox.Platform", "Sandbox.Gofer.Protocol", "Sandbox.Linux",
+            "Sandbox.SyscallTables", "Sandbox.Sentry", "Sandbox.Gofer", "Sandbox.Platform", "Sandbox.Gofer.Protocol",
+            "Sandbox.Linux",
         ],
     };
 
@@ -37,6 +38,7 @@ public sealed class ProjectArrowsTests
                     findings.Add($"{name} must not refer to {reference}");
             }
         }
+
         Expect.Nothing(findings);
         Assert.Equal(_allowed.Count, known);
     }
@@ -50,6 +52,7 @@ public sealed class ProjectArrowsTests
             if (_allowed.ContainsKey(name))
                 findings.AddRange(references.Where(r => !_allowed.ContainsKey(r)).Select(r => $"{name} refers to {r}"));
         }
+
         Expect.Nothing(findings);
     }
 
@@ -73,6 +76,7 @@ public sealed class ProjectArrowsTests
                 }
             }
         }
+
         Expect.Nothing(findings);
     }
 
@@ -82,10 +86,12 @@ public sealed class ProjectArrowsTests
         List<string> findings = [];
         foreach (SourceTree.SourceFile file in SourceTree.Files())
         {
-            if ((file.Path.StartsWith("runsc/Boot/", StringComparison.Ordinal) || file.Path == "runsc/Launch/BootStatus.cs")
+            if ((file.Path.StartsWith("runsc/Boot/", StringComparison.Ordinal)
+                || file.Path == "runsc/Launch/BootStatus.cs")
                 && file.Lines.Any(static line => line.Contains("Tmds", StringComparison.Ordinal)))
                 findings.Add(file.Path);
         }
+
         Expect.Nothing(findings);
     }
 
@@ -95,7 +101,8 @@ public sealed class ProjectArrowsTests
         {
             List<string> references = [];
             foreach (XElement reference in XDocument.Load(file).Descendants("ProjectReference"))
-                references.Add(Path.GetFileNameWithoutExtension(reference.Attribute("Include")!.Value.Replace('\\', '/')));
+                references.Add(
+                    Path.GetFileNameWithoutExtension(reference.Attribute("Include")!.Value.Replace('\\', '/')));
             yield return (Path.GetFileNameWithoutExtension(file), references);
         }
     }

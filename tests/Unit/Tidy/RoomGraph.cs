@@ -3,14 +3,16 @@ using System.Reflection;
 namespace Sandbox.UnitTests.Tidy;
 
 /// <summary>
-/// Which room (namespace) of an assembly uses which. Read from the compiled assembly, method bodies included, so that no spelling of
-/// a type name escapes; but constants leave no trace there.
+/// Which room (namespace) of an assembly uses which. Read from the compiled assembly, method bodies included, so that
+/// no spelling of a type name escapes; but constants leave no trace there.
 /// </summary>
 internal sealed class RoomGraph
 {
     private readonly SortedDictionary<string, SortedDictionary<string, string>> _uses = [];
 
-    /// <summary>The graph of an assembly's namespaces, named by what follows <paramref name="root"/>; "" is the root itself.</summary>
+    /// <summary>
+    /// The graph of an assembly's namespaces, named by what follows <paramref name="root"/>; "" is the root itself.
+    /// </summary>
     public static RoomGraph Of(string assembly, string root)
     {
         RoomGraph graph = new();
@@ -25,10 +27,12 @@ internal sealed class RoomGraph
                 foreach (Type used in TypeMentions.Flatten(mentioned))
                 {
                     if (used.Assembly == type.Assembly && IsBelow(OutermostOf(used), root))
-                        graph.Add(RoomOf(user, root), RoomOf(OutermostOf(used), root), $"{user.Name}.{where} uses {used.Name}");
+                        graph.Add(RoomOf(user, root), RoomOf(OutermostOf(used), root),
+                            $"{user.Name}.{where} uses {used.Name}");
                 }
             }
         }
+
         return graph;
     }
 
@@ -42,7 +46,9 @@ internal sealed class RoomGraph
         }
     }
 
-    /// <summary>Arrows that the list does not allow, and those of the list that are no more: it may only become shorter.</summary>
+    /// <summary>
+    /// Arrows that the list does not allow, and those of the list that are no more: it may only become shorter.
+    /// </summary>
     /// <param name="allowed">For each room those that it uses.</param>
     /// <param name="isMeant">Which arrows the list is about.</param>
     public List<string> Differences(IReadOnlyDictionary<string, string[]> allowed, Func<string, string, bool> isMeant)
@@ -53,6 +59,7 @@ internal sealed class RoomGraph
             if (isMeant(from, to) && !(allowed.TryGetValue(from, out string[]? known) && known.Contains(to)))
                 findings.Add($"\"{from}\" must not use \"{to}\": {example}");
         }
+
         foreach ((string from, string[] known) in allowed)
         {
             foreach (string to in known)
@@ -61,6 +68,7 @@ internal sealed class RoomGraph
                     findings.Add($"\"{from}\" no longer uses \"{to}\": take the arrow out of the list");
             }
         }
+
         return findings;
     }
 
@@ -75,6 +83,7 @@ internal sealed class RoomGraph
             if (reached.Contains(room) && circle.Count > largest.Count)
                 largest = circle;
         }
+
         return largest;
     }
 
@@ -92,6 +101,7 @@ internal sealed class RoomGraph
                     open.Push(to);
             }
         }
+
         return reached;
     }
 

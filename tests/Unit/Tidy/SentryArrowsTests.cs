@@ -4,8 +4,8 @@ using Xunit;
 namespace Sandbox.UnitTests.Tidy;
 
 /// <summary>
-/// Which folder (namespace) of the sentry may use which: a namespace may use its own level's namesakes and everything below.
-/// Read from the compiled assembly, method bodies included, so that no spelling of a type name escapes.
+/// Which folder (namespace) of the sentry may use which: a namespace may use its own level's namesakes and everything
+/// below. Read from the compiled assembly, method bodies included, so that no spelling of a type name escapes.
 /// </summary>
 public sealed class SentryArrowsTests
 {
@@ -42,18 +42,20 @@ public sealed class SentryArrowsTests
             else if (toLevel >= fromLevel)
                 findings.Add($"{from} must not use {to}: {user.Name}.{where} uses {used.Name}");
         }
+
         Expect.Nothing(findings);
     }
 
     /// <summary>
-    /// Rooms of one folder that use each other. The kernel's are bound by nature (a task has signals, a signal finds tasks), and a
-    /// folder's own root ("Kernel", "Sockets") puts its rooms together. The list may only become shorter.
+    /// Rooms of one folder that use each other. The kernel's are bound by nature (a task has signals, a signal finds
+    /// tasks), and a folder's own root ("Kernel", "Sockets") puts its rooms together. The list may only become shorter.
     /// </summary>
     private static readonly Dictionary<string, string[]> _neighbours = new()
     {
         ["Kernel"] =
         [
-            "Kernel.Containers", "Kernel.Futex", "Kernel.Namespaces", "Kernel.PosixQueues", "Kernel.Processes", "Kernel.Signals",
+            "Kernel.Containers", "Kernel.Futex", "Kernel.Namespaces", "Kernel.PosixQueues", "Kernel.Processes",
+            "Kernel.Signals",
             "Kernel.Tasks", "Kernel.Timers",
         ],
         ["Kernel.Containers"] =
@@ -75,16 +77,19 @@ public sealed class SentryArrowsTests
         ["Kernel.Seccomp"] = ["Kernel", "Kernel.Namespaces", "Kernel.Processes", "Kernel.Signals", "Kernel.Tasks"],
         ["Kernel.Shortcuts"] =
         [
-            "Kernel", "Kernel.Namespaces", "Kernel.Processes", "Kernel.Ptrace", "Kernel.Seccomp", "Kernel.Tasks", "Kernel.Timers",
+            "Kernel", "Kernel.Namespaces", "Kernel.Processes", "Kernel.Ptrace", "Kernel.Seccomp", "Kernel.Tasks",
+            "Kernel.Timers",
         ],
         ["Kernel.Signals"] =
         [
-            "Kernel", "Kernel.Containers", "Kernel.Namespaces", "Kernel.Processes", "Kernel.Ptrace", "Kernel.Tasks", "Kernel.Timers",
+            "Kernel", "Kernel.Containers", "Kernel.Namespaces", "Kernel.Processes", "Kernel.Ptrace", "Kernel.Tasks",
+            "Kernel.Timers",
         ],
         ["Kernel.SystemV"] = ["Kernel.Namespaces", "Kernel.Processes", "Kernel.Tasks"],
         ["Kernel.Tasks"] =
         [
-            "Kernel", "Kernel.Containers", "Kernel.Futex", "Kernel.Namespaces", "Kernel.Processes", "Kernel.Ptrace", "Kernel.Seccomp",
+            "Kernel", "Kernel.Containers", "Kernel.Futex", "Kernel.Namespaces", "Kernel.Processes", "Kernel.Ptrace",
+            "Kernel.Seccomp",
             "Kernel.Shortcuts", "Kernel.Signals", "Kernel.SystemV",
         ],
         ["Kernel.Timers"] = ["Kernel", "Kernel.Namespaces", "Kernel.Processes", "Kernel.Signals", "Kernel.Tasks"],
@@ -102,7 +107,8 @@ public sealed class SentryArrowsTests
 
     [Fact]
     public void Rooms_of_one_folder_use_only_the_neighbours_they_may() =>
-        Expect.Nothing(RoomGraph.Of(Root, Root).Differences(_neighbours, static (from, to) => FolderOf(from) == FolderOf(to)));
+        Expect.Nothing(
+            RoomGraph.Of(Root, Root).Differences(_neighbours, static (from, to) => FolderOf(from) == FolderOf(to)));
 
     /// <summary>The sockets' and the kernel's own circles, and that of /proc; none goes beyond its folder.</summary>
     [Theory]
@@ -125,9 +131,11 @@ public sealed class SentryArrowsTests
         SortedSet<string> findings = [];
         foreach ((Type user, Type used, string where) in Uses(ofAssembly: "Sandbox.Platform"))
         {
-            if (used.Namespace is { } space && (space.Contains(".Notify") || space.Contains(".Ptrace") || space.Contains(".Stubs") || space.Contains(".Shortcuts.")))
+            if (used.Namespace is { } space && (space.Contains(".Notify") || space.Contains(".Ptrace")
+                || space.Contains(".Stubs") || space.Contains(".Shortcuts.")))
                 findings.Add($"{user.Name}.{where} uses {used.FullName}");
         }
+
         Expect.Nothing(findings);
     }
 

@@ -4,11 +4,14 @@ using System.Reflection.Emit;
 
 namespace Sandbox.UnitTests.Tidy;
 
-/// <summary>All types that a type mentions: in its bases, members, signatures and in the instructions of its methods.</summary>
+/// <summary>
+/// All types that a type mentions: in its bases, members, signatures and in the instructions of its methods.
+/// </summary>
 internal static class TypeMentions
 {
     private const BindingFlags Declared =
-        BindingFlags.DeclaredOnly | BindingFlags.Instance | BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic;
+        BindingFlags.DeclaredOnly | BindingFlags.Instance | BindingFlags.Static | BindingFlags.Public
+            | BindingFlags.NonPublic;
 
     private static readonly Dictionary<int, OperandType> _operands = OperandTypes();
 
@@ -41,6 +44,7 @@ internal static class TypeMentions
                 yield return part;
             yield break;
         }
+
         if (type.IsGenericParameter)
             yield break;
         yield return type;
@@ -72,6 +76,7 @@ internal static class TypeMentions
                     yield return called.ReturnType;
                     break;
             }
+
             if (member?.DeclaringType is { } declaring)
                 yield return declaring;
         }
@@ -115,7 +120,8 @@ internal static class TypeMentions
                 case OperandType.InlineSwitch:
                     at += 4 + (4 * BinaryPrimitives.ReadInt32LittleEndian(code.AsSpan(at)));
                     break;
-                case OperandType.InlineField or OperandType.InlineMethod or OperandType.InlineTok or OperandType.InlineType:
+                case OperandType.InlineField or OperandType.InlineMethod or OperandType.InlineTok
+                    or OperandType.InlineType:
                     yield return BinaryPrimitives.ReadInt32LittleEndian(code.AsSpan(at));
                     at += 4;
                     break;
@@ -134,6 +140,7 @@ internal static class TypeMentions
             OpCode opcode = (OpCode)field.GetValue(null)!;
             operands[(ushort)opcode.Value] = opcode.OperandType;
         }
+
         return operands;
     }
 }

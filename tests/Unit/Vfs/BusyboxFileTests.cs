@@ -4,7 +4,9 @@ using Xunit;
 
 namespace Sandbox.UnitTests.Vfs;
 
-/// <summary>Busybox works on files of a tmpfs root: each script's exit status tells the first thing that went wrong.</summary>
+/// <summary>
+/// Busybox works on files of a tmpfs root: each script's exit status tells the first thing that went wrong.
+/// </summary>
 public sealed class BusyboxFileTests
 {
     [Theory]

@@ -93,7 +93,8 @@ public sealed class PathWalkTests
     {
         Assert.Equal(Errno.ENOENT, Walk("/" + new string('x', 255)).Error);
         Assert.Equal(Errno.ENAMETOOLONG, Walk("/" + new string('x', 256)).Error);
-        Assert.Equal(Errno.ENAMETOOLONG, CreateOperations.CreateDirectory(_root, _fs.Root, Bytes("/" + new string('x', 256)), Modes.O777));
+        Assert.Equal(Errno.ENAMETOOLONG, CreateOperations.CreateDirectory(
+            _root, _fs.Root, Bytes("/" + new string('x', 256)), Modes.O777));
     }
 
     [Fact]
@@ -212,7 +213,8 @@ public sealed class PathWalkTests
         for (int i = 0; i < DentryCache.Capacity + 10_000; i++)
             Create($"/d/{i}");
         Assert.Equal(Errno.Ok, Walk("/d/0").Error);
-        Assert.True(_fs.Root.Dentry.FileSystem.DentryCount <= DentryCache.Capacity + 1, "the cache has grown without bounds");
+        Assert.True(
+            _fs.Root.Dentry.FileSystem.DentryCount <= DentryCache.Capacity + 1, "the cache has grown without bounds");
         Assert.Equal("/d/17", Where("/d/17"));
     }
 
@@ -242,7 +244,8 @@ public sealed class PathWalkTests
 
     private static byte[] Bytes(string text) => Encoding.UTF8.GetBytes(text);
 
-    private Result<VfsPath> Walk(string path, bool follow = true) => PathWalk.Resolve(_root, _fs.Root, Bytes(path), follow);
+    private Result<VfsPath> Walk(string path, bool follow = true) =>
+        PathWalk.Resolve(_root, _fs.Root, Bytes(path), follow);
 
     private string Where(string path, bool follow = true)
     {
@@ -259,7 +262,8 @@ public sealed class PathWalkTests
         return opened;
     }
 
-    private void Create(string path) => Assert.Equal(Errno.Ok, Open(path, OpenFlags.Create | OpenFlags.WriteOnly).Error);
+    private void Create(string path) =>
+        Assert.Equal(Errno.Ok, Open(path, OpenFlags.Create | OpenFlags.WriteOnly).Error);
 
     private void MakeDirectory(string path, uint mode = Modes.O777) =>
         Assert.Equal(Errno.Ok, CreateOperations.CreateDirectory(_root, _fs.Root, Bytes(path), mode));

@@ -5,8 +5,8 @@ namespace Sandbox.Platform.Shortcuts.Page;
 
 /// <summary>
 /// The calls that may come by a shared page: frequent ones whose handlers need no registers and end with a value. All
-/// others take the notified way even from a rewritten place. And what the guest's side copies to the page before it asks: one
-/// range of memory, named by the arguments.
+/// others take the notified way even from a rewritten place. And what the guest's side copies to the page before it
+/// asks: one range of memory, named by the arguments.
 /// </summary>
 internal static class FastCalls
 {
@@ -19,12 +19,15 @@ internal static class FastCalls
     /// <summary>How many numbers the guest's side answers by itself while its page says so.</summary>
     public const int Answers = 6;
 
-    /// <summary>Bytes of the image that are no rule: the first of the answers, and a call that never comes by a page.</summary>
+    /// <summary>
+    /// Bytes of the image that are no rule: the first of the answers, and a call that never comes by a page.
+    /// </summary>
     public const byte FirstAnswer = 0xF0, NotFast = 0xFF;
 
     /// <summary>
-    /// Calls that the guest's side answers by itself where it has a lease. Without one they have no input; but StatAtLease is fstat(2)
-    /// only with AT_EMPTY_PATH and an empty path, and otherwise has the input <see cref="PathAt"/>.
+    /// Calls that the guest's side answers by itself where it has a lease. Without one they have no input; but
+    /// StatAtLease is fstat(2) only with AT_EMPTY_PATH and an empty path,
+    /// and otherwise has the input <see cref="PathAt"/>.
     /// </summary>
     public const byte ReadLease = 0xE0, ReadAtLease = 0xE1, StatLease = 0xE2, StatAtLease = 0xE3;
 
@@ -84,7 +87,8 @@ internal static class FastCalls
     }
 
     /// <summary>
-    /// One range of the caller's memory. The length is an argument, in units of 1 &lt;&lt; Shift bytes, and if it is more than
+    /// One range of the caller's memory. The length is an argument, in units of 1 &lt;&lt; Shift bytes,
+    /// and if it is more than
     /// <paramref name="Max"/> nothing is copied. Without one it is Max bytes, or those up to the end of the page.
     /// </summary>
     private readonly record struct Rule(int Argument, int Max, int LengthArgument = -1, int Shift = 0);
@@ -101,9 +105,9 @@ internal static class FastCalls
     public static bool MovesPosition(ulong number) => number is Sys.read or Sys.readv;
 
     /// <summary>
-    /// What the guest's side reads, for <see cref="FastLayout.InputsOffset"/>: a byte for each number, the index of its rule,
-    /// an answer or <see cref="NotFast"/>; and the rules: offset of the address in a thread's page, offset of the length or 0,
-    /// shift, u32 maximum at 4.
+    /// What the guest's side reads, for <see cref="FastLayout.InputsOffset"/>: a byte for each number, the index of its
+    /// rule, an answer or <see cref="NotFast"/>; and the rules: offset of the address in a thread's page, offset of the
+    /// length or 0, shift, u32 maximum at 4.
     /// </summary>
     public static ReadOnlySpan<byte> Image => _image;
 

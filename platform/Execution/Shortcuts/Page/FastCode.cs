@@ -1,11 +1,12 @@
 namespace Sandbox.Platform.Shortcuts.Page;
 
 /// <summary>
-/// The machine code of the fast path: what all rewritten calls of an address space share. It uses no stack, for the guest's has a
-/// red zone. rcx, r11 and rax are a system call's to destroy, and so are the arithmetic flags for every compiler; rdi, rsi and
-/// rdx are put back from the page. It answers calls for ids, and those on files with a lease, from the page. For others it copies
-/// the input to the page, posts the request, waits, and copies the output from there. The page is found by one load
-/// relative to gs, whose result is checked: a hypervisor that emulates the access with another base makes the call slow, not wrong.
+/// The machine code of the fast path: what all rewritten calls of an address space share. It uses no stack, for the
+/// guest's has a red zone. rcx, r11 and rax are a system call's to destroy, and so are the arithmetic flags for every
+/// compiler; rdi, rsi and rdx are put back from the page. It answers calls for ids, and those on files with a lease,
+/// from the page. For others it copies the input to the page, posts the request, waits, and copies the output from
+/// there. The page is found by one load relative to gs, whose result is checked: a hypervisor that emulates the access
+/// with another base makes the call slow, not wrong.
 /// </summary>
 /// <remarks>A unit test assembles the listing again and compares.</remarks>
 internal static class FastCode
@@ -16,7 +17,9 @@ internal static class FastCode
     /// <summary>What stands at the beginning instead where nobody is to look: jmp r11.</summary>
     public static ReadOnlySpan<byte> Off => [0x41, 0xFF, 0xE3];
 
-    /// <summary>From here on the number is in the page and r11 is its address; before, the entry's system call.</summary>
+    /// <summary>
+    /// From here on the number is in the page and r11 is its address; before, the entry's system call.
+    /// </summary>
     public const int SavedOffset = 0x2B;
 
     /// <summary>From here on the arguments are in the page.</summary>
@@ -29,12 +32,14 @@ internal static class FastCode
     public const int LeasePathOffset = 0x101, LeaseStatOffset = 0x122, LeaseCopyOffset = 0x16E;
 
     /// <summary>
-    /// Behind the instruction that moves a lease's position, if the zero flag is set; where a call on a lease has its value, in
-    /// the page; and where that ends.
+    /// Behind the instruction that moves a lease's position, if the zero flag is set; where a call on a lease has its
+    /// value, in the page; and where that ends.
     /// </summary>
     public const int LeaseCommitOffset = 0x192, LeaseDoneOffset = 0x194, LeaseEndOffset = 0x1AF;
 
-    /// <summary>Where the shared code has posted its request: from here on the thread waits for the answer or has it.</summary>
+    /// <summary>
+    /// Where the shared code has posted its request: from here on the thread waits for the answer or has it.
+    /// </summary>
     public const int WaitOffset = 0x22E;
 
     /// <summary>Where rsi is the address of the next record of output, and where there is none left.</summary>

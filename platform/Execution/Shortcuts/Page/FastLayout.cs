@@ -9,16 +9,20 @@ namespace Sandbox.Platform.Shortcuts.Page;
 /// </summary>
 internal static class FastLayout
 {
-    /// <summary>The table's address. Its third byte must be <see cref="InvalidOpcode"/>, which a rewritten call relies on.</summary>
+    /// <summary>
+    /// The table's address. Its third byte must be <see cref="InvalidOpcode"/>, which a rewritten call relies on.
+    /// </summary>
     public const ulong TableStart = 0x60000;
     public const int TableBytes = 0x5000;
 
-    /// <summary>An instruction byte that does not exist in 64-bit mode: it stands where the rewritten syscall began.</summary>
+    /// <summary>
+    /// An instruction byte that does not exist in 64-bit mode: it stands where the rewritten syscall began.
+    /// </summary>
     public const byte InvalidOpcode = 0x06;
 
     /// <summary>
-    /// The shared code, then pointers that must lie where they do; for each call number a byte that names its input; what the
-    /// inputs are (<see cref="FastCalls"/>); one entry for each rewritten call.
+    /// The shared code, then pointers that must lie where they do; for each call number a byte that names its input;
+    /// what the inputs are (<see cref="FastCalls"/>); one entry for each rewritten call.
     /// </summary>
     public const int CodeOffset = 0, InputsOffset = 0x800, RulesOffset = 0xA00, EntriesOffset = 0x1000;
 
@@ -29,19 +33,22 @@ internal static class FastLayout
     public const int AreaBytes = LeaseDataOffset + (LeaseRooms * LeaseRoomBytes), PageStride = 0x40000;
 
     /// <summary>
-    /// A word of the table that is 0. The code reads it relative to gs: a base of 0 says that the thread has no page, and the
-    /// base of <see cref="BaseOf"/> gives the page's own <see cref="PageSelf"/> instead.
+    /// A word of the table that is 0. The code reads it relative to gs: a base of 0 says that the thread has no page,
+    /// and the base of <see cref="BaseOf"/> gives the page's own <see cref="PageSelf"/> instead.
     /// </summary>
     public const ulong NoPageAddress = TableStart + 0x3F8;
 
-    /// <summary>What a page has at <see cref="PageMark"/>, so that no word of a guest with a gs base of its own is taken for it.</summary>
+    /// <summary>
+    /// What a page has at <see cref="PageMark"/>, so that no word of a guest with a gs base of its own is taken for it.
+    /// </summary>
     public const int Mark = unchecked((int)0x9C5B_E7A3);
 
     /// <summary>Bytes of a page up to the end of the data of its call.</summary>
     public const int CallBytes = StubLayout.SlotBytes;
 
     /// <summary>
-    /// The number a page's memfd is lent under. A guest's own mapping of its descriptor of that number takes another way.
+    /// The number a page's memfd is lent under. A guest's own mapping of its
+    /// descriptor of that number takes another way.
     /// </summary>
     public const int Descriptor = 4095;
 
@@ -61,29 +68,32 @@ internal static class FastLayout
     public const int PageNumber = 0x40, PageArguments = 0x48, PageEntry = 0x78;
 
     /// <summary>
-    /// Offset of the ids that the thread answers by itself: u64 each, with <see cref="AnswerValid"/> if the low half is the answer.
+    /// Offset of the ids that the thread answers by itself: u64 each,
+    /// with <see cref="AnswerValid"/> if the low half is the answer.
     /// </summary>
     public const int PageAnswers = 0x80, AnswerBit = 32;
     public const ulong AnswerValid = 1ul << AnswerBit;
 
     /// <summary>
-    /// Offset of the data: the input, then the output. That is a list of records: u64 length, u64 guest address, as many bytes,
-    /// up to 7 unused; a length of 0 ends it.
+    /// Offset of the data: the input, then the output. That is a list of records: u64 length, u64 guest address, as
+    /// many bytes, up to 7 unused; a length of 0 ends it.
     /// </summary>
     public const int PageData = 0x100, RecordHeader = 16;
 
     /// <summary>
-    /// What a thread reads of files by itself: a *lease* for each of the first descriptors, and rooms for bytes of some of them.
+    /// What a thread reads of files by itself: a *lease* for each of the first descriptors,
+    /// and rooms for bytes of some of them.
     /// </summary>
     public const int LeasesOffset = CallBytes, LeaseShift = 8, Leases = 32;
     public const int LeaseDataOffset = LeasesOffset + (Leases << LeaseShift), LeaseRooms = 8, LeaseRoomBytes = 0x4000;
 
     /// <summary>
-    /// Offsets in a lease: i64 position of the open file and 1, or 0 if there is no lease; address of the byte at offset 0 of the
-    /// file, which may be outside of the room; u64 offset of the room's first byte and of the one behind its last; u32 flags; u32,
-    /// which is not 0 once the thread has used it; struct stat.
+    /// Offsets in a lease: i64 position of the open file and 1, or 0 if there is no lease; address of the byte at
+    /// offset 0 of the file, which may be outside of the room; u64 offset of the room's first byte and of the one
+    /// behind its last; u32 flags; u32, which is not 0 once the thread has used it; struct stat.
     /// </summary>
-    public const int LeasePosition = 0, LeaseBase = 8, LeaseStart = 16, LeaseEnd = 24, LeaseFlags = 32, LeaseUsed = 36, LeaseStat = 64;
+    public const int LeasePosition = 0, LeaseBase = 8, LeaseStart = 16, LeaseEnd = 24, LeaseFlags = 32, LeaseUsed = 36,
+        LeaseStat = 64;
     public const int StatBytes = 144;
 
     /// <summary>A flag: the file ends where the lease ends.</summary>
@@ -93,14 +103,14 @@ internal static class FastLayout
     public const uint LowestAddress = 0x10000;
 
     /// <summary>
-    /// States: nobody looks; somebody looks; a request is there; its handler runs; the answer takes long, and the guest had better
-    /// sleep.
+    /// States: nobody looks; somebody looks; a request is there; its handler runs; the answer takes long, and the guest
+    /// had better sleep.
     /// </summary>
     public const int StateClosed = 0, StateOpen = 1, StateRequest = 2, StateTaken = 3, StateDeferred = 4;
 
     /// <summary>
-    /// Turns of the waiting loop (a pause instruction each, some 10 to 45 ns) before the thread sleeps, as a power of two and
-    /// where somebody looks, and what one counts for while nobody has taken the request.
+    /// Turns of the waiting loop (a pause instruction each, some 10 to 45 ns) before the thread sleeps, as a power of
+    /// two and where somebody looks, and what one counts for while nobody has taken the request.
     /// </summary>
     public const int TurnsShift = 12, RequestTurns = 16;
 

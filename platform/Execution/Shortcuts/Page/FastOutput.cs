@@ -5,8 +5,8 @@ using Sandbox.Platform.Stubs;
 namespace Sandbox.Platform.Shortcuts.Page;
 
 /// <summary>
-/// Walks the records of a page that are still to be copied to guest memory, as its thread does. Lengths and addresses are
-/// whatever the guest claims: it may write to its own memory what it likes.
+/// Walks the records of a page that are still to be copied to guest memory, as its thread does. Lengths and addresses
+/// are whatever the guest claims: it may write to its own memory what it likes.
 /// </summary>
 internal ref struct FastOutput(FastPage page, ulong offset)
 {
@@ -32,7 +32,9 @@ internal ref struct FastOutput(FastPage page, ulong offset)
         return Errno.Ok;
     }
 
-    /// <summary>Writes the rest of a record that the thread has begun; the records go on behind it. EFAULT as above.</summary>
+    /// <summary>
+    /// Writes the rest of a record that the thread has begun; the records go on behind it. EFAULT as above.
+    /// </summary>
     /// <param name="space">The thread's.</param>
     /// <param name="source">The offset of the next byte.</param>
     /// <param name="address">Where it belongs.</param>

@@ -3,9 +3,9 @@ using Sandbox.Linux;
 namespace Sandbox.Platform.Shortcuts.Page;
 
 /// <summary>
-/// The page that a guest thread and the Sentry share, in a memfd of its own: words that say what is asked and answered, and
-/// data, whose memory exists once it is touched. The guest writes what it likes: each word is read once and checked after
-/// that. It stays mapped here as long as anybody can reach this object.
+/// The page that a guest thread and the Sentry share, in a memfd of its own: words that say what is asked and answered,
+/// and data, whose memory exists once it is touched. The guest writes what it likes: each word is read once and checked
+/// after that. It stays mapped here as long as anybody can reach this object.
 /// </summary>
 internal sealed unsafe class FastPage
 {
@@ -40,7 +40,8 @@ internal sealed unsafe class FastPage
     public ulong Number => ReadWord(FastLayout.PageNumber);
 
     /// <summary>The answer that stands in the page, which only an honest guest left there.</summary>
-    public (long Value, bool IsRedo) Answer => ((long)ReadWord(FastLayout.PageResult), ReadWord(FastLayout.PageRedo) != 0);
+    public (long Value, bool IsRedo) Answer =>
+        ((long)ReadWord(FastLayout.PageResult), ReadWord(FastLayout.PageRedo) != 0);
 
     /// <summary>Address and length of the input, and where the output begins: whatever the guest claims.</summary>
     public (ulong Address, ulong Length) Input =>
@@ -49,10 +50,12 @@ internal sealed unsafe class FastPage
     public ulong Output => ReadWord(FastLayout.PageOutput);
 
     /// <summary>Some of its bytes, as they are at the moment. The caller keeps this object alive.</summary>
-    public Span<byte> Bytes(int offset, int length) => new Span<byte>(_start, FastLayout.AreaBytes).Slice(offset, length);
+    public Span<byte> Bytes(int offset, int length) =>
+        new Span<byte>(_start, FastLayout.AreaBytes).Slice(offset, length);
 
     /// <summary>
-    /// Lets a lease begin, or ends it (-1), and gives the position that stood there: whatever the guest claims, but not below -1.
+    /// Lets a lease begin, or ends it (-1), and gives the position that stood there: whatever the guest claims,
+    /// but not below -1.
     /// </summary>
     public long ExchangePosition(int lease, long position)
     {
@@ -71,8 +74,8 @@ internal sealed unsafe class FastPage
     public ulong Argument(int index) => ReadWord(FastLayout.PageArguments + (index * sizeof(ulong)));
 
     /// <summary>
-    /// A zeroed page, to be mapped at an address, and the descriptor of its memfd, which the caller closes. EMFILE, ENFILE,
-    /// ENOMEM.
+    /// A zeroed page, to be mapped at an address, and the descriptor of its memfd, which the caller closes. EMFILE,
+    /// ENFILE, ENOMEM.
     /// </summary>
     public static Result<(FastPage Page, HostFd File)> Create(ulong guestAddress)
     {
@@ -82,15 +85,18 @@ internal sealed unsafe class FastPage
             return error;
         HostFd file = new(fd);
         error = HostFile.Truncate(fd, FastLayout.AreaBytes);
-        long address = error is Errno.Ok ? HostSyscall.Call(Sys.mmap, 0, FastLayout.AreaBytes, readWrite, shared, fd, 0) : 0;
-        if (error is Errno.Ok)
+        long address = error == Errno.Ok
+            ? HostSyscall.Call(Sys.mmap, 0, FastLayout.AreaBytes, readWrite, shared, fd, 0)
+            : 0;
+        if (error == Errno.Ok)
             error = HostSyscall.ErrorOf(address);
-        if (error is Errno.Ok)
+        if (error == Errno.Ok)
         {
             *(ulong*)(address + FastLayout.PageSelf) = guestAddress;
             *(long*)(address + FastLayout.PageMark) = FastLayout.Mark;
             return (new FastPage((byte*)address, guestAddress), file);
         }
+
         file.Dispose();
         return error;
     }

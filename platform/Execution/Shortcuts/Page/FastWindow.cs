@@ -5,9 +5,9 @@ using Sandbox.Platform.Stubs;
 namespace Sandbox.Platform.Shortcuts.Page;
 
 /// <summary>
-/// The data of a thread's page while a call that came by it is handled. What the handler reads of the caller's memory may
-/// have come with the request; what it writes is left in the page, and the caller copies it before it goes on. So the host
-/// is not asked to copy. Only the host thread that runs the handler uses it.
+/// The data of a thread's page while a call that came by it is handled. What the handler reads of the caller's memory
+/// may have come with the request; what it writes is left in the page, and the caller copies it before it goes on. So
+/// the host is not asked to copy. Only the host thread that runs the handler uses it.
 /// </summary>
 /// <remarks>
 /// A write that is left in the page counts as done. If the caller cannot make it, the call's value is changed
@@ -47,7 +47,8 @@ internal sealed class FastWindow(AddressSpace space, FastPage page)
     }
 
     /// <summary>
-    /// The handler has ended. Gives the offset of the output, 0 if there is none, and may make <paramref name="value"/> EFAULT.
+    /// The handler has ended. Gives the offset of the output, 0 if there is none,
+    /// and may make <paramref name="value"/> EFAULT.
     /// </summary>
     public int End(ref long value)
     {
@@ -105,7 +106,7 @@ internal sealed class FastWindow(AddressSpace space, FastPage page)
             return;
         BinaryPrimitives.WriteUInt64LittleEndian(page.Bytes(_next, EndBytes), 0);
         FastOutput output = new(page, _first);
-        if (output.Write(space) is not Errno.Ok)
+        if (output.Write(space) != Errno.Ok)
             _hasFailed = true;
         Forget();
     }

@@ -91,7 +91,7 @@ internal sealed class FastChannel(
         {
             _isPolled = true;
             page.Open(true);
-            _isConfined = HostProcessors.Avoid(thread.HostThreadId, processor) is Errno.Ok;
+            _isConfined = HostProcessors.Avoid(thread.HostThreadId, processor) == Errno.Ok;
         }
     }
 
@@ -105,6 +105,7 @@ internal sealed class FastChannel(
             _isPolled = false;
             page.Open(false);
         }
+
         Release();
     }
 
@@ -133,6 +134,7 @@ internal sealed class FastChannel(
                 return false;
             _isRunning = true;
         }
+
         page.SetState(FastLayout.StateTaken);
         Run();
         return true;
@@ -149,6 +151,7 @@ internal sealed class FastChannel(
             OnSleep(notification.Id);
             return true;
         }
+
         bool isKick = thread.IsKick(notification);
         lock (_lock)
         {
@@ -157,6 +160,7 @@ internal sealed class FastChannel(
                 thread.Violation("made two calls at once");
                 return true;
             }
+
             // A kick that was sent before the request was taken: the thread stands still until the call has its answer.
             _waiting++;
             while (_isRunning)
@@ -164,6 +168,7 @@ internal sealed class FastChannel(
             _waiting--;
             thread.Own(notification.Id);
         }
+
         return false;
     }
 
@@ -179,6 +184,7 @@ internal sealed class FastChannel(
                 return;
             _isDeferred = false;
         }
+
         pollers!.Continue(this);
     }
 
@@ -191,6 +197,7 @@ internal sealed class FastChannel(
                 return;
             _isDeferred = false;
         }
+
         pollers!.Continue(this);
     }
 
@@ -216,10 +223,12 @@ internal sealed class FastChannel(
                 _sleepId = id;
                 return;
             }
+
             isMine = page.HasRequest && thread.TryOwn();
             if (isMine)
                 (_isRunning, _sleepId) = (true, id);
         }
+
         if (isMine)
         {
             owner.OnPosted();
@@ -248,6 +257,7 @@ internal sealed class FastChannel(
         {
             outcome = thread.Leave() ? ShortcutOutcome.Redo : ShortcutOutcome.Gone;
         }
+
         Run(outcome, value, output);
     }
 
@@ -272,10 +282,13 @@ internal sealed class FastChannel(
                     page.SetState(FastLayout.StateDeferred);
                     return;
                 }
+
                 _isContinued = false;
             }
+
             outcome = Handle(out value, out output);
         }
+
         ulong sleeper;
         lock (_lock)
         {
@@ -284,11 +297,13 @@ internal sealed class FastChannel(
                 int state = _isPolled ? FastLayout.StateOpen : FastLayout.StateClosed;
                 page.Publish(value, output, outcome == ShortcutOutcome.Redo, state);
             }
+
             (sleeper, _sleepId) = (_sleepId, 0);
             _isRunning = false;
             if (_waiting > 0)
                 Monitor.PulseAll(_lock);
         }
+
         if (sleeper == 0)
             return;
         owner.OnAnswer();

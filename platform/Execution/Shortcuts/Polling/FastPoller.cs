@@ -69,7 +69,8 @@ internal sealed class FastPoller
     /// True if this poller sleeps in a handler, or has been in one for long: other guests cannot wait for it.
     /// </summary>
     public bool IsStuck => Volatile.Read(ref _isBlocked)
-        || (Volatile.Read(ref _turnStarted) is long started && started != 0 && Stopwatch.GetTimestamp() - started > _stuckTicks);
+        || (Volatile.Read(ref _turnStarted) is long started && started != 0
+        && Stopwatch.GetTimestamp() - started > _stuckTicks);
 
     /// <summary>
     /// Gives this poller a channel to look at, until it drops it. False if the poller sleeps in a handler.
@@ -82,6 +83,7 @@ internal sealed class FastPoller
                 return false;
             _offered.Add(channel);
         }
+
         if (_mine != this)
             Volatile.Write(ref _guestProcessor, HostProcessors.Current());
         Wake();
@@ -99,6 +101,7 @@ internal sealed class FastPoller
                 return false;
             _continued.Enqueue(channel);
         }
+
         Wake();
         return true;
     }
@@ -133,6 +136,7 @@ internal sealed class FastPoller
                 _alarm.Wait(IsAsleep, long.MaxValue);
                 Interlocked.And(ref _alarm.Word, ~IsAsleep);
             }
+
             Poll();
             Volatile.Write(ref _processor, HostProcessors.Current());
             Volatile.Write(ref _turnStarted, 0);
@@ -163,6 +167,7 @@ internal sealed class FastPoller
                 channel.LastServed = seen = Stopwatch.GetTimestamp();
                 hasServed = true;
             }
+
             if (_isBlocked)
                 EndBlock();
             hasPolled |= _channels.Count > 0;
@@ -172,6 +177,7 @@ internal sealed class FastPoller
                 (last, lastServed, nextYield) = (now, now, _yieldTicks);
                 continue;
             }
+
             session.OnIdle(now - last, IsCrowded);
             last = now;
             Drop(session.IsLosing(now) ? long.MaxValue : now - _idleTicks);
@@ -250,6 +256,7 @@ internal sealed class FastPoller
                 if (!_continued.TryDequeue(out continued))
                     return hasRun;
             }
+
             hasRun = true;
             _serving = continued;
             continued.RunContinued();
@@ -276,6 +283,7 @@ internal sealed class FastPoller
                     _offered.Add(channel);
             }
         }
+
         foreach (FastChannel channel in _offered)
         {
             channel.LastServed = now + _graceTicks;
@@ -283,6 +291,7 @@ internal sealed class FastPoller
             _channels.Add(channel);
             _recent.Remove(channel);
         }
+
         _offered.Clear();
     }
 
@@ -319,6 +328,7 @@ internal sealed class FastPoller
             _recent.Add(channel);
             channel.EndOffer();
         }
+
         if (_channels.Count == 0 && _recent.Count > MaxRecent)
             _recent.RemoveRange(0, _recent.Count - MaxRecent);
     }
@@ -340,12 +350,14 @@ internal sealed class FastPoller
             _channels.AddRange(_offered);
             _offered.Clear();
         }
+
         _serving?.BeforeSleep();
         foreach (FastChannel channel in _channels)
         {
             channel.EndPolling();
             channel.EndOffer();
         }
+
         _channels.Clear();
         foreach (FastChannel channel in continued)
             _pollers.Continue(channel);

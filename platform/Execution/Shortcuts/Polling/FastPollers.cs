@@ -43,6 +43,7 @@ internal sealed class FastPollers
                 if (!poller.IsStuck && poller.TryOffer(channel))
                     return true;
             }
+
             return _pollers.Count < MaxPollers && TryAdd() is { } added && added.TryOffer(channel);
         }
     }
@@ -60,6 +61,7 @@ internal sealed class FastPollers
                 if (!poller.IsStuck && poller.TryContinue(channel))
                     return;
             }
+
             if (TryAdd() is { } added)
                 added.TryContinue(channel);
             else

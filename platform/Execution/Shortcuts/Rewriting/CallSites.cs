@@ -4,15 +4,18 @@ using Sandbox.Platform.Shortcuts.Page;
 namespace Sandbox.Platform.Shortcuts.Rewriting;
 
 /// <summary>
-/// The system calls of one address space that were rewritten, and how often the others came. A program counter inside of
-/// the rewritten code is translated to what it would be in the original, both when a thread comes in and when it goes.
+/// The system calls of one address space that were rewritten, and how often the others came. A program counter inside
+/// of the rewritten code is translated to what it would be in the original,
+/// both when a thread comes in and when it goes.
 /// </summary>
 internal sealed class CallSites
 {
     /// <summary>Calls from one place until it is worth rewriting, and with it the places with a few calls.</summary>
     private const int HotCount = 64, FewCount = 2;
 
-    /// <summary>The counts of the latest callers lie in sets; of each, the caller with the lowest count is replaced.</summary>
+    /// <summary>
+    /// The counts of the latest callers lie in sets; of each, the caller with the lowest count is replaced.
+    /// </summary>
     private const int SetBits = 5, Ways = 4;
     private const ulong TrapFlag = 0x100;
 
@@ -27,7 +30,9 @@ internal sealed class CallSites
 
     private sealed record State(bool HasTable, RewrittenCall[] Calls, Dictionary<ulong, Inner> Inners);
 
-    /// <summary>An address within a jump that once was an instruction's: its call, and where that is repeated.</summary>
+    /// <summary>
+    /// An address within a jump that once was an instruction's: its call, and where that is repeated.
+    /// </summary>
     private readonly record struct Inner(int Index, int EntryOffset);
 
     public CallSites() => _state = new State(false, [], []);
@@ -59,13 +64,14 @@ internal sealed class CallSites
             if (_counts[i] < _counts[coldest])
                 coldest = i;
         }
+
         (_callers[coldest], _counts[coldest]) = (instructionPointer, 1);
         return false;
     }
 
     /// <summary>
-    /// The places that have called more than a few times, in the order of their addresses. Their counts begin anew, so that what
-    /// cannot be rewritten does not stay in the way.
+    /// The places that have called more than a few times, in the order of their addresses. Their counts begin anew, so
+    /// that what cannot be rewritten does not stay in the way.
     /// </summary>
     public List<ulong> TakeFrequent()
     {
@@ -76,6 +82,7 @@ internal sealed class CallSites
                 frequent.Add(_callers[i]);
             _counts[i] = 0;
         }
+
         frequent.Sort();
         return frequent;
     }
@@ -116,8 +123,9 @@ internal sealed class CallSites
             : instructionPointer;
 
     /// <summary>
-    /// A thread came in with its registers: makes them those it would have in the original code. Nothing more is promised
-    /// to a guest that jumps into the table by itself. True if it stood at an access of the shared code that may have faulted.
+    /// A thread came in with its registers: makes them those it would have in the original code. Nothing more is
+    /// promised to a guest that jumps into the table by itself.
+    /// True if it stood at an access of the shared code that may have faulted.
     /// </summary>
     public bool MapIn(ref SignalContext frame, in FrameOwner owner)
     {
@@ -131,7 +139,8 @@ internal sealed class CallSites
     }
 
     /// <summary>
-    /// Where a thread that goes on at <paramref name="instructionPointer"/> has to go on, if its code was rewritten with
+    /// Where a thread that goes on at <paramref name="instructionPointer"/> has to go on,
+    /// if its code was rewritten with
     /// <paramref name="call"/> and still is: in the entry, at the system call itself or behind it.
     /// </summary>
     public bool TryMapOut(ulong instructionPointer, out RewrittenCall call, out ulong mapped)

@@ -15,22 +15,23 @@ internal static class FastEntry
     public const int MaxEntries = (FastLayout.TableBytes - FastLayout.EntriesOffset) / Bytes;
 
     /// <summary>
-    /// Offsets in an entry: the pointer that the rewritten call jumps through, the copied first instruction, what follows it,
-    /// the real system call, where that returns to, the jump out behind the comparison, and its target.
+    /// Offsets in an entry: the pointer that the rewritten call jumps through, the copied first instruction, what
+    /// follows it, the real system call, where that returns to, the jump out behind the comparison, and its target.
     /// </summary>
     public const int Pointer = 0, Code = 8, Link = 13, Jump = 19, Call = 24, Return = 26, Leave = 32, Target = 40;
 
     public static ulong EntryOf(int index) => FastLayout.TableStart + FastLayout.EntriesOffset + ((ulong)index * Bytes);
 
     /// <summary>
-    /// The address of a pointer for a call like <paramref name="site"/>, so that the jump through it has invalid bytes where it
-    /// must. <paramref name="used"/>: how many calls like this there are already. 0 if there can be no more.
+    /// The address of a pointer for a call like <paramref name="site"/>, so that the jump through it has invalid bytes
+    /// where it must. <paramref name="used"/>: how many calls like this there are already. 0 if there can be no more.
     /// </summary>
     public static ulong PointerOf(in CallSite site, int index, int used)
     {
         const ulong secondByte = FastLayout.TableStart + ((ulong)FastLayout.InvalidOpcode << 8);
         const int secondByteCount = 0x100 / sizeof(ulong);
-        ReadOnlySpan<ulong> firstByte = [FastLayout.TableStart + 0x406, FastLayout.TableStart + 0x506, FastLayout.TableStart + 0x706];
+        ReadOnlySpan<ulong> firstByte = [
+            FastLayout.TableStart + 0x406, FastLayout.TableStart + 0x506, FastLayout.TableStart + 0x706];
         return site.SyscallOffset switch
         {
             2 => used < secondByteCount ? secondByte + ((ulong)used * sizeof(ulong)) : 0,
@@ -50,7 +51,8 @@ internal static class FastEntry
         BinaryPrimitives.WriteUInt64LittleEndian(entry, start + Code);
         code[..site.SyscallOffset].CopyTo(entry[Code..]);
         ReadOnlySpan<byte> threeBytes = [0x0F, 0x1F, 0x00], twoBytes = [0x66, 0x90]; // nop
-        (site.SyscallOffset switch { 2 => threeBytes, 3 => twoBytes, _ => [] }).CopyTo(entry[(Code + site.SyscallOffset)..]);
+        (site.SyscallOffset switch { 2 => threeBytes, 3 => twoBytes, _ => [] }).CopyTo(
+            entry[(Code + site.SyscallOffset)..]);
         ReadOnlySpan<byte> link = [0x41, 0xBB]; // mov r11d, the real call
         link.CopyTo(entry[Link..]);
         BinaryPrimitives.WriteUInt32LittleEndian(entry[(Link + 2)..], (uint)start + Call);

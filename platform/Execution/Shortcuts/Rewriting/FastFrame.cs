@@ -4,18 +4,21 @@ using Sandbox.Platform.Stubs;
 
 namespace Sandbox.Platform.Shortcuts.Rewriting;
 
-/// <summary>Whose frame it is: the calls that were rewritten in its space, its page and who hears of it, if it has them.</summary>
-internal readonly record struct FrameOwner(CallSites Sites, AddressSpace Space, FastPage? Page, IShortcutEvents? Events);
+/// <summary>
+/// Whose frame it is: the calls that were rewritten in its space, its page and who hears of it, if it has them.
+/// </summary>
+internal readonly record struct FrameOwner(
+    CallSites Sites, AddressSpace Space, FastPage? Page, IShortcutEvents? Events);
 
 /// <summary>
-/// A thread that came in from the shared code of the fast path. It has not asked yet, and makes the real call; or it has its
-/// answer, and goes on behind the call as soon as the rest of the output is where it belongs.
+/// A thread that came in from the shared code of the fast path. It has not asked yet, and makes the real call; or it
+/// has its answer, and goes on behind the call as soon as the rest of the output is where it belongs.
 /// </summary>
 internal static class FastFrame
 {
     /// <summary>
-    /// Makes the registers those of the original code. True if the thread stood at an access that may fault: a copy, or where it
-    /// looks for its page by a gs base that may be the guest's own.
+    /// Makes the registers those of the original code. True if the thread stood at an access that may fault: a copy, or
+    /// where it looks for its page by a gs base that may be the guest's own.
     /// </summary>
     public static bool MapIn(ref SignalContext frame, in FrameOwner owner)
     {
@@ -84,7 +87,9 @@ internal static class FastFrame
         (frame.Rax, frame.Rip) = ((ulong)value, call.Return);
     }
 
-    /// <summary>Copies what the thread has not copied, and gives the call's value, which a bad address changes.</summary>
+    /// <summary>
+    /// Copies what the thread has not copied, and gives the call's value, which a bad address changes.
+    /// </summary>
     private static long FinishOutput(ref SignalContext frame, in FrameOwner owner, FastPage page, long value)
     {
         AddressSpace space = owner.Space;
@@ -98,7 +103,7 @@ internal static class FastFrame
             missing = frame.Rcx + begun.Count();
             FastOutput output = new(page, next);
             error = output.WriteRest(space, next, frame.Rdi, frame.Rcx);
-            if (error is Errno.Ok)
+            if (error == Errno.Ok)
                 error = output.Write(space);
             missing -= output.Written;
         }
@@ -114,7 +119,7 @@ internal static class FastFrame
 
         if (offset >= FastCode.RecordOffset)
             (frame.Rdi, frame.Rsi) = (page.Argument(0), page.Argument(1));
-        if (error is Errno.Ok)
+        if (error == Errno.Ok)
             return value;
         FastOutput all = new(page, page.Output);
         ulong done = all.Count() - missing;

@@ -8,8 +8,8 @@ using Sandbox.Platform.Shortcuts.Rewriting;
 namespace Sandbox.Platform.Shortcuts.Setup;
 
 /// <summary>
-/// How one guest thread comes onto the fast path: a place that it calls from often is rewritten, calls from there in quick
-/// succession get it a page, and then somebody who looks at it. Only the thread's current owner uses it.
+/// How one guest thread comes onto the fast path: a place that it calls from often is rewritten, calls from there in
+/// quick succession get it a page, and then somebody who looks at it. Only the thread's current owner uses it.
 /// </summary>
 internal sealed class FastPath : IThreadShortcuts, IChannelOwner
 {
@@ -71,7 +71,8 @@ internal sealed class FastPath : IThreadShortcuts, IChannelOwner
 
     public bool IsOwnDescriptor(ulong number) => number == FastLayout.Descriptor;
 
-    public bool IsOwnGsBase(ulong gsBase) => Channel is not null && gsBase == FastLayout.BaseOf(FastLayout.PageOf(_thread.Slot));
+    public bool IsOwnGsBase(ulong gsBase) =>
+        Channel is not null && gsBase == FastLayout.BaseOf(FastLayout.PageOf(_thread.Slot));
 
     public void BeforeClone() => Channel?.Release();
 
@@ -93,7 +94,9 @@ internal sealed class FastPath : IThreadShortcuts, IChannelOwner
         if (!_sites.TryMapOut(instructionPointer, out RewrittenCall call, out ulong mapped))
             return instructionPointer;
         // Other code may lie there by now.
-        return _thread.Space.TryRead(call.Address, out uint code) && CallSite.IsJump(code) ? mapped : instructionPointer;
+        return _thread.Space.TryRead(call.Address, out uint code) && CallSite.IsJump(code)
+            ? mapped
+            : instructionPointer;
     }
 
     public IThreadShortcuts ForThread(IShortcutHost child) => new FastPath(child, _sites, _pollers, _leases);

@@ -23,8 +23,9 @@ internal sealed class FastSetup(IShortcutHost thread, CallSites sites)
     private AddressSpace Space => thread.Space;
 
     /// <summary>
-    /// True if the call that ends at <paramref name="instructionPointer"/> may be rewritten: ordinary program text, which is
-    /// a private mapping of a file and not writable. Code that a program makes or changes itself is left alone.
+    /// True if the call that ends at <paramref name="instructionPointer"/> may be rewritten: ordinary program text,
+    /// which is a private mapping of a file and not writable.
+    /// Code that a program makes or changes itself is left alone.
     /// </summary>
     public bool CanRewrite(ulong instructionPointer)
     {
@@ -33,9 +34,9 @@ internal sealed class FastSetup(IShortcutHost thread, CallSites sites)
     }
 
     /// <summary>
-    /// Rewrites the calls that are made often. All threads of the space stand still meanwhile, so none of them sees half of it;
-    /// one that stood between their instructions goes on in the table (<see cref="CallSites.TryMapOut"/>), and so does one
-    /// that is in a call.
+    /// Rewrites the calls that are made often. All threads of the space stand still meanwhile, so none of them sees
+    /// half of it; one that stood between their instructions goes on in the table (<see cref="CallSites.TryMapOut"/>),
+    /// and so does one that is in a call.
     /// </summary>
     public void Rewrite()
     {
@@ -62,15 +63,15 @@ internal sealed class FastSetup(IShortcutHost thread, CallSites sites)
         ];
         lock (thread.CloneLock) // One at a time uses the descriptor's number.
         {
-            return thread.RunCommands(commands) is Errno.Ok && commands[2].Result == 0
+            return thread.RunCommands(commands) == Errno.Ok && commands[2].Result == 0
                 ? new FastChannel(thread, made.Page, sites, owner, new FastLeases(made.Page, budget), pollers)
                 : null;
         }
     }
 
     /// <summary>
-    /// A thread with a gs base of its own, which leads to no memory, has come through the table: that costs a fault each time. So
-    /// all calls that were rewritten go straight to the real call, and no others are rewritten.
+    /// A thread with a gs base of its own, which leads to no memory, has come through the table: that costs a fault
+    /// each time. So all calls that were rewritten go straight to the real call, and no others are rewritten.
     /// </summary>
     public void TurnOff()
     {
@@ -100,9 +101,10 @@ internal sealed class FastSetup(IShortcutHost thread, CallSites sites)
         Span<HostCommand> commands =
         [
             new HostCommand(
-                Sys.mmap, (long)FastLayout.TableStart, FastLayout.TableBytes, Read | Write, privateAnonymousNoReplace, -1, 0),
+                Sys.mmap, (long)FastLayout.TableStart, FastLayout.TableBytes, Read | Write,
+                privateAnonymousNoReplace, -1, 0),
         ];
-        bool isMapped = thread.RunCommands(commands) is Errno.Ok && commands[0].Result == (long)FastLayout.TableStart
+        bool isMapped = thread.RunCommands(commands) == Errno.Ok && commands[0].Result == (long)FastLayout.TableStart
             && Space.TryWrite(FastLayout.TableStart + FastLayout.CodeOffset, FastCode.Bytes)
             && Space.TryWrite(FastLayout.TableStart + FastLayout.InputsOffset, FastCalls.Image);
         if (isMapped)
@@ -124,6 +126,7 @@ internal sealed class FastSetup(IShortcutHost thread, CallSites sites)
         {
             return false;
         }
+
         ulong start = instructionPointer - (ulong)site.ReturnOffset, end = start + (ulong)site.EndOffset;
         bool isInOnePage = ((start ^ (start + CallSite.JumpBytes - 1)) & ~HostPageMask) == 0;
         if (!isInOnePage || PointerOf(site) == 0 || sites.Contains(start + (ulong)site.SyscallOffset))
@@ -133,6 +136,7 @@ internal sealed class FastSetup(IShortcutHost thread, CallSites sites)
         {
             return false;
         }
+
         return mapping.Protection == (MemoryProtection.Read | MemoryProtection.Execute)
             && !mapping.IsShared && mapping.Inode != 0 && start >= mapping.Start && end <= mapping.End
             && !(site.MustNotBeEntered && MayBeEntered(start + (ulong)site.SyscallOffset, mapping));
@@ -176,6 +180,7 @@ internal sealed class FastSetup(IShortcutHost thread, CallSites sites)
             rangeMapping = mapping.Start;
             calls.Add(call);
         }
+
         if (calls.Count == 0)
             return;
         if (TryProtect(ranges, Read | Write))
@@ -186,6 +191,7 @@ internal sealed class FastSetup(IShortcutHost thread, CallSites sites)
                     break;
             }
         }
+
         if (!TryProtect(ranges, Read | Execute))
             thread.Violation("keeps its code from being executable");
     }
@@ -209,7 +215,9 @@ internal sealed class FastSetup(IShortcutHost thread, CallSites sites)
         return isWritten;
     }
 
-    /// <summary>Changes the protection of the table and the ranges: nothing is ever writable and executable at once.</summary>
+    /// <summary>
+    /// Changes the protection of the table and the ranges: nothing is ever writable and executable at once.
+    /// </summary>
     private bool TryProtect(List<(ulong Start, ulong End)> ranges, int protection)
     {
         Span<HostCommand> commands = new HostCommand[1 + ranges.Count];
@@ -219,13 +227,15 @@ internal sealed class FastSetup(IShortcutHost thread, CallSites sites)
             (ulong start, ulong end) = ranges[i];
             commands[1 + i] = new HostCommand(Sys.mprotect, (long)start, (long)(end - start), protection);
         }
-        if (thread.RunCommands(commands) is not Errno.Ok)
+
+        if (thread.RunCommands(commands) != Errno.Ok)
             return false;
         foreach (HostCommand command in commands)
         {
             if (command.Result != 0)
                 return false;
         }
+
         return true;
     }
 

@@ -5,8 +5,8 @@ using Sandbox.Platform.Shortcuts.Polling;
 namespace Sandbox.Platform.Shortcuts.Setup;
 
 /// <summary>
-/// Shortcuts by a page that each guest thread shares with the Sentry: frequent system calls are rewritten to go by it, and host
-/// threads look at the pages where there is more than one processor.
+/// Shortcuts by a page that each guest thread shares with the Sentry: frequent system calls are rewritten to go by it,
+/// and host threads look at the pages where there is more than one processor.
 /// </summary>
 public sealed class PageShortcuts : ShortcutProvider
 {

@@ -21,8 +21,10 @@ internal static class GlobalFiles
         Add(root, proc, "uptime", text => WriteUptime(kernel, text));
         Add(root, proc, "loadavg", text => WriteLoad(proc, text));
         Add(root, proc, "version", text => text.Append("Linux version "u8)
-            .Append(KernelVersion.Release).Append(" (sandbox@sandbox) (cc) "u8).Append(KernelVersion.Build).Append((byte)'\n'));
-        Add(root, proc, "vmstat", (caller, text) => WriteVirtualMemoryStatistics(kernel, (caller as Task)?.Namespaces.Container, text));
+            .Append(KernelVersion.Release).Append(" (sandbox@sandbox) (cc) "u8).Append(KernelVersion.Build).Append(
+                (byte)'\n'));
+        Add(root, proc, "vmstat", (caller, text) =>
+            WriteVirtualMemoryStatistics(kernel, (caller as Task)?.Namespaces.Container, text));
         AddConstant(
             root, proc, "filesystems",
             "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tcgroup\nnodev\tcgroup2\nnodev\tdevpts\nnodev\tmqueue\nnodev\toverlay\n"
@@ -53,7 +55,8 @@ internal static class GlobalFiles
         AddConstant(ipc, proc, "shm",
             "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime"
             + "      ctime                   rss                  swap\n");
-        AddConstant(ipc, proc, "sem", "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n");
+        AddConstant(
+            ipc, proc, "sem", "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n");
         AddConstant(
             ipc, proc, "msg",
             "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      rtime      ctime\n");
@@ -72,7 +75,8 @@ internal static class GlobalFiles
     {
         string text = "#subsys_name\thierarchy\tnum_cgroups\tenabled\n";
         for (int index = 0; index < Container.LegacyControllers.Length; index++)
-            text += string.Create(CultureInfo.InvariantCulture, $"{Container.LegacyControllers[index]}\t{index + 1}\t1\t1\n");
+            text += string.Create(
+                CultureInfo.InvariantCulture, $"{Container.LegacyControllers[index]}\t{index + 1}\t1\t1\n");
         return text;
     }
 
@@ -97,7 +101,8 @@ internal static class GlobalFiles
     private static string SoftInterrupts(int cpus)
     {
         string text = InterruptsHeader(cpus).Insert(0, "         ");
-        foreach (string kind in (ReadOnlySpan<string>)["HI", "TIMER", "NET_TX", "NET_RX", "BLOCK", "IRQ_POLL", "TASKLET", "SCHED", "HRTIMER", "RCU"])
+        foreach (string kind in (ReadOnlySpan<string>)[
+            "HI", "TIMER", "NET_TX", "NET_RX", "BLOCK", "IRQ_POLL", "TASKLET", "SCHED", "HRTIMER", "RCU"])
         {
             text += string.Create(CultureInfo.InvariantCulture, $"{kind,12}:");
             for (int cpu = 0; cpu < cpus; cpu++)
@@ -125,10 +130,13 @@ internal static class GlobalFiles
             ("MemTotal", memory.Total), ("MemFree", memory.Free),
             ("MemAvailable", memory.Available), ("Buffers", 0), ("Cached", cached), ("SwapCached", 0),
             ("Active", memory.Anonymous), ("Inactive", memory.Mapped), ("Active(anon)", memory.Anonymous),
-            ("Inactive(anon)", memory.Files), ("Active(file)", 0), ("Inactive(file)", memory.Mapped), ("Unevictable", 0),
-            ("Mlocked", 0), ("SwapTotal", 0), ("SwapFree", 0), ("Dirty", 0), ("Writeback", 0), ("AnonPages", memory.Anonymous),
+            ("Inactive(anon)", memory.Files), ("Active(file)", 0), ("Inactive(file)", memory.Mapped),
+            ("Unevictable", 0),
+            ("Mlocked", 0), ("SwapTotal", 0), ("SwapFree", 0), ("Dirty", 0), ("Writeback", 0),
+            ("AnonPages", memory.Anonymous),
             ("Mapped", memory.Mapped), ("Shmem", memory.Files), ("KReclaimable", 0), ("Slab", memory.Kernel),
-            ("SReclaimable", 0), ("SUnreclaim", memory.Kernel), ("KernelStack", 0), ("PageTables", 0), ("NFS_Unstable", 0),
+            ("SReclaimable", 0), ("SUnreclaim", memory.Kernel), ("KernelStack", 0), ("PageTables", 0),
+            ("NFS_Unstable", 0),
             ("Bounce", 0), ("WritebackTmp", 0), ("CommitLimit", memory.Total), ("Committed_AS", memory.Used),
             ("VmallocTotal", 34359738367L * 1024), ("VmallocUsed", 0), ("VmallocChunk", 0), ("AnonHugePages", 0),
             ("ShmemHugePages", 0), ("FileHugePages", 0),
@@ -158,11 +166,13 @@ internal static class GlobalFiles
         using (kernel.Tree.Enter())
             processes = kernel.RootPids.Count;
         text.Append("intr 0\nctxt 0\nbtime "u8).Append(bootSeconds).Append("\nprocesses "u8).Append(processes)
-            .Append("\nprocs_running "u8).Append(running).Append("\nprocs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n"u8);
+            .Append("\nprocs_running "u8).Append(running).Append(
+                "\nprocs_blocked 0\nsoftirq 0 0 0 0 0 0 0 0 0 0 0\n"u8);
     }
 
     private static void WriteCpu(ByteBuilder text, string name, long user, long system, long idle) =>
-        text.Append(name).Append((byte)' ').Append(CpuTime.ToTicks(user)).Append(" 0 "u8).Append(CpuTime.ToTicks(system))
+        text.Append(name).Append((byte)' ').Append(CpuTime.ToTicks(user)).Append(" 0 "u8).Append(
+            CpuTime.ToTicks(system))
             .Append((byte)' ').Append(CpuTime.ToTicks(idle)).Append(" 0 0 0 0 0 0\n"u8);
 
     private static CpuTime TotalTime(Kernel.Kernel kernel)
@@ -207,7 +217,8 @@ internal static class GlobalFiles
     private static void WriteVirtualMemoryStatistics(Kernel.Kernel kernel, Container? container, ByteBuilder text)
     {
         ContainerMemory memory = ContainerMemory.Measure(kernel, container);
-        text.Append("nr_free_pages "u8).Append(memory.Free / 4096).Append("\nnr_anon_pages "u8).Append(memory.Anonymous / 4096)
+        text.Append("nr_free_pages "u8).Append(memory.Free / 4096).Append("\nnr_anon_pages "u8).Append(
+            memory.Anonymous / 4096)
             .Append("\nnr_mapped "u8).Append(memory.Mapped / 4096).Append("\nnr_shmem "u8).Append(memory.Files / 4096)
             .Append("\npgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault 0\npgmajfault 0\noom_kill 0\n"u8);
     }

@@ -4,8 +4,8 @@ using Sandbox.Sentry.Kernel.Namespaces;
 namespace Sandbox.Sentry.Filesystems.Proc.Global;
 
 /// <summary>
-/// The load of the sandbox (proc_loadavg(5)), sampled when somebody looks: between two looks the load is taken to have been
-/// what it is now, so that an idle sandbox needs no timer.
+/// The load of the sandbox (proc_loadavg(5)), sampled when somebody looks: between two looks the load is taken to have
+/// been what it is now, so that an idle sandbox needs no timer.
 /// </summary>
 internal sealed class LoadAverage
 {

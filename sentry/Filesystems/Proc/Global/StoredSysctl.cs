@@ -6,10 +6,12 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Filesystems.Proc.Global;
 
 /// <summary>
-/// A sysctl that tunes what the host does here: what root writes is kept, for this sandbox, and told to who reads it. An init
-/// that sets vm.max_map_count goes on, as on Linux. The value has to look as the first one does: as many whole numbers, or a text.
+/// A sysctl that tunes what the host does here: what root writes is kept, for this sandbox, and told to who reads it.
+/// An init that sets vm.max_map_count goes on, as on Linux. The value has to look as the first one does:
+/// as many whole numbers, or a text.
 /// </summary>
-internal sealed class StoredSysctl(FileSystem fileSystem, string initial) : TextFile(fileSystem, static (_, _) => Errno.EIO, RootWrites)
+internal sealed class StoredSysctl(FileSystem fileSystem, string initial) : TextFile(
+    fileSystem, static (_, _) => Errno.EIO, RootWrites)
 {
     private const uint RootWrites = 0x1A4; // 0644.
     private const int MaxTextBytes = 128;

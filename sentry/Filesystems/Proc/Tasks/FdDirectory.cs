@@ -35,7 +35,8 @@ internal sealed class FdDirectory : SyntheticDirectory
         if (!_isInformation)
             return new FdLink(_target, number, permissions);
         return new ProcTaskTextFile(
-            _target, (target, reader, text) => WriteInformation(target, reader, number, text), null, Modes.O444, isPrivate: true);
+            _target, (target, reader, text) =>
+                WriteInformation(target, reader, number, text), null, Modes.O444, isPrivate: true);
     }
 
     public override Result<OpenFile> Open(VfsPath path, OpenFlags flags, ICaller caller) =>
@@ -55,9 +56,12 @@ internal sealed class FdDirectory : SyntheticDirectory
 
     private static Errno WriteInformation(ProcTask target, ICaller reader, int number, ByteBuilder text)
     {
-        if (target.IsZombie || target.Task.Files.Get(new Fd(number), allowPathOnly: true).Failed(out OpenFile? file, out _))
+        if (target.IsZombie
+            || target.Task.Files.Get(new Fd(number), allowPathOnly: true).Failed(out OpenFile? file, out _))
             return Errno.ENOENT;
-        bool isCloseOnExec = target.Task.Files.IsCloseOnExec(new Fd(number)).Failed(out bool value, out _) ? false : value;
+        bool isCloseOnExec = target.Task.Files.IsCloseOnExec(new Fd(number)).Failed(out bool value, out _)
+            ? false
+            : value;
         OpenFlags flags = file.Flags | OpenFlags.LargeFile | (isCloseOnExec ? OpenFlags.CloseOnExec : 0);
         text.Append("pos:\t"u8).Append(file.Position).Append("\nflags:\t0"u8).Append(Convert.ToString((int)flags, 8))
             .Append("\nmnt_id:\t"u8).Append(file.Path.IsSome ? file.Path.Mount.Id : 0)
@@ -121,6 +125,8 @@ internal sealed class FdLink : SyntheticInode
             return Errno.EACCES;
         if (_target.IsZombie)
             return Errno.ENOENT;
-        return _target.Task.Files.Get(new Fd(_number), allowPathOnly: true).Failed(out OpenFile? file, out _) ? Errno.ENOENT : file;
+        return _target.Task.Files.Get(new Fd(_number), allowPathOnly: true).Failed(out OpenFile? file, out _)
+            ? Errno.ENOENT
+            : file;
     }
 }

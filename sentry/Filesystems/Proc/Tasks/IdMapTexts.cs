@@ -47,9 +47,13 @@ internal static class IdMapTexts
         return Errno.Ok;
     }
 
-    /// <summary>Project ids are not kept; the first namespace maps all of them to themselves, others none (projid_map).</summary>
+    /// <summary>
+    /// Project ids are not kept; the first namespace maps all of them to themselves, others none (projid_map).
+    /// </summary>
     public static Errno WriteProjectMap(ProcTask target, ICaller reader, ByteBuilder text) =>
-        target.Task.Credentials.UserNamespace.Parent is null ? Write(UserNamespace.All, UserNamespace.All, text) : Errno.Ok;
+        target.Task.Credentials.UserNamespace.Parent is null
+            ? Write(UserNamespace.All, UserNamespace.All, text)
+            : Errno.Ok;
 
     /// <summary>No file system here has project ids to map: EPERM, as for a map that is set.</summary>
     public static Errno ReadProjectMap(ProcTask target, ICaller writer, ReadOnlySpan<byte> text) => Errno.EPERM;
@@ -79,7 +83,9 @@ internal static class IdMapTexts
         return space.SetGroupsDenied ? Errno.EPERM : Errno.Ok;
     }
 
-    /// <summary>Whose ids the middle column shows: the reader's, and of a map of the reader's own namespace its parent's.</summary>
+    /// <summary>
+    /// Whose ids the middle column shows: the reader's, and of a map of the reader's own namespace its parent's.
+    /// </summary>
     private static UserNamespace? ViewerOf(ProcTask target, ICaller reader)
     {
         UserNamespace viewer = reader.Credentials.UserNamespace;
@@ -108,7 +114,9 @@ internal static class IdMapTexts
         return writer.Credentials.Has(capability, parent);
     }
 
-    /// <summary>Lines of "inside outside count". EINVAL for overlaps and nonsense, EPERM for ids the parent does not have.</summary>
+    /// <summary>
+    /// Lines of "inside outside count". EINVAL for overlaps and nonsense, EPERM for ids the parent does not have.
+    /// </summary>
     private static Result<IdRange[]> Parse(ReadOnlySpan<byte> text, IdRange[]? parent)
     {
         List<IdRange> ranges = [];
@@ -132,8 +140,10 @@ internal static class IdMapTexts
 
             foreach (IdRange other in ranges)
             {
-                bool overlapsInside = inside < (ulong)other.Inside + other.Count && other.Inside < (ulong)inside + count;
-                bool overlapsOutside = first < (ulong)other.Outside + other.Count && other.Outside < (ulong)first + count;
+                bool overlapsInside = inside < (ulong)other.Inside + other.Count
+                    && other.Inside < (ulong)inside + count;
+                bool overlapsOutside = first < (ulong)other.Outside + other.Count
+                    && other.Outside < (ulong)first + count;
                 if (overlapsInside || overlapsOutside)
                     return Errno.EINVAL;
             }

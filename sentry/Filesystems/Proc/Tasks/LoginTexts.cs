@@ -8,8 +8,8 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Filesystems.Proc.Tasks;
 
 /// <summary>
-/// /proc/PID/loginuid and sessionid: who logged in, once, and in which session, for the audit trail. pam_loginuid sets it, and
-/// lets nobody in where it cannot (kernel/auditsc.c, audit_set_loginuid).
+/// /proc/PID/loginuid and sessionid: who logged in, once, and in which session, for the audit trail. pam_loginuid sets
+/// it, and lets nobody in where it cannot (kernel/auditsc.c, audit_set_loginuid).
 /// </summary>
 internal static class LoginTexts
 {
@@ -26,8 +26,8 @@ internal static class LoginTexts
     }
 
     /// <summary>
-    /// Only by the task itself: EPERM. Where a login is set already, another one, or none, needs CAP_AUDIT_CONTROL: EPERM.
-    /// A number that is no user id in the writer's user namespace is EINVAL.
+    /// Only by the task itself: EPERM. Where a login is set already, another one, or none, needs CAP_AUDIT_CONTROL:
+    /// EPERM. A number that is no user id in the writer's user namespace is EINVAL.
     /// </summary>
     public static Errno ReadUser(ProcTask target, ICaller writer, ReadOnlySpan<byte> text)
     {

@@ -8,8 +8,8 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Filesystems.Proc.Tasks;
 
 /// <summary>
-/// /proc/PID/map_files: a link per mapping of a file, named by its addresses (proc_pid_map_files(5)). For who may trace the
-/// process; to go through a link needs CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE: EPERM.
+/// /proc/PID/map_files: a link per mapping of a file, named by its addresses (proc_pid_map_files(5)). For who may trace
+/// the process; to go through a link needs CAP_SYS_ADMIN or CAP_CHECKPOINT_RESTORE: EPERM.
 /// </summary>
 internal sealed class MapFilesDirectory(ProcTask target)
     : SyntheticDirectory(target.Proc, 0x140, target.OwnerUserId, target.OwnerGroupId) // 0500

@@ -6,7 +6,8 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Filesystems.Proc.Tasks;
 
 /// <summary>
-/// /proc/PID/maps, smaps and smaps_rollup: the host knows the mappings, the guest's names for the files come from the kernel.
+/// /proc/PID/maps, smaps and smaps_rollup: the host knows the mappings,
+/// the guest's names for the files come from the kernel.
 /// </summary>
 internal static class MapsText
 {
@@ -50,7 +51,9 @@ internal static class MapsText
         return Errno.Ok;
     }
 
-    /// <summary>How many pages of each mapping are there, on the one memory node (numa(7), /proc/PID/numa_maps).</summary>
+    /// <summary>
+    /// How many pages of each mapping are there, on the one memory node (numa(7), /proc/PID/numa_maps).
+    /// </summary>
     public static Errno WriteNumaMaps(ProcTask target, ICaller reader, ByteBuilder text)
     {
         if (target.IsZombie)
@@ -89,7 +92,8 @@ internal static class MapsText
         ReadOnlySpan<byte> host = target.ReadHostFile("smaps_rollup"u8);
         int end = host.IndexOf((byte)'\n');
         if (end >= 0)
-            text.Append("00400000-7fffffffe000 ---p 00000000 00:00 0                          [rollup]"u8).Append(host[end..]);
+            text.Append("00400000-7fffffffe000 ---p 00000000 00:00 0                          [rollup]"u8).Append(
+                host[end..]);
         return Errno.Ok;
     }
 
@@ -118,7 +122,8 @@ internal static class MapsText
     private static bool TryParseField(ReadOnlySpan<byte> line, ReadOnlySpan<byte> name, out long kibibytes)
     {
         kibibytes = 0;
-        return line.StartsWith(name) && Utf8Parser.TryParse(line[name.Length..].TrimStart((byte)' '), out kibibytes, out _);
+        return line.StartsWith(name)
+            && Utf8Parser.TryParse(line[name.Length..].TrimStart((byte)' '), out kibibytes, out _);
     }
 
     private static Dictionary<ulong, HostMapping> ListByStart(ProcTask target)
@@ -136,7 +141,8 @@ internal static class MapsText
 
     // "7f00-7f01 r--p …" is a header; "Size: 4 kB" is not.
     private static bool TryParseStart(ReadOnlySpan<byte> line, out ulong start) =>
-        Utf8Parser.TryParse(line, out start, out int used, 'x') && used > 0 && used < line.Length && line[used] == (byte)'-';
+        Utf8Parser.TryParse(line, out start, out int used, 'x') && used > 0 && used < line.Length
+            && line[used] == (byte)'-';
 
     private static void WriteHeader(ProcTask target, ICaller reader, in HostMapping mapping, ByteBuilder text)
     {

@@ -11,8 +11,8 @@ internal static class MemoryTexts
     private const int MaxBytes = 8 << 20;
 
     /// <summary>
-    /// The arguments. A process may overwrite them (setproctitle(3)): if the last byte is no NUL any more, the text goes on
-    /// into the environment, up to the first NUL there (proc_pid_cmdline(5)).
+    /// The arguments. A process may overwrite them (setproctitle(3)): if the last byte is no NUL any more, the text
+    /// goes on into the environment, up to the first NUL there (proc_pid_cmdline(5)).
     /// </summary>
     public static Errno WriteCommandLine(ProcTask target, ICaller reader, ByteBuilder text)
     {

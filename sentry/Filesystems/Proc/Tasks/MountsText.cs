@@ -3,7 +3,9 @@ using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Filesystems.Proc.Tasks;
 
-/// <summary>/proc/PID/mounts, mountinfo and mountstats: the mounts below the process's root (proc_pid_mountinfo(5)).</summary>
+/// <summary>
+/// /proc/PID/mounts, mountinfo and mountstats: the mounts below the process's root (proc_pid_mountinfo(5)).
+/// </summary>
 internal static class MountsText
 {
     private static ReadOnlySpan<byte> Special => " \t\n\\#"u8;
@@ -31,7 +33,8 @@ internal static class MountsText
             FileSystem fileSystem = mount.FileSystem;
             ulong device = fileSystem.Device;
             text.Append(mount.Id).Append((byte)' ').Append(mount.Parent?.Id ?? 1).Append((byte)' ')
-                .Append(DeviceNumber.Major(device)).Append((byte)':').Append(DeviceNumber.Minor(device)).Append((byte)' ')
+                .Append(DeviceNumber.Major(device)).Append((byte)':').Append(DeviceNumber.Minor(device)).Append(
+                    (byte)' ')
                 .AppendEscaped(PathText.WithinFileSystem(mount.Root), Special).Append((byte)' ')
                 .AppendEscaped(place, Special).Append((byte)' ');
             AppendOptions(text, mount);

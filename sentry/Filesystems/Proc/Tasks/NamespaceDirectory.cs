@@ -6,7 +6,9 @@ using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Filesystems.Proc.Tasks;
 
-/// <summary>/proc/PID/ns: a link per namespace, whose text is its type and number, and which leads to its file (namespaces(7)).</summary>
+/// <summary>
+/// /proc/PID/ns: a link per namespace, whose text is its type and number, and which leads to its file (namespaces(7)).
+/// </summary>
 internal sealed class NamespaceDirectory(ProcTask target)
     : SyntheticDirectory(target.Proc, userId: target.OwnerUserId, groupId: target.OwnerGroupId)
 {
@@ -26,7 +28,9 @@ internal sealed class NamespaceDirectory(ProcTask target)
             caller => Find(caller, shown, text).Failed(out GuestNamespace? space, out Errno error)
                 ? error
                 : NamespaceInode.PlaceOf(space),
-            caller => Find(caller, shown, text).Failed(out GuestNamespace? space, out Errno error) ? error : Describe(space, text),
+            caller => Find(caller, shown, text).Failed(out GuestNamespace? space, out Errno error)
+                ? error
+                : Describe(space, text),
             userId: shown.OwnerUserId,
             groupId: shown.OwnerGroupId);
     }
@@ -47,7 +51,9 @@ internal sealed class NamespaceDirectory(ProcTask target)
 
     private static byte[] Describe(GuestNamespace space, string name)
     {
-        string type = name.EndsWith("_for_children", StringComparison.Ordinal) ? name[..name.IndexOf('_', StringComparison.Ordinal)] : name;
+        string type = name.EndsWith("_for_children", StringComparison.Ordinal)
+            ? name[..name.IndexOf('_', StringComparison.Ordinal)]
+            : name;
         return Encoding.ASCII.GetBytes(string.Create(CultureInfo.InvariantCulture, $"{type}:[{space.Number}]"));
     }
 }

@@ -6,7 +6,9 @@ using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Filesystems.Proc.Tasks;
 
-/// <summary>A file of nsfs: what /proc/PID/ns/* lead to. Two are the same namespace if device and inode number are.</summary>
+/// <summary>
+/// A file of nsfs: what /proc/PID/ns/* lead to. Two are the same namespace if device and inode number are.
+/// </summary>
 internal sealed class NamespaceInode : Inode
 {
     public NamespaceInode(GuestNamespace space)
@@ -59,13 +61,15 @@ internal sealed class NamespaceFile(NamespaceInode inode, VfsPath path, OpenFlag
             case GetOwner:
                 return Namespace.Target is UserNamespace owned
                     ? caller.Memory.Write(
-                        new UserPtr<uint>(new UserAddress(argument)), caller.Credentials.UserNamespace.UserFromKernel(owned.OwnerUserId))
+                        new UserPtr<uint>(new UserAddress(argument)),
+                        caller.Credentials.UserNamespace.UserFromKernel(owned.OwnerUserId))
                     : Errno.EINVAL;
             case GetUser:
                 return Give(task, Namespace.Owner);
             case GetParent when Namespace.Target is UserNamespace user:
                 return Give(task, user.Parent);
-            case GetParent when Namespace.Target is PidNamespace { Parent: { } parent } && parent.IsSelfOrBelow(task.PidNamespace):
+            case GetParent when Namespace.Target is PidNamespace { Parent: { } parent }
+                && parent.IsSelfOrBelow(task.PidNamespace):
                 return Install(task, new GuestNamespace(CloneFlags.NewPid, parent.Number, parent, parent.Owner));
             case GetParent:
                 return Namespace.Target is PidNamespace ? Errno.EPERM : Errno.EINVAL;
@@ -82,7 +86,8 @@ internal sealed class NamespaceFile(NamespaceInode inode, VfsPath path, OpenFlag
             if (above == task.Credentials.UserNamespace)
             {
                 return Install(
-                    task, new GuestNamespace(CloneFlags.NewUser, UserNamespaceNumbers.Of(space!), space, space!.Parent));
+                    task, new GuestNamespace(
+                        CloneFlags.NewUser, UserNamespaceNumbers.Of(space!), space, space!.Parent));
             }
         }
 

@@ -12,7 +12,8 @@ internal static class OomTexts
 
     public static Errno WriteScore(ProcTask target, ICaller reader, ByteBuilder text)
     {
-        long memory = Math.Max(1, Math.Min(target.Task.Namespaces.Container.Limits.Memory, target.Kernel.Host.MemoryBytes));
+        long memory = Math.Max(
+            1, Math.Min(target.Task.Namespaces.Container.Limits.Memory, target.Kernel.Host.MemoryBytes));
         long used = StatText.MemoryPages(target).Resident * 4096;
         text.Append(Math.Clamp((used * 1000 / memory) + target.Group.OomScoreAdjustment, 0, 2000)).Append((byte)'\n');
         return Errno.Ok;
@@ -25,7 +26,8 @@ internal static class OomTexts
     }
 
     /// <summary>
-    /// -1000 to 1000. Without CAP_SYS_RESOURCE not below what somebody with it set last, or the process began with: EACCES.
+    /// -1000 to 1000. Without CAP_SYS_RESOURCE not below what somebody with it set last, or the process began with:
+    /// EACCES.
     /// </summary>
     public static Errno ReadAdjustment(ProcTask target, ICaller writer, ReadOnlySpan<byte> text)
     {

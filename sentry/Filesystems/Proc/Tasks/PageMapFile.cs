@@ -6,8 +6,8 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Filesystems.Proc.Tasks;
 
 /// <summary>
-/// /proc/PID/pagemap: eight bytes for each page of a process's memory (proc_pid_pagemap(5)), for who may trace it. The host
-/// knows them; frame numbers are nobody's business and read as 0, as they do on Linux without CAP_SYS_ADMIN.
+/// /proc/PID/pagemap: eight bytes for each page of a process's memory (proc_pid_pagemap(5)), for who may trace it. The
+/// host knows them; frame numbers are nobody's business and read as 0, as they do on Linux without CAP_SYS_ADMIN.
 /// </summary>
 internal sealed class PageMapFile(ProcTask target)
     : SyntheticInode(target.Proc, (uint)FileType.Regular | 0x100, target.OwnerUserId, target.OwnerGroupId) // 0400
@@ -18,7 +18,9 @@ internal sealed class PageMapFile(ProcTask target)
     {
         if (!ProcAccess.MayInspect(caller, _target.Task))
             return Errno.EACCES;
-        return _target.IsZombie ? Errno.ESRCH : new PageMapOpenFile(this, _target.Task.GuestMemory.Space, path, flags, caller);
+        return _target.IsZombie
+            ? Errno.ESRCH
+            : new PageMapOpenFile(this, _target.Task.GuestMemory.Space, path, flags, caller);
     }
 }
 
@@ -28,12 +30,16 @@ internal sealed class PageMapOpenFile(Inode inode, IAddressSpace space, VfsPath 
 {
     private const int EntryBytes = 8, PageShift = 12, MaxBytes = 64 << 10;
 
-    /// <summary>Soft-dirty, exclusively mapped, write-protected by userfaultfd, of a file or shared, swapped out, present.</summary>
+    /// <summary>
+    /// Soft-dirty, exclusively mapped, write-protected by userfaultfd, of a file or shared, swapped out, present.
+    /// </summary>
     private const ulong ToldBits = 0xE380_0000_0000_0000;
 
     public override Inode Inode => inode;
 
-    /// <summary>Whole entries only, at most 64 KiB at once: EINVAL for a range that begins or ends within one.</summary>
+    /// <summary>
+    /// Whole entries only, at most 64 KiB at once: EINVAL for a range that begins or ends within one.
+    /// </summary>
     public override Result<int> ReadAt(Span<byte> destination, long offset)
     {
         if (offset % EntryBytes != 0 || destination.Length % EntryBytes != 0)

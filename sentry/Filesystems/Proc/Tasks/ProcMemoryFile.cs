@@ -14,12 +14,15 @@ internal sealed class ProcMemoryFile(ProcTask target)
     {
         if (!ProcAccess.MayInspect(caller, _target.Task))
             return Errno.EACCES;
-        return _target.IsZombie ? Errno.ESRCH : new ProcMemoryOpenFile(this, _target.Task.GuestMemory.Space, path, flags, caller);
+        return _target.IsZombie
+            ? Errno.ESRCH
+            : new ProcMemoryOpenFile(this, _target.Task.GuestMemory.Space, path, flags, caller);
     }
 }
 
 /// <summary>An open /proc/PID/mem: stays with the address space it was opened for, over an exec.</summary>
-internal sealed class ProcMemoryOpenFile(Inode inode, IAddressSpace space, VfsPath path, OpenFlags flags, ICaller caller)
+internal sealed class ProcMemoryOpenFile(
+    Inode inode, IAddressSpace space, VfsPath path, OpenFlags flags, ICaller caller)
     : SeekableFile(path, flags, caller.Credentials)
 {
     public override Inode Inode => inode;

@@ -34,10 +34,14 @@ internal sealed class ProcTask(ProcFileSystem proc, ThreadGroup group, Task? thr
     /// <summary>The process was reaped, or the thread has ended.</summary>
     public bool IsGone => Group.IsReaped || Thread is { IsExited: true };
 
-    /// <summary>Everything has ended but the exit status: there is no memory, no files, no directory any more.</summary>
+    /// <summary>
+    /// Everything has ended but the exit status: there is no memory, no files, no directory any more.
+    /// </summary>
     public bool IsZombie => Group.IsZombie || Task.IsExited;
 
-    /// <summary>Owner of the files: the task's effective user, or root where others must not look (proc(5), /proc/PID).</summary>
+    /// <summary>
+    /// Owner of the files: the task's effective user, or root where others must not look (proc(5), /proc/PID).
+    /// </summary>
     public uint OwnerUserId => Task.GuestMemory.IsDumpable ? Task.Credentials.EffectiveUserId : 0;
 
     public uint OwnerGroupId => Task.GuestMemory.IsDumpable ? Task.Credentials.EffectiveGroupId : 0;

@@ -94,7 +94,8 @@ internal static class ProcTaskEntries
     }
 
     private static ProcTaskEntry Text(
-        string name, TaskTextProducer producer, TaskTextConsumer? consumer = null, uint permissions = ReadAll, bool isPrivate = false) =>
+        string name, TaskTextProducer producer, TaskTextConsumer? consumer = null, uint permissions = ReadAll,
+        bool isPrivate = false) =>
         new(name, FileType.Regular, target => new ProcTaskTextFile(target, producer, consumer, permissions, isPrivate));
 
     private static ProcTaskEntry Private(string name, TaskTextProducer producer) =>
@@ -107,5 +108,6 @@ internal static class ProcTaskEntries
             userId: target.OwnerUserId,
             groupId: target.OwnerGroupId));
 
-    private static ProcTaskEntry Directory(string name, Func<ProcTask, Inode> make) => new(name, FileType.Directory, make);
+    private static ProcTaskEntry Directory(string name, Func<ProcTask, Inode> make) =>
+        new(name, FileType.Directory, make);
 }

@@ -4,8 +4,8 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Filesystems.Proc.Tasks;
 
 /// <summary>
-/// /proc/PID/attr: labels of a security module (proc_pid_attr(5)). There is none here, and so, as on a Linux without one, the
-/// files are there and answer EINVAL to read and write.
+/// /proc/PID/attr: labels of a security module (proc_pid_attr(5)). There is none here, and so, as on a Linux without
+/// one, the files are there and answer EINVAL to read and write.
 /// </summary>
 internal static class SecurityAttributes
 {
@@ -21,7 +21,8 @@ internal static class SecurityAttributes
     {
         StaticDirectory directory = new(target.Proc);
         foreach ((string name, uint permissions) in _files)
-            directory.Add(name, new ProcTaskTextFile(target, static (_, _, _) => Errno.EINVAL, null, permissions, isPrivate: false));
+            directory.Add(name, new ProcTaskTextFile(
+                target, static (_, _, _) => Errno.EINVAL, null, permissions, isPrivate: false));
         return directory;
     }
 }

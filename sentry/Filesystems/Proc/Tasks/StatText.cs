@@ -35,7 +35,8 @@ internal static class StatText
 
         text.Append(target.NumberOf(target.Thread?.Id ?? group.Id)).Append(" ("u8).Append(task.Name).Append(") "u8)
             .Append((byte)target.StateFor(reader));
-        ReadOnlySpan<long> beforeTimes = [parent, processGroup, session, (long)terminal, foreground, 0x400000, 0, 0, 0, 0];
+        ReadOnlySpan<long> beforeTimes = [
+            parent, processGroup, session, (long)terminal, foreground, 0x400000, 0, 0, 0, 0];
         Append(text, beforeTimes);
         ReadOnlySpan<long> times =
         [
@@ -50,7 +51,8 @@ internal static class StatText
         ReadOnlySpan<ulong> places =
         [
             mayInspect ? 1ul : 0, mayInspect ? 1ul : 0, stack, 0, 0,
-            masks.Pending & 0x7FFFFFFF, masks.Blocked & 0x7FFFFFFF, masks.Ignored & 0x7FFFFFFF, masks.Caught & 0x7FFFFFFF, 0, 0, 0,
+            masks.Pending & 0x7FFFFFFF, masks.Blocked & 0x7FFFFFFF, masks.Ignored & 0x7FFFFFFF,
+            masks.Caught & 0x7FFFFFFF, 0, 0, 0,
         ];
         foreach (ulong place in places)
             text.Append((byte)' ').Append(place);
@@ -93,7 +95,8 @@ internal static class StatText
 }
 
 /// <summary>The signal masks of a task as /proc shows them.</summary>
-internal readonly record struct SignalMasks(ulong Pending, ulong SharedPending, ulong Blocked, ulong Ignored, ulong Caught)
+internal readonly record struct SignalMasks(
+    ulong Pending, ulong SharedPending, ulong Blocked, ulong Ignored, ulong Caught)
 {
     /// <summary>With Tree held.</summary>
     public static SignalMasks Of(Task task)
@@ -108,6 +111,7 @@ internal readonly record struct SignalMasks(ulong Pending, ulong SharedPending, 
                 caught |= 1ul << (number - 1);
         }
 
-        return new SignalMasks(task.Pending.Set.Mask, task.Group.Pending.Set.Mask, task.SignalMask.Mask, ignored, caught);
+        return new SignalMasks(
+            task.Pending.Set.Mask, task.Group.Pending.Set.Mask, task.SignalMask.Mask, ignored, caught);
     }
 }

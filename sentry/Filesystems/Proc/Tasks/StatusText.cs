@@ -47,7 +47,8 @@ internal static class StatusText
 
         text.Append("\nGid:"u8);
         foreach (uint id in (ReadOnlySpan<uint>)
-            [credentials.GroupId, credentials.EffectiveGroupId, credentials.SavedGroupId, credentials.FileSystemGroupId])
+            [credentials.GroupId, credentials.EffectiveGroupId, credentials.SavedGroupId,
+                credentials.FileSystemGroupId])
         {
             text.Append((byte)'\t').Append(viewer.GroupFromKernel(id));
         }
@@ -104,7 +105,8 @@ internal static class StatusText
     {
         Credentials credentials = task.Credentials;
         ReadOnlySpan<CapabilitySet> sets =
-            [credentials.Inheritable, credentials.Permitted, credentials.Effective, credentials.Bounding, credentials.Ambient];
+            [credentials.Inheritable, credentials.Permitted, credentials.Effective, credentials.Bounding,
+                credentials.Ambient];
         ReadOnlySpan<string> names = ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"];
         for (int index = 0; index < sets.Length; index++)
             text.Append(names[index]).Append(":\t"u8).AppendHex(sets[index].Mask, 16).Append((byte)'\n');

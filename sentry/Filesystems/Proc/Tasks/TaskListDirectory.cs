@@ -46,11 +46,13 @@ internal sealed class TaskListDirectory(ProcTask target)
             foreach (Task task in _target.Group.Tasks)
             {
                 if (_target.NumberOf(task.Id) is > 0 and int number)
-                    entries.Add(new DirectoryEntry(ProcNumber.ToName(number), (ulong)number + (2ul << 32), FileType.Directory));
+                    entries.Add(
+                        new DirectoryEntry(ProcNumber.ToName(number), (ulong)number + (2ul << 32), FileType.Directory));
             }
 
             if (_target.Group.Tasks.Count == 0)
-                entries.Add(new DirectoryEntry(ProcNumber.ToName(_target.NumberOf(_target.Group.Id)), Number + 1, FileType.Directory));
+                entries.Add(new DirectoryEntry(
+                    ProcNumber.ToName(_target.NumberOf(_target.Group.Id)), Number + 1, FileType.Directory));
         }
 
         return Errno.Ok;

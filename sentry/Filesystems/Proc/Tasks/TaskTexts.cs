@@ -49,7 +49,8 @@ internal static class TaskTexts
         {
             Limit limit = limits[resource];
             text.AppendLine(string.Create(
-                CultureInfo.InvariantCulture, $"{name,-25} {Describe(limit.Soft),-20} {Describe(limit.Hard),-20} {unit,-10}"));
+                CultureInfo.InvariantCulture,
+                $"{name,-25} {Describe(limit.Soft),-20} {Describe(limit.Hard),-20} {unit,-10}"));
         }
 
         return Errno.Ok;
@@ -61,7 +62,8 @@ internal static class TaskTexts
     /// <summary>Transfer counts are not kept; the file exists because readers expect it (proc_pid_io(5)).</summary>
     public static Errno WriteTransfer(ProcTask target, ICaller reader, ByteBuilder text)
     {
-        text.Append("rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n"u8);
+        text.Append(
+            "rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\ncancelled_write_bytes: 0\n"u8);
         return Errno.Ok;
     }
 
@@ -96,7 +98,8 @@ internal static class TaskTexts
         using (target.Kernel.Tree.Enter())
             threads = target.Group.Tasks.Count;
         text.Append(target.Task.Name)
-            .Append(string.Create(CultureInfo.InvariantCulture, $" ({target.NumberOf(target.Task.Id)}, #threads: {threads})\n"))
+            .Append(string.Create(
+                CultureInfo.InvariantCulture, $" ({target.NumberOf(target.Task.Id)}, #threads: {threads})\n"))
             .Append(string.Create(CultureInfo.InvariantCulture, $"se.sum_exec_runtime : {time.Total / 1e6:F6}\n"))
             .Append("policy : 0\nprio : 120\n"u8);
         return Errno.Ok;
@@ -121,7 +124,9 @@ internal static class TaskTexts
         return Errno.Ok;
     }
 
-    /// <summary>A nice value for the session's group of the scheduler: taken, without effect, as the host schedules (sched(7)).</summary>
+    /// <summary>
+    /// A nice value for the session's group of the scheduler: taken, without effect, as the host schedules (sched(7)).
+    /// </summary>
     public static Errno ReadAutogroupNice(ProcTask target, ICaller writer, ReadOnlySpan<byte> text)
     {
         if (!ProcNumberText.TryParse(text, out long nice) || nice is < -20 or > 19)

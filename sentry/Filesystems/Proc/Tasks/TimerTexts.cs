@@ -20,7 +20,8 @@ internal static class TimerTexts
                     ? string.Create(CultureInfo.InvariantCulture, $"tid.{target.NumberOf(thread.Id)}")
                     : string.Create(CultureInfo.InvariantCulture, $"pid.{target.NumberOf(target.Group.Id)}");
                 text.AppendLine(string.Create(CultureInfo.InvariantCulture, $"ID: {timer.Id}"))
-                    .AppendLine(string.Create(CultureInfo.InvariantCulture, $"signal: {(int)notice.Signal}/{notice.Value:x16}"))
+                    .AppendLine(
+                        string.Create(CultureInfo.InvariantCulture, $"signal: {(int)notice.Signal}/{notice.Value:x16}"))
                     .AppendLine(string.Create(CultureInfo.InvariantCulture, $"notify: {kind}/{whom}"))
                     .AppendLine(string.Create(CultureInfo.InvariantCulture, $"ClockID: {timer.Clock}"));
             }
