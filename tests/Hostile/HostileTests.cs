@@ -56,7 +56,6 @@ public sealed class HostileTests
     [InlineData("user-pipes")]
     [InlineData("sockets")]
     [InlineData("tables")]
-    [InlineData("files")]
     [InlineData("attributes")]
     [InlineData("messages")]
     [InlineData("filters")]
@@ -67,7 +66,6 @@ public sealed class HostileTests
     [InlineData("texts")]
     [InlineData("receivers")]
     [InlineData("flights")]
-    [InlineData("mounts")]
     public void Kernel_objects_are_refused_before_there_is_no_memory(string kind) =>
         Endures(SandboxVariant.Default.Name, "charges", kind);
 
