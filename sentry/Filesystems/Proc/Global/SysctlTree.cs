@@ -61,12 +61,16 @@ internal static class SysctlTree
         ("user/max_mnt_namespaces", "31000"),
     ];
 
-    /// <summary>What nobody writes on Linux, too.</summary>
+    /// <summary>What nobody writes on Linux, too, and what cannot be changed here: EINVAL.</summary>
     private static readonly string[] _readOnly =
     [
         "kernel/ostype", "kernel/cap_last_cap", "kernel/ngroups_max", "kernel/random/poolsize",
         "kernel/random/entropy_avail",
         "kernel/seccomp/actions_avail", "kernel/pty/nr", "fs/file-nr", "fs/dentry-state", "fs/aio-nr",
+
+        // Limits of System V IPC, which are constants here: a value that would not act is refused, not kept.
+        "kernel/shmmax", "kernel/shmall", "kernel/shmmni", "kernel/sem", "kernel/msgmax", "kernel/msgmnb",
+        "kernel/msgmni", "kernel/shm_rmid_forced",
     ];
 
     public static void AddTo(StaticDirectory root, ProcFileSystem proc, IReadOnlyDictionary<string, string>? set)
