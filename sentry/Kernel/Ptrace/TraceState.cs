@@ -114,6 +114,9 @@ internal sealed class TraceState(Task tracer, TraceOptions options, bool isSeize
     /// <summary>The tracer let it go on although its process is stopped.</summary>
     public bool IgnoresGroupStop { get; set; }
 
+    /// <summary>What its own thread is to do in the stop for somebody who waits for that.</summary>
+    public ForcedCopy? Errand { get; set; }
+
     // ---- The call it is in ----
 
     public TracePhase Phase { get; set; }

@@ -160,8 +160,14 @@ internal static class TraceStops
             TraceLinks.TellTracer(task, trace);
         }
 
-        while (IsStillStopped(task, trace, what))
-            task.Sleeper.Parker.ParkUninterruptibly(Deadline.Never);
+        while (IsStillStopped(task, trace, what, out ForcedCopy? errand))
+        {
+            errand?.Run(task.Thread);
+            errand?.End();
+            if (errand is null)
+                task.Sleeper.Parker.ParkUninterruptibly(Deadline.Never);
+        }
+
         SetTrapFlag(task, trace);
         return !task.Group.IsExiting;
     }
@@ -170,13 +176,15 @@ internal static class TraceStops
     private static bool IsDying(Task task, TraceEvent what) =>
         task.Group.IsExiting && (what != TraceEvent.Exit || task.Group.ExitStatus == (int)Signal.Kill);
 
-    private static bool IsStillStopped(Task task, TraceState trace, TraceEvent what)
+    private static bool IsStillStopped(Task task, TraceState trace, TraceEvent what, out ForcedCopy? errand)
     {
         using (task.Kernel.Tree.Enter())
         {
+            (errand, trace.Errand) = (trace.Errand, null);
             if (trace.IsStopped && !IsDying(task, what) && task.Group.ExecutingTask is null)
                 return true;
             trace.IsStopped = trace.HasUnreportedStop = false;
+            errand?.End();
             return false;
         }
     }

@@ -72,6 +72,8 @@ internal static class SignalDelivery
     public static GuestAction OnFault(Task task, IGuestThread thread, in FaultInfo fault)
     {
         task.LastFault = fault;
+        if (task.Trace is { Phase: TracePhase.Repeating } trace)
+            trace.Phase = TracePhase.None; // The call it stood before is not there any more.
         SignalInfo info = new() { Number = fault.Signal, Code = fault.Code, Address = fault.Address };
         using (task.Kernel.Tree.Enter())
             SignalSender.Force(task, info);
@@ -92,6 +94,14 @@ internal static class SignalDelivery
                     return Step.Exit;
                 if (ContainerPause.MustHold(task))
                     return Step.Hold;
+                if (task.Trace is { Phase: TracePhase.Repeating })
+                {
+                    // It stands before a call, which comes first: that finds what is pending by itself.
+                    if (SignalQueues.Disturb(task))
+                        task.MarkWork();
+                    return Step.Done;
+                }
+
                 if (group.StopSignal != Signal.None && task.Trace is not { IgnoresGroupStop: true })
                     return Step.Stop;
                 if (!SignalQueues.TryTake(task, ~task.SignalMask, out info))

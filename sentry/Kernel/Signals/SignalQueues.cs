@@ -1,3 +1,4 @@
+using Sandbox.Linux;
 using Sandbox.Sentry.Kernel.Tasks;
 
 namespace Sandbox.Sentry.Kernel.Signals;
@@ -20,6 +21,10 @@ internal static class SignalQueues
 
     /// <summary>All that is pending for the thread (sigpending(2)).</summary>
     public static SignalSet PendingOf(Task task) => task.Pending.Set | task.Group.Pending.Set;
+
+    /// <summary>True if a signal or a stop would do something before the thread runs guest code again.</summary>
+    public static bool Disturb(Task task) =>
+        task.Group.StopSignal != Signal.None || !(PendingOf(task) & ~task.SignalMask).IsEmpty;
 
     /// <summary>
     /// Forgets what was sent to a thread that ends, and to its process if it was the last, so that nothing counts

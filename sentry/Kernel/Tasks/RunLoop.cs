@@ -44,6 +44,8 @@ internal static class RunLoop
             Measure(task, start);
         if (task.Thread != thread)
             return StartNewImage(task);
+        if (task.WantsFullState)
+            return GuestAction.ReturnThenInterrupt(-(long)Errno.EINTR);
         if (task.NextAction is { } action)
         {
             task.NextAction = null;
@@ -76,7 +78,26 @@ internal static class RunLoop
     public static GuestAction OnInterrupt(Task task, IGuestThread thread)
     {
         task.Sample?.Take(thread);
-        return SignalDelivery.BeforeResume(task, thread);
+        return task.WantsFullState ? Repeat(task, thread) : SignalDelivery.BeforeResume(task, thread);
+    }
+
+    // The call is not over: its handler wanted registers and commands, and now they are at hand.
+    private static GuestAction Repeat(Task task, IGuestThread thread)
+    {
+        task.WantsFullState = false;
+        ref readonly UserRegisters registers = ref thread.Registers;
+        SyscallArguments call = new()
+        {
+            Number = task.SyscallNumber,
+            A0 = registers.Rdi,
+            A1 = registers.Rsi,
+            A2 = registers.Rdx,
+            A3 = registers.R10,
+            A4 = registers.R8,
+            A5 = registers.R9,
+            InstructionPointer = registers.Rip,
+        };
+        return Finish(task, thread, task.Kernel.Syscalls.Invoke(task, in call), start: 0);
     }
 
     /// <summary>A synchronous fault becomes a signal that cannot be blocked away (signal(7)).</summary>

@@ -163,6 +163,12 @@ internal sealed class Task : ICaller, IGuestEvents, IShortcutEvents, IParkOwner
     /// </summary>
     public GuestAction? NextAction { get; set; }
 
+    /// <summary>
+    /// Set by a handler that answers ERESTARTNOINTR because it needs the thread's full state: it is called once more
+    /// with that at hand.
+    /// </summary>
+    public bool WantsFullState { get; set; }
+
     /// <summary>When the call began that was deferred, if that is measured (CLOCK_MONOTONIC, nanoseconds).</summary>
     public long CallStarted { get; set; }
 

@@ -24,6 +24,8 @@ internal static class TaskClone
     {
         if (!arguments.IsValid)
             return Errno.EINVAL;
+        if (task.HasWork && IsDisturbed(task))
+            return Errno.ERESTARTNOINTR;
         if (arguments.Has(CloneFlags.Parent) && task.Group.IsNamespaceInit)
             return Errno.EINVAL;
         if (NamespaceChange.For(task, arguments.Flags).Failed(out NamespaceChange? namespaces, out Errno error))
@@ -55,6 +57,13 @@ internal static class TaskClone
         if (traced == TraceEvent.Vfork)
             TraceStops.OnEvent(task, TraceOptions.VforkDone, TraceEvent.VforkDone, (ulong)number);
         return number;
+    }
+
+    // A signal goes before a fork, not to a parent whose new child cannot get it any more (copy_process of Linux).
+    private static bool IsDisturbed(Task task)
+    {
+        using (task.Kernel.Tree.Enter())
+            return SignalQueues.Disturb(task);
     }
 
     // What a tracer calls this kind of child; the child is traced too if the tracer wants that.

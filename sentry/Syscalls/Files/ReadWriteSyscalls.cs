@@ -1,4 +1,5 @@
 using Sandbox.Linux;
+using Sandbox.Sentry.Filesystems.Proc.Tasks;
 using Sandbox.Sentry.Kernel.Shortcuts;
 using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Memory;
@@ -111,6 +112,8 @@ internal static class ReadWriteSyscalls
             && (socket.StampsSender || (!socket.IsStream && buffers.Remaining > ScratchBuffers.Bytes)))
             return SocketTransfer.Send(
                 task, socket, ref buffers, null, null, noWait ? SocketFlags.DontWait : SocketFlags.None);
+        if (file is ProcMemoryOpenFile memory)
+            return MemoryFileTransfer.Run(task, memory, ref buffers, offset, isWrite);
         return isWrite
             ? FileTransfer.Write(task, file, ref buffers, offset, noWait)
             : FileTransfer.Read(task, file, ref buffers, offset, noWait);

@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using Sandbox.Linux;
-using Sandbox.Platform;
 using Sandbox.Sentry.Kernel.Ptrace;
 using Sandbox.Sentry.Kernel.Signals;
 using Sandbox.Sentry.Kernel.Tasks;
@@ -12,7 +11,6 @@ internal static class PtraceData
 {
     private const int NoteRegisters = 1, NoteFloatingPoint = 2, NoteExtendedState = 0x202;
     private const int RegisterBytes = 27 * 8, FloatingPointBytes = 512, UserAreaBytes = 912, DebugRegisters = 848;
-    private const int MaxExtendedStateBytes = 16384;
 
     private enum Request
     {
@@ -62,11 +60,9 @@ internal static class PtraceData
         switch ((Request)request)
         {
             case Request.PeekText or Request.PeekData:
-                if (target.Memory.Read(new UserPtr<ulong>(new UserAddress(address)), out ulong word) != Errno.Ok)
-                    return Errno.EIO;
-                return task.Memory.Write(new UserPtr<ulong>(place), word);
+                return Peek(task, target, address, new UserPtr<ulong>(place));
             case Request.PokeText or Request.PokeData:
-                return Poke(target, address, data);
+                return Poke(task, target, address, data);
             case Request.GetEventMessage:
                 return task.Memory.Write(new UserPtr<ulong>(place), trace.Message);
             case Request.GetSignalInfo:
@@ -90,6 +86,34 @@ internal static class PtraceData
         }
     }
 
+    private static SyscallResult Peek(Task task, Task target, ulong address, UserPtr<ulong> place)
+    {
+        byte[] word = new byte[sizeof(ulong)];
+        return CopyWord(address, word, ForcedMemory.Read, task, target) == Errno.Ok
+            ? task.Memory.Write(place, BitConverter.ToUInt64(word))
+            : Errno.EIO;
+    }
+
+    private static SyscallResult Poke(Task task, Task target, ulong address, ulong word) =>
+        CopyWord(address, BitConverter.GetBytes(word), ForcedMemory.Write, task, target);
+
+    // A word may lie in two mappings.
+    private static Errno CopyWord(
+        ulong address, byte[] word, Func<Task, GuestMemory, ulong, byte[], int, Result<int>> copy, Task task,
+        Task target)
+    {
+        for (int done = 0; done < word.Length;)
+        {
+            byte[] rest = word[done..];
+            if (copy(task, target.GuestMemory, address + (ulong)done, rest, rest.Length).Failed(out int count, out _))
+                return Errno.EIO;
+            rest.AsSpan(0, count).CopyTo(word.AsSpan(done));
+            done += count;
+        }
+
+        return Errno.Ok;
+    }
+
     private static SyscallResult TransferRegisters(
         Task task, Task target, TraceState trace, Request request, ulong address, UserAddress place)
     {
@@ -104,9 +128,9 @@ internal static class PtraceData
             case Request.SetRegisters:
                 return SetRegisters(task, place, bytes);
             case Request.GetFloatingPoint:
-                return GetExtended(task, target, place, FloatingPointBytes, out _);
+                return PtraceExtendedState.Get(task, target, isNote: false, place, FloatingPointBytes, out _);
             case Request.SetFloatingPoint:
-                return SetExtended(task, target, place, FloatingPointBytes);
+                return PtraceExtendedState.Set(task, target, isNote: false, place, FloatingPointBytes, out _);
             case Request.PeekUser:
                 return PeekUser(task, bytes, address, new UserPtr<ulong>(place));
             case Request.PokeUser:
@@ -119,37 +143,6 @@ internal static class PtraceData
             default:
                 return Errno.EIO;
         }
-    }
-
-    // Text is not writable: the page becomes so for as long as it takes,
-    // which for a private mapping makes a copy of it.
-    private static SyscallResult Poke(Task target, ulong address, ulong word)
-    {
-        UserPtr<ulong> place = new(new UserAddress(address));
-        if (target.Memory.Write(place, word) == Errno.Ok)
-            return 0;
-        if (!target.Thread.HasFullState
-            || target.GuestMemory.Space.FindMapping(place.Address).Failed(out HostMapping mapping, out _)
-            || mapping.IsShared || address + sizeof(ulong) > mapping.End
-            || (mapping.Protection & MemoryProtection.Write) != 0)
-        {
-            return Errno.EIO;
-        }
-
-        const ulong pageMask = 0xFFF;
-        ulong start = address & ~pageMask, length = ((address + sizeof(ulong) + pageMask) & ~pageMask) - start;
-        if (Protect(target, start, length, MemoryProtection.Read | MemoryProtection.Write) != Errno.Ok)
-            return Errno.EIO;
-        Errno written = target.Memory.Write(place, word);
-        Errno restored = Protect(target, start, length, mapping.Protection);
-        return written == Errno.Ok && restored == Errno.Ok ? 0 : Errno.EIO;
-    }
-
-    private static Errno Protect(Task target, ulong start, ulong length, MemoryProtection protection)
-    {
-        HostCommand protect = new(Sys.mprotect, (long)start, (long)length, (long)protection);
-        Errno error = target.Thread.Execute(new Span<HostCommand>(ref protect), stopAtError: true);
-        return error == Errno.Ok && protect.Result != 0 ? (Errno)(int)-protect.Result : error;
     }
 
     // The flags that are the processor's own business, and the segments, stay (ptrace_set_reg of arch/x86).
@@ -176,18 +169,30 @@ internal static class PtraceData
         return task.Memory.Write(place, word);
     }
 
-    // There are no debug registers to give away: writing anything but zero to one says so.
+    // There are no debug registers to give away: others use them all, says ENOSPC (ptrace_set_debugreg of arch/x86).
     private static SyscallResult PokeUser(Span<byte> registers, ulong offset, ulong word)
     {
         const int firstSegment = 17 * 8, flags = 18 * 8, stackSegment = 20 * 8, firstDataSegment = 23 * 8;
         if (offset > UserAreaBytes - sizeof(ulong) || offset % sizeof(ulong) != 0)
             return Errno.EIO;
         if (offset >= RegisterBytes)
-            return offset >= DebugRegisters && word == 0 ? 0 : Errno.EINVAL;
+            return PokeDebugRegister(offset, word);
         if (offset is firstSegment or flags or stackSegment or >= firstDataSegment)
             return Errno.EIO;
         BitConverter.TryWriteBytes(registers[(int)offset..], word);
         return 0;
+    }
+
+    private static Errno PokeDebugRegister(ulong offset, ulong word)
+    {
+        const ulong addressLimit = 0x7FFF_FFFF_F000;
+        const int addresses = 4, status = 6, control = 7;
+        if (offset < DebugRegisters)
+            return Errno.EIO;
+        int number = (int)(offset - DebugRegisters) / sizeof(ulong);
+        return number < addresses ? (word >= addressLimit ? Errno.EINVAL : Errno.ENOSPC)
+            : number == status || (number == control && (word & 0xFF) == 0) ? Errno.Ok
+            : number == control ? Errno.ENOSPC : Errno.EIO;
     }
 
     private static SyscallResult TransferSet(Task task, Task target, bool isSet, ulong note, UserPtr<IoVector> vector)
@@ -208,40 +213,17 @@ internal static class PtraceData
                     : task.Memory.Write(range.Base, general[..done]);
                 break;
             case NoteFloatingPoint or NoteExtendedState:
-                int wanted = (int)Math.Min(
-                    range.Length, (ulong)(note == NoteFloatingPoint ? FloatingPointBytes : MaxExtendedStateBytes));
-                done = wanted;
                 error = isSet
-                    ? SetExtended(task, target, range.Base, wanted)
-                    : GetExtended(task, target, range.Base, wanted, out done);
+                    ? PtraceExtendedState.Set(
+                        task, target, note == NoteExtendedState, range.Base, range.Length, out done)
+                    : PtraceExtendedState.Get(
+                        task, target, note == NoteExtendedState, range.Base, range.Length, out done);
                 break;
             default:
                 return Errno.EINVAL;
         }
 
         return error != Errno.Ok ? error : task.Memory.Write(vector, new IoVector(range.Base, (ulong)done));
-    }
-
-    private static Errno GetExtended(Task task, Task target, UserAddress place, int wanted, out int done)
-    {
-        byte[] state = new byte[MaxExtendedStateBytes];
-        done = 0;
-        if (target.Thread.ReadExtendedState(state).Failed(out int bytes, out Errno error))
-            return error;
-        done = Math.Min(bytes, wanted);
-        return task.Memory.Write(place, state.AsSpan(0, done));
-    }
-
-    private static Errno SetExtended(Task task, Task target, UserAddress place, int bytes)
-    {
-        byte[] state = new byte[MaxExtendedStateBytes];
-        if (target.Thread.ReadExtendedState(state).Failed(out int all, out Errno error))
-            return error;
-        if (bytes > all)
-            bytes = all;
-        if (task.Memory.Read(place, state.AsSpan(0, bytes)) is not Errno.Ok and Errno fault)
-            return fault;
-        return target.Thread.WriteExtendedState(state.AsSpan(0, all));
     }
 
     private static SyscallResult SetSignalMask(Task task, Task target, ulong bytes, UserPtr<SignalSet> place)

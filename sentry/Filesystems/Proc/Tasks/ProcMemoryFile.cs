@@ -1,5 +1,5 @@
 using Sandbox.Linux;
-using Sandbox.Platform;
+using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Filesystems.Proc.Tasks;
@@ -16,29 +16,38 @@ internal sealed class ProcMemoryFile(ProcTask target)
             return Errno.EACCES;
         return _target.IsZombie
             ? Errno.ESRCH
-            : new ProcMemoryOpenFile(this, _target.Task.GuestMemory.Space, path, flags, caller);
+            : new ProcMemoryOpenFile(this, _target.Task.GuestMemory, path, flags, caller);
     }
 }
 
-/// <summary>An open /proc/PID/mem: stays with the address space it was opened for, over an exec.</summary>
+/// <summary>
+/// An open /proc/PID/mem: stays with the address space it was opened for, over an exec. Here it moves what the pages'
+/// protection allows; read(2) and write(2), which know their task, do the rest.
+/// </summary>
 internal sealed class ProcMemoryOpenFile(
-    Inode inode, IAddressSpace space, VfsPath path, OpenFlags flags, ICaller caller)
+    Inode inode, GuestMemory memory, VfsPath path, OpenFlags flags, ICaller caller)
     : SeekableFile(path, flags, caller.Credentials)
 {
     public override Inode Inode => inode;
+
+    public GuestMemory Memory => memory;
 
     public override Result<int> ReadAt(Span<byte> destination, long offset)
     {
         if (destination.IsEmpty)
             return 0;
-        return space.Read(new UserAddress((ulong)offset), destination).Failed(out int count, out _) ? Errno.EIO : count;
+        return memory.Space.Read(new UserAddress((ulong)offset), destination).Failed(out int count, out _)
+            ? Errno.EIO
+            : count;
     }
 
     protected override Result<int> WriteAt(ReadOnlySpan<byte> source, ref long offset, bool isAppend)
     {
         if (source.IsEmpty)
             return 0;
-        return space.Write(new UserAddress((ulong)offset), source).Failed(out int count, out _) ? Errno.EIO : count;
+        return memory.Space.Write(new UserAddress((ulong)offset), source).Failed(out int count, out _)
+            ? Errno.EIO
+            : count;
     }
 
     protected override Result<long> GetSize() => Errno.EINVAL;
