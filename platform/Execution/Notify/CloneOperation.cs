@@ -18,20 +18,25 @@ internal readonly struct CloneOperation(GuestThread parent, CommandRunner runner
         RequireFullState();
         if (!Platform.Receivers.TryReserve())
             return Errno.EAGAIN;
-        Result<IGuestThread> result = ForkReserved();
+        long ticket = Platform.Stubs.Strays.BeginMaking();
+        bool hasArrived = false;
+        Result<IGuestThread> result = ForkReserved(ref hasArrived);
+        Platform.Stubs.EndMaking(ticket, mayHaveStray: !hasArrived);
         if (result.Error != Errno.Ok)
             Platform.Receivers.EndReservation();
         return result;
     }
 
-    private Result<IGuestThread> ForkReserved()
+    private Result<IGuestThread> ForkReserved(ref bool hasArrived)
     {
         lock (parent.Space.CloneLock)
         {
             using PendingClone pending = new(false, MarkAddress);
             HostCommand clone = new(Sys.clone, (long)CloneFlags.Parent | ChildSignal);
             bool dropsLent = MayDropLentDescriptors;
-            if (RunClone(clone, pending, dropsLent).Failed(out int pid, out Errno error))
+            bool hasFailed = RunClone(clone, pending, dropsLent).Failed(out int pid, out Errno error);
+            hasArrived = pending.HasArrived;
+            if (hasFailed)
                 return error;
             if (dropsLent)
                 parent.Space.HasLentDescriptors = false;

@@ -16,7 +16,12 @@ internal sealed class CommandRunner(GuestThread thread)
     public const int MaxBatch = 48;
 
     /// <summary>A child's first doorbell is microseconds away; the rest is for a machine that is very busy.</summary>
-    private const int ChildMilliseconds = 20_000;
+    private const int PollMilliseconds = 100, MaxPolls = 200;
+
+    /// <summary>
+    /// So much processor time (100 ms in the host's ticks) no child needs: one that has used it went elsewhere.
+    /// </summary>
+    private const long ChildTicks = 10;
 
     // As long as the longest batch so far: most threads never run more than a clone.
     private HostCommand[] _commands = [];
@@ -299,14 +304,20 @@ internal sealed class CommandRunner(GuestThread thread)
         }
 
         Listener listener = thread.Listener;
-        while (!IsOver(pending))
+        for (int polls = 0; !IsOver(pending);)
         {
             if (pending?.Process is { } child)
             {
                 (bool hasNotification, bool hasEnded) = HostPoll.WaitReadable(
-                    listener.Fd, child.Number, ChildMilliseconds);
+                    listener.Fd, child.Number, PollMilliseconds);
+                if (hasEnded && !hasNotification)
+                    return false;
                 if (!hasNotification)
-                    return hasEnded ? false : Lied() == Errno.Ok;
+                {
+                    if (IsLost(pending, ++polls))
+                        return Lied() == Errno.Ok;
+                    continue;
+                }
             }
 
             Errno error = listener.Receive(out SeccompNotification notification);
@@ -332,22 +343,24 @@ internal sealed class CommandRunner(GuestThread thread)
     /// </summary>
     private Errno AwaitChild(bool isDirect, PendingClone pending, int childId)
     {
-        const int pollMilliseconds = 100, mostPolls = ChildMilliseconds / pollMilliseconds;
         if (thread.Listener.Platform.Threads.Find(childId) is not null)
             return Lied();
-        if (!pending.IsThread && !HostProcess.OpenPidFd(childId).Failed(out int pidFd, out _))
-            pending.Process = new HostFd(pidFd);
+        if (!pending.IsThread)
+        {
+            if (HostProcess.OpenPidFd(childId).Failed(out int pidFd, out Errno error))
+                return error is Errno.ESRCH or Errno.EINVAL ? Lied() : Errno.EAGAIN;
+            (pending.Process, pending.ProcessId) = (new HostFd(pidFd), childId);
+        }
+
         HostFd? child = pending.Process;
         if (isDirect)
             return Wait(true, pending) ? Errno.Ok : Reap(child);
-        for (int polls = 0; !pending.HasArrived; polls++)
+        for (int polls = 0; !pending.HasArrived;)
         {
-            if (polls == mostPolls)
-                return Lied();
-            if (pending.WaitForArrival(pollMilliseconds))
+            if (pending.WaitForArrival(PollMilliseconds))
                 continue;
-            if (thread.IsGone)
-                return Errno.ESRCH;
+            if (IsLost(pending, ++polls))
+                return Lied();
             if (child is not null && HostPoll.Now(child.Number, PollEvents.In) != PollEvents.None
                 && !pending.HasArrived)
                 return Reap(child);
@@ -356,9 +369,21 @@ internal sealed class CommandRunner(GuestThread thread)
         return Errno.Ok;
     }
 
+    /// <summary>The child will not come: its parent is gone, it computes something else, or time is up.</summary>
+    private bool IsLost(PendingClone pending, int polls)
+    {
+        if (thread.IsGone || polls == MaxPolls)
+            return true;
+        int child = pending.ProcessId;
+        return child > 0 && !pending.HasArrived
+            && (thread.Listener.Platform.Threads.Find(child) is not null
+                || thread.Space.Host.Proc.UserTicks(child) >= ChildTicks);
+    }
+
     private Errno Lied()
     {
-        thread.Violation("lied about a child");
+        if (!thread.IsGone)
+            thread.Violation("lied about a child");
         return Errno.ESRCH;
     }
 

@@ -29,6 +29,9 @@ internal sealed class PendingClone(bool isThread, ulong markAddress) : IDisposab
     /// </summary>
     public HostFd? Process { get; set; }
 
+    /// <summary>That process's id; 0 for a thread.</summary>
+    public int ProcessId { get; set; }
+
     /// <summary>The child's first doorbell is here.</summary>
     public bool HasArrived
     {

@@ -47,6 +47,13 @@ internal sealed class ExitWatcher : IDisposable
         }
     }
 
+    /// <summary>True of a stub that was registered and is not reaped yet.</summary>
+    public bool Has(int process)
+    {
+        lock (_lock)
+            return _spaces.ContainsKey(process);
+    }
+
     /// <summary>From now on the space's end is noticed; its pidfd belongs to the watcher.</summary>
     public void Register(AddressSpace space)
     {
@@ -100,7 +107,7 @@ internal sealed class ExitWatcher : IDisposable
         AddressSpace? space;
         lock (_lock)
         {
-            if (!_spaces.Remove(pid, out space))
+            if (!_spaces.TryGetValue(pid, out space))
                 return;
         }
 
@@ -108,7 +115,13 @@ internal sealed class ExitWatcher : IDisposable
             ? 0
             : end.Signal;
         space.MarkDead(usage);
-        HostProcess.Wait(space.PidFd.Number);
+        // Known until its id is free, and no longer: the next to have it may be registered at once.
+        lock (_lock)
+        {
+            HostProcess.Wait(space.PidFd.Number);
+            _spaces.Remove(pid);
+        }
+
         space.PidFd.Dispose();
         // What the kernel does at the end of a task (closing files) may take its time: not here,
         // where all others' ends are waited for.

@@ -10,6 +10,9 @@ internal sealed class ProcFiles(int directoryFd)
     private const int ChunkBytes = 4 << 10, MaxBytes = 64 << 20; // Most are small, and read at each exit.
     private const int MaxNameBytes = 128;
 
+    /// <summary>Where proc_pid_stat(5) has the processor time in user mode.</summary>
+    public const int StatUserTime = 14;
+
     /// <summary>The content of <c>PID/name</c>. ENOENT, ESRCH; EFBIG above 64 MiB.</summary>
     public Result<byte[]> Read(int pid, ReadOnlySpan<byte> name)
     {
@@ -44,6 +47,27 @@ internal sealed class ProcFiles(int directoryFd)
         Result<int> result = HostFile.Read(fd, buffer);
         HostFile.Close(fd);
         return result;
+    }
+
+    /// <summary>
+    /// Processor time that a process has used in user mode, in the host's ticks; 0 if it is gone.
+    /// </summary>
+    public long UserTicks(int pid)
+    {
+        Span<byte> buffer = stackalloc byte[1024];
+        return ReadStart(pid, "stat"u8, buffer).Failed(out int length, out _)
+            ? 0
+            : NumberAt(buffer[..length], StatUserTime);
+    }
+
+    /// <summary>A field of /proc/PID/stat by its number in proc_pid_stat(5), above 2.</summary>
+    public static long NumberAt(ReadOnlySpan<byte> stat, int field)
+    {
+        const int first = 3; // Behind the name, which may hold anything.
+        ReadOnlySpan<byte> rest = stat[(stat.LastIndexOf((byte)')') + 1)..].TrimStart((byte)' ');
+        for (int skipped = first; skipped < field; skipped++)
+            rest = rest[(rest.IndexOf((byte)' ') + 1)..];
+        return Utf8Parser.TryParse(rest, out long value, out _) ? value : 0;
     }
 
     private static Result<byte[]> ReadAll(int fd, ref byte[] buffer)

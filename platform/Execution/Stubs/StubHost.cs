@@ -1,3 +1,4 @@
+using System.Text;
 using Sandbox.Linux;
 
 namespace Sandbox.Platform.Stubs;
@@ -38,6 +39,8 @@ internal sealed class StubHost : IDisposable
         _options = options;
         _proc = new HostFd(OpenProc(options.ProcDirectory));
         Proc = new ProcFiles(options.ProcDirectory >= 0 ? options.ProcDirectory : _proc.Number);
+        Strays = new StrayStubs(process => _watcher.Has(process) || Zygote!.Is(process), ListChildren, Log);
+        Watchdog = new Watchdog(Strays);
         Zygote = new Zygote(this, maker, options.Cgroup);
     }
 
@@ -47,7 +50,10 @@ internal sealed class StubHost : IDisposable
     public ProcFiles Proc { get; }
 
     /// <summary>Looks whether threads come that were called.</summary>
-    public Watchdog Watchdog { get; } = new();
+    public Watchdog Watchdog { get; }
+
+    /// <summary>Looks for processes that nobody knows.</summary>
+    public StrayStubs Strays { get; }
 
     public Zygote Zygote { get; }
 
@@ -58,6 +64,14 @@ internal sealed class StubHost : IDisposable
     public int Count => _watcher.Count;
 
     public void Log(string line) => _options.Log?.Invoke(line);
+
+    /// <summary>As <see cref="StrayStubs.EndMaking"/>; what may be there is looked for soon.</summary>
+    public void EndMaking(long ticket, bool mayHaveStray)
+    {
+        Strays.EndMaking(ticket, mayHaveStray);
+        if (mayHaveStray)
+            Watchdog.Wake();
+    }
 
     /// <summary>
     /// Runs what comes after a stub's end on another thread than the watcher's; false if there is none.
@@ -111,6 +125,19 @@ internal sealed class StubHost : IDisposable
         _watcher.Dispose();
         Watchdog.Dispose();
         _proc.Dispose();
+    }
+
+    /// <summary>
+    /// Our children in decimal: all are the zygote thread's, for the stubs are made as its siblings. Nothing where the
+    /// host does not tell (proc_tid_children(5): CONFIG_PROC_CHILDREN).
+    /// </summary>
+    private byte[] ListChildren()
+    {
+        byte[] name = Encoding.ASCII.GetBytes($"task/{Zygote.HostThreadId}/children");
+        if (!Proc.Read(Environment.ProcessId, name).Failed(out byte[]? list, out Errno error))
+            return list;
+        Log($"the host does not list our children, strays among them stay until the sandbox ends: {error}");
+        return [];
     }
 
     private static int OpenProc(int given)

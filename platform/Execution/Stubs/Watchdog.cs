@@ -23,9 +23,11 @@ internal sealed class Watchdog : IDisposable
     private readonly List<StubThread> _added = []; // Guarded by _lock.
     private readonly List<WatchedThread> _watched = []; // The watchdog's own.
     private readonly ManualResetEventSlim _ended = new(true);
+    private readonly StrayStubs _strays;
 
-    public Watchdog()
+    public Watchdog(StrayStubs strays)
     {
+        _strays = strays;
         _ended.Reset();
         if (HostThread.TryStart("watchdog", StackBytes, Run))
             return;
@@ -38,6 +40,12 @@ internal sealed class Watchdog : IDisposable
     {
         lock (_lock)
             _added.Add(thread);
+        Wake();
+    }
+
+    /// <summary>Something is to be done for the strays.</summary>
+    public void Wake()
+    {
         if (Interlocked.CompareExchange(ref _state.Word, Watching, Idle) == Idle)
             _state.Wake();
     }
@@ -53,11 +61,11 @@ internal sealed class Watchdog : IDisposable
     {
         while (Volatile.Read(ref _state.Word) != Stopping)
         {
-            if (_watched.Count == 0 && !TakeAdded()
+            if (HasNothingToDo()
                 && Interlocked.CompareExchange(ref _state.Word, Idle, Watching) != Stopping)
             {
-                if (TakeAdded())
-                    Volatile.Write(ref _state.Word, Watching);
+                if (!HasNothingToDo())
+                    Interlocked.CompareExchange(ref _state.Word, Watching, Idle);
                 else
                     _state.Wait(Idle, long.MaxValue);
                 continue;
@@ -66,10 +74,13 @@ internal sealed class Watchdog : IDisposable
             _state.Wait(Watching, HostClock.Now(HostClock.Monotonic) + PeriodNanoseconds);
             TakeAdded();
             _watched.RemoveAll(static watched => watched.Look());
+            _strays.Look();
         }
 
         _ended.Set();
     }
+
+    private bool HasNothingToDo() => !TakeAdded() && _watched.Count == 0 && !_strays.IsAtWork;
 
     private bool TakeAdded()
     {

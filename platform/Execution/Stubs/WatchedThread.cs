@@ -74,7 +74,6 @@ internal sealed class WatchedThread(StubThread thread)
 
     private bool TryRead(out Sample sample)
     {
-        const int userTime = 14;
         sample = default;
         Span<byte> buffer = stackalloc byte[4096];
         if (!TryRead("/status"u8, buffer, out ReadOnlySpan<byte> status))
@@ -86,7 +85,7 @@ internal sealed class WatchedThread(StubThread thread)
             _ = Utf8Parser.TryParse(times, out nanoseconds, out _);
         if (!TryRead("/stat"u8, buffer, out ReadOnlySpan<byte> stat))
             return false;
-        sample = new Sample(blocksKick, nanoseconds, NumberAt(stat, userTime));
+        sample = new Sample(blocksKick, nanoseconds, ProcFiles.NumberAt(stat, ProcFiles.StatUserTime));
         return true;
     }
 
@@ -112,15 +111,5 @@ internal sealed class WatchedThread(StubThread thread)
             text.Slice(start + key.Length, digits), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture,
             out ulong value)
             ? value : 0;
-    }
-
-    /// <summary>A field of /proc/PID/stat by its number in proc_pid_stat(5), above 2.</summary>
-    private static long NumberAt(ReadOnlySpan<byte> stat, int field)
-    {
-        const int first = 3; // Behind the name, which may hold anything.
-        ReadOnlySpan<byte> rest = stat[(stat.LastIndexOf((byte)')') + 1)..].TrimStart((byte)' ');
-        for (int skipped = first; skipped < field; skipped++)
-            rest = rest[(rest.IndexOf((byte)' ') + 1)..];
-        return Utf8Parser.TryParse(rest, out long value, out _) ? value : 0;
     }
 }

@@ -26,6 +26,7 @@ internal sealed class Zygote : IDisposable
     private int _waiting;
     private bool _isStopping;
     private bool _isStarted;
+    private int _processId;
     private Errno _error;
     private Exception? _failure;
 
@@ -44,9 +45,15 @@ internal sealed class Zygote : IDisposable
             ExceptionDispatchInfo.Throw(_failure);
     }
 
+    /// <summary>The thread whose children all stubs are, and the zygote.</summary>
+    public int HostThreadId { get; private set; }
+
     public ulong StackTop { get; private set; }
 
     public ulong VdsoAddress { get; private set; }
+
+    /// <summary>True of the zygote's own process.</summary>
+    public bool Is(int process) => process == Volatile.Read(ref _processId);
 
     /// <summary>From now on so many stubs are kept ready: not before the platform can adopt them.</summary>
     public void KeepReady(int count)
@@ -100,6 +107,7 @@ internal sealed class Zygote : IDisposable
             if (_cgroup?.Enter(process.ProcessId) is not (null or Errno.Ok) and Errno unmoved)
                 _host.Log($"stubs cannot be charged to their container: {unmoved}");
             (StackTop, VdsoAddress) = (process.StackTop, process.VdsoAddress);
+            (HostThreadId, _processId) = ((int)HostSyscall.Call(Sys.gettid), process.ProcessId);
         }
         catch (Exception exception)
         {
@@ -172,6 +180,14 @@ internal sealed class Zygote : IDisposable
     }
 
     private Result<IGuestThread> CreateStub(ZygoteProcess process)
+    {
+        long ticket = _host.Strays.BeginMaking();
+        Result<IGuestThread> result = MakeStub(process);
+        _host.EndMaking(ticket, mayHaveStray: false); // The zygote is ours.
+        return result;
+    }
+
+    private Result<IGuestThread> MakeStub(ZygoteProcess process)
     {
         if (process.Clone(_maker.FirstCommands).Failed(out int pid, out Errno error))
             return error;
