@@ -10,20 +10,21 @@ namespace Sandbox.HostileTests;
 public sealed class HostileTests
 {
     /// <summary>The names of all variants: the rows of a theory.</summary>
-    public static TheoryData<string> Variants => [.. SandboxVariant.All.Select(variant => variant.Name)];
+    public static IEnumerable<TheoryDataRow<string>> Variants => SandboxVariant.All.Select(
+        variant => new TheoryDataRow<string>(variant.Name) { Traits = { [Kernel] = [variant.Name] } });
 
-    public static MatrixTheoryData<string, string> Floods => new(
-        SandboxVariant.All.Select(variant => variant.Name),
-        ["descriptors", "sockets", "processes", "threads", "mappings", "signals"]);
+    public static IEnumerable<TheoryDataRow<string, string>> Floods => Each(
+        "descriptors", "sockets", "processes", "threads", "mappings", "signals");
 
     /// <summary>Shared: with the Gofer writing to the host where others may write, too.</summary>
-    public static MatrixTheoryData<string, string> Accesses => new(
-        SandboxVariant.All.Select(variant => variant.Name), ["exclusive", "shared"]);
+    public static IEnumerable<TheoryDataRow<string, string>> Accesses => Each("exclusive", "shared");
 
     /// <summary>First seed, seeds, calls for each, and the user that makes them.</summary>
-    public static MatrixTheoryData<string, string> Seeds => new(
-        SandboxVariant.All.Select(variant => variant.Name),
-        ["1 12 2000 0", "1000 12 2000 0", "2000 12 2000 1000", "3000 4 12000 1000"]);
+    public static IEnumerable<TheoryDataRow<string, string>> Seeds => Each(
+        "1 12 2000 0", "1000 12 2000 0", "2000 12 2000 1000", "3000 4 12000 1000");
+
+    /// <summary>The trait that tells a row's variant, as in the Guest suite.</summary>
+    private const string Kernel = "kernel";
 
     [Theory, MemberData(nameof(Variants))]
     public void The_platforms_own_pages_cannot_be_used_or_rewritten(string variant) => Endures(variant, "stub");
@@ -99,6 +100,20 @@ public sealed class HostileTests
         string text = File.ReadAllText(Path.Combine(Victim.Programs, "..", "HostileTests.cs"));
         foreach (string file in Directory.GetFiles(Victim.Programs, "*.c"))
             Assert.Contains($"\"{Path.GetFileNameWithoutExtension(file)}\"", text);
+    }
+
+    private static IEnumerable<TheoryDataRow<string, string>> Each(params string[] values)
+    {
+        foreach (SandboxVariant variant in SandboxVariant.All)
+        {
+            foreach (string value in values)
+            {
+                yield return new TheoryDataRow<string, string>(variant.Name, value)
+                {
+                    Traits = { [Kernel] = [variant.Name] },
+                };
+            }
+        }
     }
 
     /// <summary>Each attack in a fresh sandbox, whose root on the host stays as it was.</summary>
