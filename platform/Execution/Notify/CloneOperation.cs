@@ -21,7 +21,9 @@ internal readonly struct CloneOperation(GuestThread parent, CommandRunner runner
         long ticket = Platform.Stubs.Strays.BeginMaking();
         bool hasArrived = false;
         Result<IGuestThread> result = ForkReserved(ref hasArrived);
-        Platform.Stubs.EndMaking(ticket, mayHaveStray: !hasArrived);
+        Platform.Stubs.Strays.EndMaking(ticket, mayHaveStray: !hasArrived);
+        if (!hasArrived)
+            Platform.Watchdog.Wake();
         if (result.Error != Errno.Ok)
             Platform.Receivers.EndReservation();
         return result;

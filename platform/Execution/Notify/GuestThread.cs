@@ -61,14 +61,6 @@ internal sealed partial class GuestThread : StubThread, IGuestThread, IShortcutO
 
     public int ExtendedStateBytes => _context.ExtendedBytes();
 
-    public override int Arrivals => _arrivals;
-
-    public override bool IsRunningCommands => _runner.IsActive;
-
-    protected override bool IsCalled => _isKickDue;
-
-    protected override bool IsExiting => Volatile.Read(ref _isExiting);
-
     public Result<int> ReadExtendedState(Span<byte> destination) => _context.ReadExtended(destination);
 
     public Errno WriteExtendedState(ReadOnlySpan<byte> source) => _context.WriteExtended(source);

@@ -32,6 +32,7 @@ public sealed class NotifyPlatform : IPlatform
         if (HostSeccompListener.FindMissingFeature() is string missing)
             throw new PlatformNotSupportedException($"the kernel lacks {missing}, which the notify platform needs");
         Stubs = new StubHost(options, new NotifyStubs(this, GuestFilter.Build(options.DirectMemory)));
+        Watchdog = new Watchdog(Stubs.Strays);
         Stubs.RunExit = Receivers.TryRun;
         Shortcuts = options.Shortcuts;
         Stubs.Start();
@@ -51,6 +52,9 @@ public sealed class NotifyPlatform : IPlatform
 
     internal ReceiverPool Receivers { get; } = new();
 
+    /// <summary>Looks whether threads come that were called.</summary>
+    internal Watchdog Watchdog { get; }
+
     internal StubHost Stubs { get; }
 
     /// <summary>The extended state of a thread that has not touched it, as in a signal frame.</summary>
@@ -64,7 +68,11 @@ public sealed class NotifyPlatform : IPlatform
     public void Press(HostCgroup cgroup) => Stubs.Press(cgroup);
 
     /// <summary>Ends the zygote and every stub.</summary>
-    public void Dispose() => Stubs.Dispose();
+    public void Dispose()
+    {
+        Stubs.Dispose();
+        Watchdog.Dispose();
+    }
 
     /// <summary>Enters a thread into every table. Its stub may be dead already; then the thread is told.</summary>
     internal void Register(GuestThread thread)

@@ -10,7 +10,7 @@ namespace Sandbox.Platform.Stubs;
 /// </summary>
 /// <remarks>
 /// A child is a stray if it is there, everything that was being made at that moment has come to its end, and still it
-/// is not registered. Looks are taken by the watchdog, and only after a fork that ended without a child.
+/// is not registered. Looks are taken by a thread of the platform's, and only after a fork that ended without a child.
 /// </remarks>
 /// <param name="knows">True of a process that is somebody's: a registered stub, or the zygote.</param>
 /// <param name="children">What /proc lists as our children, read anew with each call.</param>
@@ -28,7 +28,7 @@ internal sealed class StrayStubs(Func<int, bool> knows, Func<byte[]> children, A
     private long _lastTicket;
     private bool _isWanted;
 
-    // The watchdog's own.
+    // That thread's own.
     private readonly List<Suspect> _suspects = [];
     private readonly List<Suspect> _killed = [];
     private long _newest;
@@ -66,7 +66,7 @@ internal sealed class StrayStubs(Func<int, bool> knows, Func<byte[]> children, A
         }
     }
 
-    /// <summary>Goes one step further, without waiting for anything. The watchdog's.</summary>
+    /// <summary>Goes one step further, without waiting for anything. That thread's.</summary>
     public void Look()
     {
         _killed.RemoveAll(static killed => TryReap(killed));

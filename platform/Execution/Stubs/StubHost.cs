@@ -40,7 +40,6 @@ internal sealed class StubHost : IDisposable
         _proc = new HostFd(OpenProc(options.ProcDirectory));
         Proc = new ProcFiles(options.ProcDirectory >= 0 ? options.ProcDirectory : _proc.Number);
         Strays = new StrayStubs(process => _watcher.Has(process) || Zygote!.Is(process), ListChildren, Log);
-        Watchdog = new Watchdog(Strays);
         Zygote = new Zygote(this, maker, options.Cgroup);
     }
 
@@ -49,10 +48,7 @@ internal sealed class StubHost : IDisposable
 
     public ProcFiles Proc { get; }
 
-    /// <summary>Looks whether threads come that were called.</summary>
-    public Watchdog Watchdog { get; }
-
-    /// <summary>Looks for processes that nobody knows.</summary>
+    /// <summary>Looks for processes that nobody knows, whenever the platform has it take a step.</summary>
     public StrayStubs Strays { get; }
 
     public Zygote Zygote { get; }
@@ -64,14 +60,6 @@ internal sealed class StubHost : IDisposable
     public int Count => _watcher.Count;
 
     public void Log(string line) => _options.Log?.Invoke(line);
-
-    /// <summary>As <see cref="StrayStubs.EndMaking"/>; what may be there is looked for soon.</summary>
-    public void EndMaking(long ticket, bool mayHaveStray)
-    {
-        Strays.EndMaking(ticket, mayHaveStray);
-        if (mayHaveStray)
-            Watchdog.Wake();
-    }
 
     /// <summary>
     /// Runs what comes after a stub's end on another thread than the watcher's; false if there is none.
@@ -123,7 +111,6 @@ internal sealed class StubHost : IDisposable
         while (_watcher.Count > 0)
             Thread.Sleep(1);
         _watcher.Dispose();
-        Watchdog.Dispose();
         _proc.Dispose();
     }
 

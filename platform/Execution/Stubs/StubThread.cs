@@ -22,44 +22,6 @@ internal abstract class StubThread(AddressSpace space, int hostThreadId)
 
     public bool IsGone => (State & ThreadStates.Gone) != 0;
 
-    /// <summary>How often it has come in: changes with everything that it does here.</summary>
-    public abstract int Arrivals { get; }
-
-    /// <summary>It runs commands.</summary>
-    public abstract bool IsRunningCommands { get; }
-
-    /// <summary>Somebody waits for it to come in, or to end: it has no other business.</summary>
-    public bool IsAwaited
-    {
-        get
-        {
-            const ThreadStates wanted = ThreadStates.Interrupted | ThreadStates.Dying | ThreadStates.Frozen;
-            ThreadStates state = State;
-            if ((state & (ThreadStates.Gone | ThreadStates.Released)) != 0)
-                return false;
-            if (IsRunningCommands || IsExiting)
-                return true;
-            return (state & ThreadStates.Busy) == 0 && ((state & wanted) != 0 || IsCalled);
-        }
-    }
-
-    /// <summary>It was told to end.</summary>
-    protected abstract bool IsExiting { get; }
-
-    /// <summary>It was let run with a kick pending.</summary>
-    protected abstract bool IsCalled { get; }
-
-    /// <summary>From now on the watchdog looks whether the thread comes.</summary>
-    public void Watch()
-    {
-        if (TryWatch())
-            space.Host.Watchdog.Add(this);
-    }
-
-    /// <summary>False if it is watched already.</summary>
-    public bool TryWatch() =>
-        (State & ThreadStates.Watched) == 0 && (Set(ThreadStates.Watched) & ThreadStates.Watched) == 0;
-
     /// <summary>The stub is gone. Comes once, from the exit watcher.</summary>
     public abstract void OnProcessEnd(int signal);
 
@@ -127,10 +89,9 @@ internal abstract class StubThread(AddressSpace space, int hostThreadId)
     }
 
     /// <summary>Brings a thread that runs guest code in.</summary>
-    protected void Kick()
+    protected virtual void Kick()
     {
         Counters.Add(Counter.Kicks);
         HostProcess.SignalThread(space.HostProcessId, hostThreadId, (Signal)StubSignals.Kick);
-        Watch();
     }
 }

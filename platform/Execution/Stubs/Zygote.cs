@@ -183,7 +183,7 @@ internal sealed class Zygote : IDisposable
     {
         long ticket = _host.Strays.BeginMaking();
         Result<IGuestThread> result = MakeStub(process);
-        _host.EndMaking(ticket, mayHaveStray: false); // The zygote is ours.
+        _host.Strays.EndMaking(ticket, mayHaveStray: false); // The zygote is ours.
         return result;
     }
 

@@ -1,10 +1,11 @@
 using System.Buffers.Text;
 using System.Globalization;
+using Sandbox.Platform.Stubs;
 
-namespace Sandbox.Platform.Stubs;
+namespace Sandbox.Platform.Notify;
 
 /// <summary>What the <see cref="Watchdog"/> has seen of one thread since it came in last.</summary>
-internal sealed class WatchedThread(StubThread thread)
+internal sealed class WatchedThread(GuestThread thread)
 {
     /// <summary>More than the stub's own code ever uses, and less than anybody notices.</summary>
     private const long DeafNanoseconds = 20_000_000;

@@ -1,6 +1,7 @@
 using Sandbox.Linux;
+using Sandbox.Platform.Stubs;
 
-namespace Sandbox.Platform.Stubs;
+namespace Sandbox.Platform.Notify;
 
 /// <summary>
 /// Watches guest threads that somebody waits for: those that were kicked and have not come in, those that run commands,
@@ -20,7 +21,7 @@ internal sealed class Watchdog : IDisposable
 
     private readonly HostFutex _state = new();
     private readonly Lock _lock = new();
-    private readonly List<StubThread> _added = []; // Guarded by _lock.
+    private readonly List<GuestThread> _added = []; // Guarded by _lock.
     private readonly List<WatchedThread> _watched = []; // The watchdog's own.
     private readonly ManualResetEventSlim _ended = new(true);
     private readonly StrayStubs _strays;
@@ -36,7 +37,7 @@ internal sealed class Watchdog : IDisposable
     }
 
     /// <summary>The thread, which is marked as watched, is waited for.</summary>
-    public void Add(StubThread thread)
+    public void Add(GuestThread thread)
     {
         lock (_lock)
             _added.Add(thread);
@@ -88,7 +89,7 @@ internal sealed class Watchdog : IDisposable
         {
             if (_added.Count == 0)
                 return false;
-            foreach (StubThread thread in _added)
+            foreach (GuestThread thread in _added)
                 _watched.Add(new WatchedThread(thread));
             _added.Clear();
             return true;
