@@ -1,6 +1,5 @@
 using Sandbox.Linux;
 using Sandbox.Platform;
-using Sandbox.Sentry.Kernel.Tasks;
 
 namespace Sandbox.Sentry.Kernel.Ptrace;
 
@@ -10,17 +9,17 @@ namespace Sandbox.Sentry.Kernel.Ptrace;
 /// process's own.
 /// </summary>
 internal sealed class ForcedCopy(in HostMapping mapping, ulong address, byte[] bytes, int length, bool isWrite)
+    : TraceeErrand
 {
     private const ulong PageMask = 0xFFF;
 
     private readonly HostMapping _mapping = mapping;
-    private volatile Task? _waiter;
 
     /// <summary>Bytes copied; EIO if there is no way to them.</summary>
     public Result<int> Result { get; private set; } = Errno.EIO;
 
     /// <summary>By a thread of that memory, which stands still with its full state.</summary>
-    public void Run(IGuestThread thread)
+    public override void Run(IGuestThread thread)
     {
         if (!thread.HasFullState)
             return;
@@ -34,36 +33,6 @@ internal sealed class ForcedCopy(in HostMapping mapping, ulong address, byte[] b
             : thread.AddressSpace.Read(new UserAddress(address), range);
         if (Protect(thread, start, end - start, _mapping.Protection) == Errno.Ok && copied.Error == Errno.Ok)
             Result = copied;
-    }
-
-    /// <summary>
-    /// Has a task that stands in its tracer's stop do it, and waits for that: it is the Sentry's own thread that wakes
-    /// up for it, and the stub's commands have a deadline. False if the task stands in no such stop any more, or
-    /// somebody else is being served.
-    /// </summary>
-    public bool TryRunBy(Task tracee, Task caller)
-    {
-        _waiter = caller;
-        caller.Sleeper.Parker.Reset();
-        using (caller.Kernel.Tree.Enter())
-        {
-            if (tracee.Trace is not { IsStopped: true, Errand: null } trace)
-                return false;
-            trace.Errand = this;
-            tracee.Sleeper.Parker.Wake();
-        }
-
-        while (_waiter is not null)
-            caller.Sleeper.Parker.ParkUninterruptibly(Sync.Deadline.Never);
-        return true;
-    }
-
-    /// <summary>By the tracee's thread: it is done, or will not be.</summary>
-    public void End()
-    {
-        Task? waiter = _waiter;
-        _waiter = null;
-        waiter?.Sleeper.Parker.Wake();
     }
 
     private static Errno Protect(IGuestThread thread, ulong start, ulong length, MemoryProtection protection)

@@ -115,7 +115,7 @@ internal sealed class TraceState(Task tracer, TraceOptions options, bool isSeize
     public bool IgnoresGroupStop { get; set; }
 
     /// <summary>What its own thread is to do in the stop for somebody who waits for that.</summary>
-    public ForcedCopy? Errand { get; set; }
+    public TraceeErrand? Errand { get; set; }
 
     // ---- The call it is in ----
 

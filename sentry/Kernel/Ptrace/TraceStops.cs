@@ -150,6 +150,8 @@ internal static class TraceStops
         {
             Number = (int)signal & ~SystemCallStop, Code = code, SenderPid = task.Id.Own,
         };
+        if (task.Thread.HasFullState)
+            Touch(ref task.Thread.Registers); // The tracer finds them read.
         using (task.Kernel.Tree.Enter())
         {
             if (IsDying(task, what) || task.Trace != trace)
@@ -160,7 +162,7 @@ internal static class TraceStops
             TraceLinks.TellTracer(task, trace);
         }
 
-        while (IsStillStopped(task, trace, what, out ForcedCopy? errand))
+        while (IsStillStopped(task, trace, what, out TraceeErrand? errand))
         {
             errand?.Run(task.Thread);
             errand?.End();
@@ -176,7 +178,7 @@ internal static class TraceStops
     private static bool IsDying(Task task, TraceEvent what) =>
         task.Group.IsExiting && (what != TraceEvent.Exit || task.Group.ExitStatus == (int)Signal.Kill);
 
-    private static bool IsStillStopped(Task task, TraceState trace, TraceEvent what, out ForcedCopy? errand)
+    private static bool IsStillStopped(Task task, TraceState trace, TraceEvent what, out TraceeErrand? errand)
     {
         using (task.Kernel.Tree.Enter())
         {
@@ -188,6 +190,8 @@ internal static class TraceStops
             return false;
         }
     }
+
+    private static void Touch(ref UserRegisters registers) => _ = registers.Rip;
 
     private static void SetTrapFlag(Task task, TraceState trace)
     {

@@ -1,4 +1,5 @@
 using Sandbox.Linux;
+using Sandbox.Sentry.Kernel.Ptrace;
 using Sandbox.Sentry.Kernel.Signals;
 using Sandbox.Sentry.Kernel.Tasks;
 
@@ -16,7 +17,7 @@ internal static class PtraceExtendedState
     {
         byte[] state = new byte[MaxBytes];
         done = 0;
-        if (ReadComplete(target, state).Failed(out int all, out Errno error))
+        if (ReadComplete(task, target, state).Failed(out int all, out Errno error))
             return error;
         Span<byte> area = state.AsSpan(0, all);
         int size = ExtendedStateLayout.MakeNote(area);
@@ -28,7 +29,7 @@ internal static class PtraceExtendedState
     {
         byte[] state = new byte[MaxBytes];
         done = 0;
-        if (ReadComplete(target, state).Failed(out int all, out Errno error))
+        if (ReadComplete(task, target, state).Failed(out int all, out Errno error))
             return error;
         Span<byte> area = state.AsSpan(0, all);
         int size = isNote ? ExtendedStateLayout.StateBytes(area) : ExtendedStateLayout.LegacyBytes;
@@ -41,13 +42,18 @@ internal static class PtraceExtendedState
             ? ExtendedStateLayout.TakeNote(area, wanted)
             : ExtendedStateLayout.TakeLegacy(area, wanted);
         done = wanted.Length;
-        return error != Errno.Ok ? error : target.Thread.WriteExtendedState(area);
+        if (error != Errno.Ok)
+            return error;
+        ExtendedStateCopy copy = new(state.AsMemory(0, all), isWrite: true);
+        return copy.TryRunBy(target, task) ? copy.Result.Error : Errno.ESRCH;
     }
 
     // EIO where the processor, or the guest's own meddling with its frame, left no complete area.
-    private static Result<int> ReadComplete(Task target, byte[] state)
+    private static Result<int> ReadComplete(Task task, Task target, byte[] state)
     {
-        if (target.Thread.ReadExtendedState(state).Failed(out int all, out Errno error))
+        ExtendedStateCopy copy = new(state, isWrite: false);
+        copy.TryRunBy(target, task);
+        if (copy.Result.Failed(out int all, out Errno error))
             return error;
         return ExtendedStateLayout.IsComplete(state.AsSpan(0, all)) ? all : Errno.EIO;
     }
