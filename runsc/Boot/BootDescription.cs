@@ -15,8 +15,8 @@ internal sealed class BootDescription
     /// <summary>The sandbox's own container.</summary>
     public ContainerDescription Container { get; set; } = new();
 
-    /// <summary>"notify" or "ptrace".</summary>
-    public string Platform { get; set; } = "notify";
+    /// <summary>One of <see cref="PlatformChoice.Names"/>.</summary>
+    public string Platform { get; set; } = PlatformChoice.Names[0];
 
     /// <summary>"none"; "auto" or "host": it is in the container's network namespace.</summary>
     public string Network { get; set; } = "none";

@@ -82,8 +82,8 @@ internal static class SentryMain
             return closed;
         // From here on nobody reads the pipe that errors go to.
         HostSyscall.Call(Sys.dup3, boot.LogFd >= 0 ? boot.LogFd : 0, standardError, 0);
-        if (SentryFilter.Install(new SentryFilterOptions(proc, boot.Network != "none"))
-            is not Errno.Ok and Errno unconfined)
+        SentryFilterOptions filter = new(proc, boot.Network != "none", kernel.Platform.TracesGuests);
+        if (SentryFilter.Install(filter) is not Errno.Ok and Errno unconfined)
             return $"the sandbox's seccomp filter: {ErrnoText.Of(unconfined)}";
         if (boot.StartsAtOnce && control.Start(boot.Container.Id) is { } notStarted)
             return notStarted;
@@ -102,11 +102,13 @@ internal static class SentryMain
 
     private static Kernel MakeKernel(BootDescription boot, KernelLog log, int proc, HostCgroup? cgroup)
     {
-        NotifyPlatform platform = new(new NotifyPlatformOptions
+        NotifyPlatformOptions options = new()
         {
             ProcDirectory = proc, DirectMemory = boot.DirectMemory, Log = log.Warning, Cgroup = cgroup,
             FsGsBase = boot.FsGsBase, Shortcuts = boot.FastPath ? new PageShortcuts() : null,
-        });
+        };
+        IPlatform platform = PlatformChoice.Make(boot.Platform, options, log);
+        log.Info(platform.Description);
         MemoryAccount.Sandbox.SetDescriptorLimit(HostDescriptors.RaiseLimit() / 2);
         HostFacts facts = HostFactsReader.Read(boot.CpuInfoFd, boot.FsGsBase);
         if (facts.MemoryBytes > 0)

@@ -1,3 +1,4 @@
+using Sandbox.Runsc.Boot;
 using Sandbox.SyscallTables;
 using static Tmds.Linux.LibC;
 
@@ -19,8 +20,11 @@ internal sealed class GlobalOptions
         new("strace-summary", FlagKind.Switch,
             "at the end, write calls, errors and time of each system call to the debug log"),
         new("diagnostics", FlagKind.Switch, "open the sandbox to \"runsc debug\": live counters, latencies, traces"),
-        new("platform", FlagKind.Value,
-            "how guest code runs: notify (systrap, other sandboxes' default, is taken for it)", Default: "notify"),
+        new(
+            "platform", FlagKind.Value,
+            "how guest code runs: auto (the best that works), notify or ptrace; systrap, other sandboxes' default, is "
+            + "taken for auto",
+            Default: "auto"),
         new(
             "overlay2", FlagKind.Value,
             "where the container's writes go: none, to the root file system; root:memory, to memory",
@@ -59,7 +63,7 @@ internal sealed class GlobalOptions
 
     /// <summary>The Sentry opens its diagnostic port.</summary>
     public bool Diagnostics { get; init; }
-    public string Platform { get; init; } = "notify";
+    public string Platform { get; init; } = "auto";
 
     /// <summary>
     /// True when writes to the root file system are to stay in the sandbox's memory; null if nothing was said.
@@ -76,7 +80,7 @@ internal sealed class GlobalOptions
 
     public static GlobalOptions From(Arguments arguments)
     {
-        string platform = OneOf(arguments, "platform", "notify", ["notify", "systrap", "ptrace"]);
+        string platform = OneOf(arguments, "platform", PlatformChoice.Names[0], PlatformChoice.Names);
         string[] tracedCalls = TracedCalls(arguments);
         return new GlobalOptions
         {
@@ -92,7 +96,7 @@ internal sealed class GlobalOptions
             StraceSummary = Traced(arguments, "strace-summary"),
             Diagnostics = arguments.Has("diagnostics"),
             // What other sandboxes call their default is our default too: callers' settings then work unchanged.
-            Platform = Supported("platform", platform == "systrap" ? "notify" : platform, "notify"),
+            Platform = platform == "systrap" ? PlatformChoice.Names[0] : platform,
             OverlaysRoot = OneOf(arguments, "overlay2", "",
                 ["", "none", "root:memory", "all:memory", "root:self"]) is { Length: > 0 } overlay
                 ? overlay != "none"
@@ -135,11 +139,6 @@ internal sealed class GlobalOptions
 
         return names;
     }
-
-    // A value that is known but cannot be had yet is refused by name:
-    // nobody is to believe in a network that is not there.
-    private static string Supported(string flag, string value, string only) =>
-        value == only ? value : throw new Failure($"--{flag}={value}: not supported yet, only {only} is");
 
     /// <summary>
     /// For root always the same place, whatever the environment holds: callers start the same container with HOME and

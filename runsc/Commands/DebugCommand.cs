@@ -116,7 +116,7 @@ internal static class DebugCommand
         }
 
         string table = Table.Format(rows);
-        ErrorReport.WriteTo(1, withStacks ? WithStacks(table, reply.Tasks ?? []) : table);
+        ErrorReport.WriteTo(1, $"{reply.Platform}\n" + (withStacks ? WithStacks(table, reply.Tasks ?? []) : table));
         return 0;
     }
 

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Sandbox.Runsc.Boot;
 using Sandbox.Runsc.CommandLine;
 using Sandbox.Runsc.Spec;
 
@@ -54,6 +55,10 @@ internal static class FeaturesCommand
         WriteEnabled(writer, "selinux", false);
         writer.WriteEndObject();
         writer.WriteStartObject("annotations");
+        writer.WriteString("runsc.platforms", "notify,ptrace");
+        writer.WriteString("runsc.platform", PlatformChoice.Likely);
+        writer.WriteString(
+            "runsc.shortcuts", PlatformChoice.Likely == "notify" ? "on" : "off: they need the notify platform");
         writer.WriteEndObject();
         writer.WriteEndObject();
     }

@@ -47,6 +47,9 @@ internal sealed class ControlReply
     public ContainerStatistics? Statistics { get; set; }
     public CounterReport? Counters { get; set; }
     public List<TaskEntry>? Tasks { get; set; }
+
+    /// <summary>For tasks: what runs guest code (<see cref="Sandbox.Platform.IPlatform.Description"/>).</summary>
+    public string? Platform { get; set; }
 }
 
 /// <summary>The names of what can be asked.</summary>

@@ -140,6 +140,7 @@ internal sealed class ControlServer(HostFd listener, ISandboxControl control)
                 return new ControlReply
                 {
                     Error = control.ListTasks(request.Container, request.WithStacks, tasks), Tasks = tasks,
+                    Platform = control.PlatformDescription,
                 };
             default:
                 return new ControlReply { Error = $"the sandbox knows no request \"{request.Method}\"" };

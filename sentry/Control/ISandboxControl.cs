@@ -67,6 +67,9 @@ internal interface ISandboxControl
     /// <summary>What the whole sandbox has counted.</summary>
     CounterReport ReadCounters();
 
+    /// <summary>What runs guest code, for people.</summary>
+    string PlatformDescription { get; }
+
     /// <summary>
     /// The container's threads and what each of them does; with stacks, its registers and return addresses.
     /// </summary>

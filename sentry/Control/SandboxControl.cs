@@ -30,6 +30,8 @@ internal sealed class SandboxControl : ISandboxControl
     /// <summary>What stands behind the network namespace of the sandbox's own container.</summary>
     public HostNetwork HostNetwork { get; init; }
 
+    public string PlatformDescription => _kernel.Platform.Description;
+
     public string? Create(ContainerDescription container, ContainerDescriptors descriptors)
     {
         using ProcessDescriptors process = descriptors.Process;

@@ -22,7 +22,10 @@ public sealed record SandboxVariant(string Name, params string[] Flags)
         Families = ["fast", "process", "ptrace", "signal", "thread"],
     };
 
-    public static IReadOnlyList<SandboxVariant> All { get; } = [Default, WithoutShortcuts, WithoutFsGsBase];
+    /// <summary>Guests are traced.</summary>
+    public static SandboxVariant Ptrace { get; } = new("sandbox-by-ptrace", "--platform=ptrace");
+
+    public static IReadOnlyList<SandboxVariant> All { get; } = [Default, WithoutShortcuts, WithoutFsGsBase, Ptrace];
 
     /// <summary>
     /// The only families of guest programs (folders of tests/Guest/Programs) that run under it; null: all.

@@ -10,6 +10,12 @@ public interface IPlatform : IDisposable
     /// <summary>The name <c>--platform</c> knows it by.</summary>
     string Name { get; }
 
+    /// <summary>For people: its name, whether it shortens calls, and why not.</summary>
+    string Description { get; }
+
+    /// <summary>Its guests are tracees of this process, whose filter must allow that.</summary>
+    bool TracesGuests { get; }
+
     /// <summary>
     /// A fresh, empty guest address space with one guest thread, stopped with its full state
     /// (<see cref="IGuestThread.HasFullState"/>) so that the loader can map an image into it.

@@ -6,7 +6,9 @@ namespace Sandbox.Platform.Filters;
 /// <param name="ProcDirectory">Descriptor of its procfs: the only directory it may open files below,
 /// for reading.</param>
 /// <param name="UsesHostNetwork">It makes internet and routing sockets in the network namespace it is in.</param>
-public readonly record struct SentryFilterOptions(int ProcDirectory, bool UsesHostNetwork = false);
+/// <param name="TracesGuests">Its platform is ptrace.</param>
+public readonly record struct SentryFilterOptions(
+    int ProcDirectory, bool UsesHostNetwork = false, bool TracesGuests = false);
 
 /// <summary>
 /// The Sentry's own seccomp filter: what it may still ask of the host once it runs guests. Everything it works with
@@ -34,6 +36,8 @@ public static class SentryFilter
         AddFiles(filter, options);
         AddMessages(filter);
         AddGuests(filter);
+        if (options.TracesGuests)
+            AddTracing(filter);
         if (options.UsesHostNetwork)
             AddNetwork(filter);
         return filter;
@@ -148,6 +152,13 @@ public static class SentryFilter
             [0x8910, 0x8912, 0x8913, 0x8915, 0x8917, 0x8919, 0x891B, 0x891D, 0x8921, 0x8927, 0x8933, 0x8942, 0x8970];
         foreach (uint request in questions)
             filter.Allow(Sys.ioctl, SeccompTest.Int(1, request));
+    }
+
+    /// <summary>What the ptrace platform does to its stubs.</summary>
+    private static void AddTracing(SeccompFilterBuilder filter)
+    {
+        foreach (uint request in HostPtrace.Requests)
+            filter.Allow(Sys.ptrace, SeccompTest.Equal(0, request));
     }
 
     /// <summary>The stubs: their listeners, memory, signals, limits, ends.</summary>

@@ -24,6 +24,7 @@ public sealed class NotifyPlatformOptions : StubOptions
 public sealed class NotifyPlatform : IPlatform
 {
     private readonly int[] _nativeCalls;
+    private readonly string? _whyNoShortcuts;
 
     /// <summary>Throws <see cref="PlatformNotSupportedException"/> naming what the host lacks.</summary>
     public NotifyPlatform(NotifyPlatformOptions options)
@@ -34,11 +35,20 @@ public sealed class NotifyPlatform : IPlatform
         Stubs = new StubHost(options, new NotifyStubs(this, GuestFilter.Build(options.DirectMemory)));
         Watchdog = new Watchdog(Stubs.Strays);
         Stubs.RunExit = Receivers.TryRun;
+        _whyNoShortcuts = options.Shortcuts is null ? "it is switched off" : null;
         Shortcuts = options.Shortcuts;
+        if (HostSeccomp.IsFiltered)
+            Probe();
         Stubs.Start();
     }
 
     public string Name => "notify";
+
+    public string Description => _whyNoShortcuts is null
+        ? "platform notify; frequent calls are shortened (the fast path)"
+        : $"platform notify; no call is shortened (the fast path): {_whyNoShortcuts}";
+
+    public bool TracesGuests => false;
 
     public ReadOnlySpan<int> NativeCalls => _nativeCalls;
 
@@ -72,6 +82,23 @@ public sealed class NotifyPlatform : IPlatform
     {
         Stubs.Dispose();
         Watchdog.Dispose();
+    }
+
+    /// <summary>
+    /// Makes a first stub: under a filter of somebody else's there may be a listener already, and the host allows one,
+    /// or it may forbid to make filters.
+    /// </summary>
+    private void Probe()
+    {
+        if (Stubs.Take(null).Failed(out IGuestThread? thread, out Errno error))
+        {
+            Dispose();
+            throw new PlatformNotSupportedException(
+                $"a stub cannot have a seccomp listener ({error}): "
+                + "this process runs under a filter that forbids it, or has one");
+        }
+
+        thread.AddressSpace.Kill();
     }
 
     /// <summary>Enters a thread into every table. Its stub may be dead already; then the thread is told.</summary>

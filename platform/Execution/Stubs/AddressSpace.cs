@@ -213,6 +213,13 @@ internal sealed class AddressSpace : IAddressSpace
         return HostProcess.SetLimit(HostProcessId, resource, Math.Min(soft, newHard), newHard);
     }
 
+    /// <summary>A duplicate of a descriptor of the stub, for the caller. ESRCH, EBADF.</summary>
+    public Result<int> TakeDescriptor(int number)
+    {
+        lock (_lock)
+            return _isDead ? Errno.ESRCH : HostProcess.GetFd(PidFd.Number, number);
+    }
+
     public void Kill()
     {
         lock (_lock) // So that the descriptor is not closed, and its number taken, in between.
@@ -257,6 +264,13 @@ internal sealed class AddressSpace : IAddressSpace
     {
         lock (_lock)
             _exiting.Remove(thread);
+    }
+
+    /// <summary>Its threads at this moment, without those that are about to end.</summary>
+    public StubThread[] ListThreads()
+    {
+        lock (_lock)
+            return [.. _threads];
     }
 
     /// <summary>True if no other thread of this space is left.</summary>

@@ -19,11 +19,22 @@ internal static class StubCode
     public const int DoorbellOffset = 0xC3, CommandOffset = 0xF6, ForkedOffset = 0x127, BasesOffset = 0x17A,
         RestorerOffset = 0x1AB;
 
+    /// <summary>
+    /// A system call that a tracer has a thread execute. Behind it a child of a clone, which nobody traces yet, asks to
+    /// die with the Sentry and then pauses: code that looks at no memory,
+    /// so that other threads of its guest cannot lead it astray.
+    /// </summary>
+    public const int InjectStartOffset = 0x1AD, InjectOffset = 0x1AF, BornOffset = 0x1C0, PauseOffset = 0x1C7;
+
     public const ulong DoorbellAddress = StubLayout.CodeStart + DoorbellOffset;
     public const ulong CommandAddress = StubLayout.CodeStart + CommandOffset;
     public const ulong ForkedAddress = StubLayout.CodeStart + ForkedOffset;
     public const ulong BasesAddress = StubLayout.CodeStart + BasesOffset;
     public const ulong RestorerAddress = StubLayout.CodeStart + RestorerOffset;
+    public const ulong InjectStart = StubLayout.CodeStart + InjectStartOffset;
+    public const ulong InjectAddress = StubLayout.CodeStart + InjectOffset;
+    public const ulong BornAddress = StubLayout.CodeStart + BornOffset;
+    public const ulong PauseAddress = StubLayout.CodeStart + PauseOffset;
 
     public static ReadOnlySpan<byte> Bytes =>
     [
@@ -135,5 +146,13 @@ internal static class StubCode
         0xB8, 0x0F, 0x00, 0x00, 0x00,                    // 1a4: mov eax,0Fh
         0x0F, 0x05,                                      // 1a9: syscall
         0x0F, 0x0B,                                      // 1ab: ud2
+        0x0F, 0x05,                                      // 1ad: syscall
+        0xBF, 0x01, 0x00, 0x00, 0x00,                    // 1af: mov edi,1
+        0xBE, 0x09, 0x00, 0x00, 0x00,                    // 1b4: mov esi,9
+        0xB8, 0x9D, 0x00, 0x00, 0x00,                    // 1b9: mov eax,9Dh
+        0x0F, 0x05,                                      // 1be: syscall
+        0xB8, 0x22, 0x00, 0x00, 0x00,                    // 1c0: mov eax,22h
+        0x0F, 0x05,                                      // 1c5: syscall
+        0xEB, 0xF7,                                      // 1c7: jmp short 1C0h
     ];
 }

@@ -29,6 +29,16 @@ public static unsafe class HostSeccomp
         public BpfInstruction* Instructions;
     }
 
+    /// <summary>The caller runs under a filter already: somebody else's, before its first own one.</summary>
+    public static bool IsFiltered
+    {
+        get
+        {
+            const int getSeccomp = 21;
+            return HostSyscall.Call(Sys.prctl, getSeccomp) != 0;
+        }
+    }
+
     /// <summary>
     /// Sets no_new_privs and installs the filter. Gives 0, or the listener with <see cref="SeccompFlags.NewListener"/>.
     /// With <see cref="SeccompFlags.ThreadSync"/> ESRCH if some thread could not take it.

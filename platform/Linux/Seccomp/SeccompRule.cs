@@ -6,6 +6,9 @@ public readonly record struct SeccompAction(uint Value)
     public static SeccompAction Allow => new(0x7FFF0000);
     public static SeccompAction Notify => new(0x7FC00000);
     public static SeccompAction Trap => new(0x00030000);
+
+    /// <summary>Asks the tracer; ENOSYS without one that has asked for it.</summary>
+    public static SeccompAction Trace => new(0x7FF00000);
     public static SeccompAction KillProcess => new(0x80000000);
     public static SeccompAction KillThread => new(0);
     public static SeccompAction Log => new(0x7FFC0000);

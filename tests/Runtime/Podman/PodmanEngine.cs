@@ -7,7 +7,7 @@ namespace Sandbox.RuntimeTests.Podman;
 /// Podman with everything it keeps in a scratch folder, and our binary as its runtime; the images are there already.
 /// There is no daemon: disposing removes the containers, and with them their processes.
 /// </summary>
-public sealed class PodmanEngine : ContainerEngine
+public class PodmanEngine : ContainerEngine
 {
     public PodmanEngine()
         : base("podman")
@@ -42,8 +42,11 @@ public sealed class PodmanEngine : ContainerEngine
     [
         "podman", "--root", Folder["root"], "--runroot", Folder["run"], "--tmpdir", Folder["tmp"],
         "--storage-driver", "vfs",
-        "--cgroup-manager", "cgroupfs", "--runtime", Checkout.Runsc,
+        "--cgroup-manager", "cgroupfs", "--runtime", Checkout.Runsc, .. RuntimeFlags,
     ];
+
+    /// <summary>Flags of podman that give our binary some.</summary>
+    protected virtual string[] RuntimeFlags => [];
 
     protected override string[] Removal => ["rm", "--force", "--time", "0"];
 
@@ -56,4 +59,10 @@ public sealed class PodmanEngine : ContainerEngine
         Run("pod", "rm", "--all", "--force", "--time", "0");
         Run("rm", "--all", "--force", "--time", "0");
     }
+}
+
+/// <summary>Podman whose containers are traced.</summary>
+public sealed class TracedPodmanEngine : PodmanEngine
+{
+    protected override string[] RuntimeFlags => ["--runtime-flag", "platform=ptrace"];
 }

@@ -73,12 +73,20 @@ public sealed class PodmanTests(PodmanEngine podman) : EngineTests<PodmanEngine>
         network.Kill();
     }
 
-    protected override void CheckTopAndStats(string name)
+    protected override void CheckTopAndStats(string name) => CheckTopAndStats(Engine, name);
+
+    internal static void CheckTopAndStats(PodmanEngine engine, string name)
     {
-        Assert.Contains("trap", Engine.Succeeds("top", name), StringComparison.Ordinal);
-        Assert.Contains("sleep 1234", Engine.Succeeds("top", name, "-o", "args"), StringComparison.Ordinal);
+        Assert.Contains("trap", engine.Succeeds("top", name), StringComparison.Ordinal);
+        Assert.Contains("sleep 1234", engine.Succeeds("top", name, "-o", "args"), StringComparison.Ordinal);
         using JsonDocument stats = JsonDocument.Parse(
-            Engine.Succeeds("stats", "--no-stream", "--format", "json", name));
+            engine.Succeeds("stats", "--no-stream", "--format", "json", name));
         Assert.Equal(name, stats.RootElement[0].GetProperty("name").GetString());
     }
+}
+
+/// <summary>The same under the ptrace platform, as far as all engines have it.</summary>
+public sealed class TracedPodmanTests(TracedPodmanEngine podman) : EngineTests<TracedPodmanEngine>(podman)
+{
+    protected override void CheckTopAndStats(string name) => PodmanTests.CheckTopAndStats(Engine, name);
 }

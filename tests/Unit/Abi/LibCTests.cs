@@ -80,7 +80,7 @@ public sealed class LibCTests
     ];
 
     /// <summary>Enums of platform/Linux of which Tmds.LibC has nothing, or that are our own.</summary>
-    private static readonly string[] _notThere = ["SeccompFlags", "SeccompComparison", "Counter"];
+    private static readonly string[] _notThere = ["SeccompFlags", "SeccompComparison", "Counter", "TraceeState"];
 
     /// <summary>
     /// Our structure, Tmds.LibC's, and its fields in the order of ours; "-" for padding and spare words of ours.

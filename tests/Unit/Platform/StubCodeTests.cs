@@ -20,6 +20,9 @@ public sealed class StubCodeTests
     [InlineData(StubCode.RestorerOffset)]
     [InlineData(StubCode.ForkedOffset)]
     [InlineData(StubCode.BasesOffset)]
+    [InlineData(StubCode.InjectOffset)]
+    [InlineData(StubCode.BornOffset)]
+    [InlineData(StubCode.PauseOffset)]
     public void An_address_the_filter_trusts_follows_a_syscall_instruction(int offset) =>
         Assert.Equal([0x0F, 0x05], StubCode.Bytes.Slice(offset - 2, 2).ToArray());
 
@@ -149,6 +152,22 @@ public sealed class StubCodeTests
         c.mov(eax, 15); // The restorer's address, too.
         c.syscall(); // RestorerOffset.
         c.ud2();
+        EmitInjection(c);
+    }
+
+    private static void EmitInjection(Assembler c)
+    {
+        Label pause = c.CreateLabel();
+        // InjectOffset; what follows is a new child's: prctl(PR_SET_PDEATHSIG, SIGKILL), then pause(2) for good.
+        c.syscall();
+        c.mov(edi, 1);
+        c.mov(esi, 9);
+        c.mov(eax, 157);
+        c.syscall(); // BornOffset.
+        c.Label(ref pause);
+        c.mov(eax, 34);
+        c.syscall(); // PauseOffset.
+        c.jmp(pause);
     }
 
     /// <summary>

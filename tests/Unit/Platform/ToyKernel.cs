@@ -2,6 +2,8 @@ using System.Collections.Concurrent;
 using Sandbox.Linux;
 using Sandbox.Platform;
 using Sandbox.Platform.Notify;
+using Sandbox.Platform.Ptrace;
+using Sandbox.Platform.Stubs;
 
 namespace Sandbox.UnitTests.Platform;
 
@@ -126,21 +128,48 @@ internal sealed class ToyKernel : IGuestEvents
 }
 
 /// <summary>One platform for the tests of a class.</summary>
-public class PlatformFixture : IDisposable
+public abstract class PlatformFixture(IPlatform platform) : IDisposable
 {
-    public NotifyPlatform Platform { get; } = new(new NotifyPlatformOptions { Log = Lines.Enqueue });
+    public IPlatform Platform => platform;
+
+    /// <summary>Stubs that live, and host threads that serve guests.</summary>
+    public abstract (int Stubs, int Threads) Counts { get; }
 
     public static ConcurrentQueue<string> Lines { get; } = new();
 
     public void Dispose()
     {
-        Platform.Dispose();
+        platform.Dispose();
         GC.SuppressFinalize(this);
     }
 }
 
-/// <summary>A platform that does as on a kernel before 6.11, where a receiver must poll to learn of the end.</summary>
-public sealed class OldKernelFixture : PlatformFixture
+/// <summary>The notification platform.</summary>
+public class NotifyFixture : PlatformFixture
 {
-    public OldKernelFixture() => Platform.EndWakesReceivers = false;
+    public NotifyFixture()
+        : base(new NotifyPlatform(new NotifyPlatformOptions { Log = Lines.Enqueue }))
+    {
+    }
+
+    public override (int Stubs, int Threads) Counts => Notify.Counts;
+
+    private protected NotifyPlatform Notify => (NotifyPlatform)Platform;
+}
+
+/// <summary>A platform that does as on a kernel before 6.11, where a receiver must poll to learn of the end.</summary>
+public sealed class OldKernelFixture : NotifyFixture
+{
+    public OldKernelFixture() => Notify.EndWakesReceivers = false;
+}
+
+/// <summary>The ptrace platform.</summary>
+public sealed class PtraceFixture : PlatformFixture
+{
+    public PtraceFixture()
+        : base(new PtracePlatform(new StubOptions { Log = Lines.Enqueue }))
+    {
+    }
+
+    public override (int Stubs, int Threads) Counts => ((PtracePlatform)Platform).Counts;
 }

@@ -14,6 +14,7 @@ public sealed class PlatformArrowsTests
     {
         ["Stubs"] = ["", "Spawn"],
         ["Notify"] = ["", "Filters", "Shortcuts", "Stubs"],
+        ["Ptrace"] = ["", "Filters", "Stubs"],
         ["Shortcuts"] = ["", "Stubs"],
         ["Shortcuts.Page"] = ["", "Shortcuts", "Stubs"],
         ["Shortcuts.Leases"] = ["Shortcuts", "Shortcuts.Page"],

@@ -8,7 +8,7 @@ namespace Sandbox.UnitTests.Platform;
 /// <summary>
 /// Guest memory under the notification platform: copies, mappings, descriptors lent for them, faults.
 /// </summary>
-public sealed class NotifyMemoryTests(PlatformFixture fixture) : NotifyTests(fixture)
+public abstract class PlatformMemoryTests(PlatformFixture fixture) : PlatformGuests(fixture)
 {
     [Fact]
     public void Guest_memory_is_copied_both_ways_and_ends_where_the_mapping_ends()
@@ -43,36 +43,6 @@ public sealed class NotifyMemoryTests(PlatformFixture fixture) : NotifyTests(fix
         Assert.Equal(Errno.EFAULT, results.ReadOnly.Error);
         Assert.False(results.Short.Failed(out int count, out _));
         Assert.Equal(3, count);
-    }
-
-    [Fact]
-    public void Private_anonymous_memory_is_managed_without_a_call()
-    {
-        ToyKernel kernel = Run(c =>
-        {
-            Call(c, Sys.mmap, 0, 0x4000, 3, 0x22, ulong.MaxValue, 0);
-            c.mov(rbx, rax);
-            c.mov(__dword_ptr[rbx + 0x1000], 7);
-            c.mov(rdi, rbx);
-            c.mov(esi, 0x4000);
-            c.mov(edx, 1);
-            c.mov(eax, Sys.mprotect);
-            c.syscall();
-            c.mov(r12, rax);
-            c.mov(rdi, rbx);
-            c.mov(esi, 0x1000);
-            c.mov(eax, Sys.munmap);
-            c.syscall();
-            c.or(r12, rax);
-            Call(c, Sys.mmap, 0x300000, 0x1000, 3, 0x32, ulong.MaxValue, 0);
-            c.sub(rax, 0x300000);
-            c.or(rax, r12);
-            c.mov(ecx, __dword_ptr[rbx + 0x1000]);
-            c.add(rax, rcx);
-            Exit(c);
-        });
-        Assert.Equal(7ul, kernel.ExitStatus);
-        Assert.Equal([(Sys.exit_group, 7ul, 0x1000ul)], kernel.Calls.Select(call => (call.Number, call.A0, 0x1000ul)));
     }
 
     [Fact]
@@ -165,6 +135,43 @@ public sealed class NotifyMemoryTests(PlatformFixture fixture) : NotifyTests(fix
         Assert.Contains(all, mapping => mapping.HostName == "[stack]");
         Assert.Contains(all, mapping => mapping with { HostName = "" } == found);
         Assert.DoesNotContain(all, mapping => mapping.Start >> 32 == 0x6FFF);
+    }
+}
+
+public sealed class PtraceMemoryTests(PtraceFixture fixture) : PlatformMemoryTests(fixture),
+    IClassFixture<PtraceFixture>;
+
+public sealed class NotifyMemoryTests(NotifyFixture fixture) : PlatformMemoryTests(fixture),
+    IClassFixture<NotifyFixture>
+{
+    [Fact]
+    public void Private_anonymous_memory_is_managed_without_a_call()
+    {
+        ToyKernel kernel = Run(c =>
+        {
+            Call(c, Sys.mmap, 0, 0x4000, 3, 0x22, ulong.MaxValue, 0);
+            c.mov(rbx, rax);
+            c.mov(__dword_ptr[rbx + 0x1000], 7);
+            c.mov(rdi, rbx);
+            c.mov(esi, 0x4000);
+            c.mov(edx, 1);
+            c.mov(eax, Sys.mprotect);
+            c.syscall();
+            c.mov(r12, rax);
+            c.mov(rdi, rbx);
+            c.mov(esi, 0x1000);
+            c.mov(eax, Sys.munmap);
+            c.syscall();
+            c.or(r12, rax);
+            Call(c, Sys.mmap, 0x300000, 0x1000, 3, 0x32, ulong.MaxValue, 0);
+            c.sub(rax, 0x300000);
+            c.or(rax, r12);
+            c.mov(ecx, __dword_ptr[rbx + 0x1000]);
+            c.add(rax, rcx);
+            Exit(c);
+        });
+        Assert.Equal(7ul, kernel.ExitStatus);
+        Assert.Equal([(Sys.exit_group, 7ul, 0x1000ul)], kernel.Calls.Select(call => (call.Number, call.A0, 0x1000ul)));
     }
 
     [Fact]

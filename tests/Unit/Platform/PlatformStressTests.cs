@@ -8,21 +8,17 @@ using static Iced.Intel.AssemblerRegisters;
 
 namespace Sandbox.UnitTests.Platform;
 
-[Collection(AloneCollection.Name)]
-public sealed class NotifyStressTests(PlatformFixture fixture) : NotifyStress(fixture), IClassFixture<PlatformFixture>;
-
-public sealed class NotifyStressOnOldKernelTests(OldKernelFixture fixture)
-    : NotifyStress(fixture), IClassFixture<OldKernelFixture>;
-
 /// <summary>
 /// Many threads, forks, interrupts and kills at once: every call is answered, every thread ends exactly once.
 /// </summary>
-public abstract class NotifyStress(PlatformFixture fixture)
+public abstract class PlatformStress(PlatformFixture fixture)
 {
     private const int StackBytes = 0x1000;
 
+    private protected PlatformFixture Fixture => fixture;
+
     /// <summary>Counts exits per thread and makes threads and children as asked.</summary>
-    private sealed class StressKernel : IGuestEvents
+    private protected sealed class StressKernel : IGuestEvents
     {
         public ConcurrentDictionary<int, int> Exits { get; } = new();
 
@@ -314,7 +310,13 @@ public abstract class NotifyStress(PlatformFixture fixture)
             Assert.All(kernel.Exits.Values, count => Assert.Equal(1, count));
         }
     }
+}
 
+[Collection(AloneCollection.Name)]
+public sealed class PtraceStressTests(PtraceFixture fixture) : PlatformStress(fixture), IClassFixture<PtraceFixture>;
+
+public abstract class NotifyStress(PlatformFixture fixture) : PlatformStress(fixture)
+{
     [Fact]
     public void A_guest_that_blocks_the_kick_can_still_be_killed()
     {
@@ -328,7 +330,7 @@ public abstract class NotifyStress(PlatformFixture fixture)
         c.Label(ref loop);
         c.jmp(loop);
         StressKernel kernel = new();
-        IGuestThread thread = ToyImage.Load(fixture.Platform, MachineCode.Assemble(c, ToyImage.Base), kernel);
+        IGuestThread thread = ToyImage.Load(Fixture.Platform, MachineCode.Assemble(c, ToyImage.Base), kernel);
         byte[] frame = new byte[440];
         BitConverter.TryWriteBytes(frame.AsSpan(176), ToyImage.Base + (ulong)entry); // rip
         BitConverter.TryWriteBytes(frame.AsSpan(192), 0x002B_0000_0000_0033ul); // segments
@@ -345,3 +347,10 @@ public abstract class NotifyStress(PlatformFixture fixture)
         kernel.WaitForAll();
     }
 }
+
+[Collection(AloneCollection.Name)]
+public sealed class NotifyStressTests(NotifyFixture fixture) : NotifyStress(fixture), IClassFixture<NotifyFixture>;
+
+[Collection(AloneCollection.Name)]
+public sealed class NotifyStressOnOldKernelTests(OldKernelFixture fixture)
+    : NotifyStress(fixture), IClassFixture<OldKernelFixture>;

@@ -1,13 +1,12 @@
 using Iced.Intel;
 using Sandbox.Linux;
 using Sandbox.Platform;
-using Xunit;
 using static Iced.Intel.AssemblerRegisters;
 
 namespace Sandbox.UnitTests.Platform;
 
-/// <summary>Guests of a few instructions under the notification platform.</summary>
-public abstract class NotifyTests(PlatformFixture fixture) : IClassFixture<PlatformFixture>
+/// <summary>Guests of a few instructions under a platform.</summary>
+public abstract class PlatformGuests(PlatformFixture fixture)
 {
     private protected PlatformFixture Fixture => fixture;
 

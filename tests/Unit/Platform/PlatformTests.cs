@@ -9,7 +9,7 @@ namespace Sandbox.UnitTests.Platform;
 
 /// <summary>Guests of a few instructions against a toy kernel.</summary>
 [Collection(AloneCollection.Name)]
-public sealed class NotifyPlatformTests(PlatformFixture fixture) : NotifyTests(fixture)
+public abstract class PlatformTests(PlatformFixture fixture) : PlatformGuests(fixture)
 {
     [Fact]
     public void A_call_arrives_with_its_arguments_and_gets_its_answer()
@@ -284,7 +284,8 @@ public sealed class NotifyPlatformTests(PlatformFixture fixture) : NotifyTests(f
                 c.mov(rax, __qword_ptr[rbx + 64 + 56]);
                 Exit(c);
             });
-        Assert.Equal([Sys.exit_group], kernel.Calls.Select(call => call.Number));
+        Assert.Equal(Sys.exit_group, kernel.Calls.Last().Number);
+        Assert.Equal(1, kernel.Exits); // There is no child.
         Assert.Equal(-(long)Errno.ENOSYS, (long)kernel.ExitStatus);
     }
 
@@ -300,16 +301,20 @@ public sealed class NotifyPlatformTests(PlatformFixture fixture) : NotifyTests(f
             A_call_arrives_with_its_arguments_and_gets_its_answer();
         }
 
-        (int after, int stubs, int receivers) = Settle();
+        (int after, int stubs, int threads) = Settle();
         Assert.InRange(after, 0, descriptors + 2);
         Assert.InRange(stubs, 0, 2);
-        Assert.InRange(receivers, 0, 20);
+        Assert.InRange(threads, 0, 20);
     }
 
-    private (int Descriptors, int Stubs, int Receivers) Settle()
+    private (int Descriptors, int Stubs, int Threads) Settle()
     {
         Thread.Sleep(200);
-        (int stubs, int receivers) = Fixture.Platform.Counts;
-        return (Directory.GetFiles("/proc/self/fd").Length, stubs, receivers);
+        (int stubs, int threads) = Fixture.Counts;
+        return (Directory.GetFiles("/proc/self/fd").Length, stubs, threads);
     }
 }
+
+public sealed class NotifyPlatformTests(NotifyFixture fixture) : PlatformTests(fixture), IClassFixture<NotifyFixture>;
+
+public sealed class PtracePlatformTests(PtraceFixture fixture) : PlatformTests(fixture), IClassFixture<PtraceFixture>;

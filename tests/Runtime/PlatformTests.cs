@@ -1,0 +1,66 @@
+using System.Text.Json;
+using Xunit;
+
+namespace Sandbox.RuntimeTests;
+
+/// <summary>What runs guest code: chosen by a flag or by what the host offers, and told to whoever asks.</summary>
+public sealed class PlatformTests : ContainerTests
+{
+    private string LogFile => Path.Combine(Runsc.Scratch, "debug.log");
+
+    [Theory]
+    [InlineData("auto", "platform notify")]
+    [InlineData("systrap", "platform notify")]
+    [InlineData("notify", "platform notify")]
+    [InlineData("ptrace", "platform ptrace")]
+    public void The_log_of_a_run_says_what_runs_its_guests(string asked, string told)
+    {
+        Runsc.GlobalFlags.Add($"--platform={asked}");
+        Runsc.GlobalFlags.Add($"--debug-log={LogFile}");
+        Assert.Equal("up\n", Sh("echo up"));
+        Assert.Contains(told, File.ReadAllText(LogFile), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_log_of_a_run_says_why_no_call_is_shortened()
+    {
+        Runsc.GlobalFlags.Add("--fast-path=false");
+        Runsc.GlobalFlags.Add($"--debug-log={LogFile}");
+        Sh("true");
+        Assert.Contains("it is switched off", File.ReadAllText(LogFile), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Features_name_the_platforms_and_the_one_that_is_taken_here()
+    {
+        using JsonDocument features = JsonDocument.Parse(Succeeds(Runsc.Run("features")));
+        JsonElement annotations = features.RootElement.GetProperty("annotations");
+        Assert.Equal("notify,ptrace", annotations.GetProperty("runsc.platforms").GetString());
+        Assert.Equal("notify", annotations.GetProperty("runsc.platform").GetString());
+        Assert.NotEmpty(annotations.GetProperty("runsc.shortcuts").GetString()!);
+    }
+
+    [Fact]
+    public void An_unknown_platform_is_refused() => FailsNaming("kvm", Runsc.Run("--platform=kvm", "list"));
+
+    [Fact]
+    public void A_traced_container_lives_from_create_to_delete()
+    {
+        Runsc.GlobalFlags.Add("--platform=ptrace");
+        string id = RunDetached(Busybox("sleep", "1000"));
+        Assert.Equal("in\n", Succeeds(Runsc.Run("exec", id, "sh", "-c", "echo in | cat")));
+        Assert.Contains("platform ptrace", Succeeds(Runsc.Run("debug", "--tasks", id)), StringComparison.Ordinal);
+        Succeeds(Runsc.Run("kill", id, "KILL"));
+        WaitForStatus(id, "stopped");
+        Succeeds(Runsc.Run("delete", id));
+    }
+
+    [Fact]
+    public void A_traced_shell_forks_pipes_and_traps()
+    {
+        Runsc.GlobalFlags.Add("--platform=ptrace");
+        Assert.Equal(
+            "55\ncaught\n12\n",
+            Bash("seq 10 | awk '{ s += $1 } END { print s }'; trap 'echo caught' USR1; kill -USR1 $$; python3 -c 'print(3 * 4)'"));
+    }
+}
