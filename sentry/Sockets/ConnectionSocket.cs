@@ -6,8 +6,8 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Sockets;
 
 /// <summary>
-/// A socket that connects: unix streams and packets, TCP over loopback. A connection is two channels, one each way; it
-/// exists whole as soon as connect(2) found a listener with room, before anybody accepts it.
+/// A socket that connects: unix streams and packets. A connection is two channels, one each way; it exists
+/// whole as soon as connect(2) found a listener with room, before anybody accepts it.
 /// </summary>
 internal abstract class ConnectionSocket : Socket
 {
@@ -64,9 +64,6 @@ internal abstract class ConnectionSocket : Socket
     /// <summary>The other end of a connection to this listener, not yet connected.</summary>
     protected abstract ConnectionSocket CreateChild(ConnectionSocket client);
 
-    /// <summary>True if the peer's shutdown(SHUT_RD) makes our sends fail (unix), false if they vanish (TCP).</summary>
-    protected abstract bool PeerReadShutdownBreaksSends { get; }
-
     /// <summary>connect(2) succeeded; the child is the other end. With both locks held.</summary>
     protected virtual void OnConnected(ConnectionSocket child)
     {
@@ -75,19 +72,8 @@ internal abstract class ConnectionSocket : Socket
     /// <summary>listen(2) may need an address (TCP picks a port; unix answers EINVAL). With StateLock held.</summary>
     protected abstract Errno PrepareListen(ICaller caller);
 
-    /// <summary>
-    /// The shortest accept queue: TCP clients that find it full would try again by themselves on Linux.
-    /// </summary>
-    protected virtual int MinBacklog => 0;
-
-    /// <summary>SO_LINGER with zero seconds: closing resets the connection.</summary>
-    protected virtual bool ResetsOnClose => false;
-
     /// <summary>The error of a receive on a socket that never connected.</summary>
     protected abstract Errno NotConnectedError { get; }
-
-    /// <summary>The error of a send on a socket that never connected.</summary>
-    protected virtual Errno NotConnectedSendError => Errno.ENOTCONN;
 
     // ---- Connecting ----
 
@@ -99,7 +85,7 @@ internal abstract class ConnectionSocket : Socket
                 return Errno.EINVAL;
             if (_state == ConnectionState.Idle && PrepareListen(caller) is not Errno.Ok and Errno error)
                 return error;
-            _backlog = (int)Math.Clamp((uint)backlog, (uint)MinBacklog, MaxBacklog);
+            _backlog = (int)Math.Min((uint)backlog, MaxBacklog);
             _accepts ??= new Queue<ConnectionSocket>();
             _state = ConnectionState.Listening;
         }
@@ -195,7 +181,7 @@ internal abstract class ConnectionSocket : Socket
     public override Result<int> Send(
         ICaller? caller, ReadOnlySpan<byte> data, SocketAddress? destination, ControlData? control, SocketFlags flags)
     {
-        Result<int> result = _outgoing is not { } outgoing ? NotConnectedSendError
+        Result<int> result = _outgoing is not { } outgoing ? Errno.ENOTCONN
             : _isWriteShut ? Errno.EPIPE
             : data.IsEmpty && IsStream ? 0 // Ancillary data needs at least a byte to travel with (unix(7)).
             : outgoing.Send(data, null, control, Waiters);
@@ -230,8 +216,7 @@ internal abstract class ConnectionSocket : Socket
         if (how is ShutdownHow.Read or ShutdownHow.Both)
         {
             _isReadShut = true;
-            if (PeerReadShutdownBreaksSends)
-                incoming.RefuseMore();
+            incoming.RefuseMore(); // The peer's sends fail.
         }
 
         Waiters.Notify(PollEvents.Readable | PollEvents.Writable | PollEvents.ReadHangUp | PollEvents.HangUp);
@@ -245,7 +230,7 @@ internal abstract class ConnectionSocket : Socket
         PollEvents events = incoming.PollReader() | outgoing.PollWriter(Waiters);
         if (_isReadShut)
             events |= PollEvents.Readable | PollEvents.ReadHangUp;
-        bool isWriteOver = _isWriteShut || (PeerReadShutdownBreaksSends && outgoing.IsAtEnd);
+        bool isWriteOver = _isWriteShut || outgoing.IsAtEnd;
         if ((isWriteOver && (events & PollEvents.ReadHangUp) != 0) || (events & PollEvents.Error) != 0)
             events |= PollEvents.HangUp;
         return events;
@@ -290,7 +275,7 @@ internal abstract class ConnectionSocket : Socket
         if (_incoming is { } incoming && _outgoing is { } outgoing)
         {
             // What nobody read, or nobody accepted, is a reset for the other side.
-            bool isReset = incoming.CloseReader() | ResetsOnClose;
+            bool isReset = incoming.CloseReader();
             outgoing.CloseWriter(isReset ? Errno.ECONNRESET : Errno.Ok);
         }
 

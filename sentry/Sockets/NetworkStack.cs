@@ -1,16 +1,21 @@
+using Sandbox.Linux;
 using Sandbox.Sentry.Kernel.Namespaces;
+using Sandbox.Sentry.Kernel.Timers;
 using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Network;
+using Sandbox.Sentry.Network.Packets;
+using Sandbox.Sentry.Network.Tcp;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Sockets.Host;
 using Sandbox.Sentry.Sockets.Inet;
 using Sandbox.Sentry.Sockets.Unix;
 using Sandbox.Sentry.Sync;
+using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Sockets;
 
 /// <summary>What a network namespace has: abstract unix names, ports, and the sockets that /proc/net lists.</summary>
-internal sealed class NetworkStack
+internal sealed class NetworkStack : ITcpWire
 {
     /// <summary>Sockets of one namespace; beyond it ENFILE.</summary>
     private const int MaxSockets = 1 << 18;
@@ -35,25 +40,45 @@ internal sealed class NetworkStack
     /// <summary>Abstract names of AF_UNIX sockets (unix(7)).</summary>
     public UnixNames UnixNames { get; } = new();
 
-    public PortTable TcpPorts { get; } = new();
+    public TcpLayer Tcp { get; }
 
     public PortTable UdpPorts { get; } = new();
 
+    public NetworkStack(TimerQueue timers) => Tcp = new TcpLayer(new KernelClock(timers), this);
+
     /// <summary>The stack of a namespace, made at first use.</summary>
-    public static NetworkStack Of(NetworkNamespace space)
+    public static NetworkStack Of(NetworkNamespace space, TimerQueue timers)
     {
         if (space.Stack is NetworkStack stack)
             return stack;
         // Only now: an engine configures a new namespace after the Sentry has started and before the container does.
         bool isHost = space.Host == HostNetwork.Always
             || (space.Host == HostNetwork.WhenConfigured && HostInterfaces.HasNetwork());
-        NetworkStack made = new()
+        NetworkStack made = new(timers)
         {
             IsHost = isHost, FirstUnprivilegedPort = space.FirstUnprivilegedPort
                 ?? DefaultFirstUnprivileged, Owner = space.Owner,
             Interfaces = new InterfaceTable(space.IsLoopbackUp),
         };
         return Interlocked.CompareExchange(ref space.Stack, made, null) as NetworkStack ?? made;
+    }
+
+    /// <summary>bind(2)'s checks that need no table of ports: EADDRNOTAVAIL, EACCES.</summary>
+    public Errno CheckBind(ICaller caller, InetEndpoint endpoint)
+    {
+        if (!Interfaces.MayBind(endpoint.Address))
+            return Errno.EADDRNOTAVAIL;
+        return MayBind(caller.Credentials, endpoint.Port) ? Errno.Ok : Errno.EACCES;
+    }
+
+    TcpPath ITcpWire.PathTo(InetAddress address) => new(Interface.LoopbackMtu, IsLocal: true);
+
+    void ITcpWire.Send(
+        in TcpHeader header, InetAddress source, InetAddress destination, byte ttl, byte typeOfService,
+        SliceQueue? queue, int offset,
+        int length)
+    {
+        // There is no interface beyond the loopback, whose segments are handed over: nothing can get here.
     }
 
     /// <summary>May a holder of these credentials bind that port?</summary>

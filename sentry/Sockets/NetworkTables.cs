@@ -2,7 +2,9 @@ using System.Globalization;
 using System.Text;
 using Sandbox.Linux;
 using Sandbox.Sentry.Kernel.Namespaces;
+using Sandbox.Sentry.Kernel.Timers;
 using Sandbox.Sentry.Network;
+using Sandbox.Sentry.Network.Tcp;
 using Sandbox.Sentry.Sockets.Inet;
 using Sandbox.Sentry.Sockets.Unix;
 
@@ -11,7 +13,7 @@ namespace Sandbox.Sentry.Sockets;
 /// <summary>The text of the files in /proc/net (proc_pid_net(5)).</summary>
 internal static class NetworkTables
 {
-    private const int Established = 1, Closed = 7, Listening = 10;
+    private const int Established = 1, Closed = 7;
 
     private const string TcpTitle =
         "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode";
@@ -35,9 +37,9 @@ internal static class NetworkTables
     /// <summary>
     /// The whole text of /proc/net/<paramref name="name"/> as this namespace shows it; null for a name not known.
     /// </summary>
-    public static byte[]? Format(NetworkNamespace space, string name)
+    public static byte[]? Format(NetworkNamespace space, TimerQueue timers, string name)
     {
-        NetworkStack stack = NetworkStack.Of(space);
+        NetworkStack stack = NetworkStack.Of(space, timers);
         if (stack.IsHost && name is not ("unix" or "netlink" or "packet" or "raw" or "raw6") && IsKnown(name))
             return HostNetworkFiles.Read(Encoding.ASCII.GetBytes(name));
         string? text = name switch
@@ -97,24 +99,37 @@ internal static class NetworkTables
     {
         StringBuilder text = new(Title(domain == AddressFamily.Inet ? TcpTitle : Tcp6Title));
         int row = 0;
+        HashSet<(InetEndpoint, InetEndpoint)> shown = [];
         foreach (TcpSocket socket in stack.Collect<TcpSocket>())
         {
-            if (socket.Domain != domain || (socket.State == ConnectionState.Idle && socket.Local.Port == 0))
+            if (socket.Domain != domain || (socket.State == TcpState.Closed && socket.Local.Port == 0))
                 continue;
-            int state = socket.State switch
-            {
-                ConnectionState.Connected => Established,
-                ConnectionState.Listening => Listening,
-                _ => Closed,
-            };
-            int waiting = socket.IsListening ? socket.WaitingConnections : 0;
-            Append(text, $"{row++,4}: {Address(socket.Local, domain)} {Address(socket.Remote, domain)} {state:X2}");
-            Append(text,
-                $" 00000000:{waiting:X8} 00:00000000 00000000 {socket.UserId,5}        0 {socket.Inode.Number}");
-            text.Append(" 1 0000000000000000 100 0 0 10 0\n");
+            (int waiting, int limit) = socket.AcceptCounts;
+            (int readable, int unsent) = socket.IsListening ? (waiting, limit) : socket.Queued;
+            shown.Add((socket.Local, socket.Remote));
+            AppendTcp(text, row++, socket.Local, socket.Remote, domain, socket.State, unsent, readable, socket.UserId,
+                socket.Inode.Number);
+        }
+
+        // Those whose socket is gone, and those that wait to be accepted.
+        foreach (TcpConnection connection in stack.Tcp.All)
+        {
+            int own = connection.AnyAddress == InetAddress.AnyV4 ? AddressFamily.Inet : AddressFamily.Inet6;
+            if (own == domain && shown.Add((connection.Local, connection.Remote)))
+                AppendTcp(text, row++, connection.Local, connection.Remote, domain, connection.State, 0, 0, 0, 0);
         }
 
         return text.ToString();
+    }
+
+    private static void AppendTcp(
+        StringBuilder text, int row, InetEndpoint local, InetEndpoint remote, int domain, TcpState state, int unsent,
+        int readable,
+        uint user, ulong inode)
+    {
+        Append(text, $"{row,4}: {Address(local, domain)} {Address(remote, domain)} {(int)state:X2}");
+        Append(text, $" {unsent:X8}:{readable:X8} 00:00000000 00000000 {user,5}        0 {inode}");
+        text.Append(" 1 0000000000000000 100 0 0 10 0\n");
     }
 
     private static string FormatUdp(NetworkStack stack, int domain)
@@ -143,9 +158,10 @@ internal static class NetworkTables
     {
         int tcp = stack.Collect<TcpSocket>().Count, udp = stack.Collect<UdpSocket>().Count,
             all = stack.Collect<Socket>().Count;
+        int waiting = Array.FindAll(stack.Tcp.All, static each => each.State == TcpState.TimeWait).Length;
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"sockets: used {all}\nTCP: inuse {tcp} orphan 0 tw 0 alloc {tcp} mem 0\nUDP: inuse {udp} mem 0\nUDPLITE: inuse 0\n")
+            $"sockets: used {all}\nTCP: inuse {tcp} orphan 0 tw {waiting} alloc {tcp} mem 0\nUDP: inuse {udp} mem 0\nUDPLITE: inuse 0\n")
             + "RAW: inuse 0\nFRAG: inuse 0 memory 0\n";
     }
 

@@ -85,6 +85,9 @@ internal abstract class Socket : OpenFile
     /// </summary>
     public virtual bool StampsSender => false;
 
+    /// <summary>True if it knows MSG_OOB.</summary>
+    public virtual bool HasUrgentData => false;
+
     /// <summary>True if <see cref="Receive"/> knows MSG_ERRQUEUE.</summary>
     public virtual bool HasErrorQueue => false;
 

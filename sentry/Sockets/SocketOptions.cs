@@ -43,6 +43,9 @@ internal sealed class SocketOptions
     /// <summary>SO_LINGER: seconds, or null when off.</summary>
     public int? LingerSeconds { get; private set; }
 
+    /// <summary>What a kind of socket has until a program sets it.</summary>
+    public void SetDefaultBuffers(int send, int receive) => (SendBuffer, ReceiveBuffer) = (send, receive);
+
     /// <summary>An accepted connection starts with its listener's options.</summary>
     public SocketOptions Clone() => (SocketOptions)MemberwiseClone();
 

@@ -52,6 +52,9 @@ internal enum LockRank
     /// <summary>A pipe, eventfd, timerfd or another leaf object with a buffer.</summary>
     Leaf,
 
+    /// <summary>Pools of packet buffers.</summary>
+    Buffers,
+
     /// <summary>The timer queue.</summary>
     Timers,
 

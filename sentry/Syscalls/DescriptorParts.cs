@@ -21,7 +21,7 @@ internal static class DescriptorParts
         {
             NetFiles.Register(name, (target, _, text) =>
             {
-                text.Append(NetworkTables.Format(target.Task.Namespaces.Network, name));
+                text.Append(NetworkTables.Format(target.Task.Namespaces.Network, target.Task.Kernel.Timers, name));
                 return Errno.Ok;
             });
         }

@@ -31,6 +31,8 @@ internal class HostInetSocket : Socket, IHostReadiness
 
     public override int MaxMessageBytes => 65535;
 
+    public override bool HasUrgentData => IsStream;
+
     public override bool HasErrorQueue => Domain != AddressFamily.Netlink;
 
     public override SocketAddress LocalAddress => NameOf(peer: false).Failed(out SocketAddress? name, out _)

@@ -11,8 +11,7 @@ internal sealed class InetOptions
 {
     public const int V6Only = 26, ReceiveError = 11, ReceiveError6 = 25;
 
-    private const int TcpInfo = 11, TcpCongestion = 13, TcpInfoBytes = 232, IpOptions = 4;
-    private const byte Established = 1, Closed = 7, Listening = 10;
+    private const int IpOptions = 4;
 
     // Level and name to the default (Linux 6.12, loopback).
     private static readonly Dictionary<(int, int), int> _defaults = new()
@@ -27,15 +26,10 @@ internal sealed class InetOptions
         [(SocketLevel.Ipv6, 51)] = 0,
         [(SocketLevel.Ipv6, 62)] = 0, [(SocketLevel.Ipv6, 66)] = 0, [(SocketLevel.Ipv6, 70)] = 1,
         [(SocketLevel.Ipv6, 72)] = 0, [(SocketLevel.Ipv6, 78)] = 0,
-        [(SocketLevel.Tcp, 1)] = 0, [(SocketLevel.Tcp, 2)] = 65483, [(SocketLevel.Tcp, 3)] = 0,
-        [(SocketLevel.Tcp, 4)] = 7200,
-        [(SocketLevel.Tcp, 5)] = 75, [(SocketLevel.Tcp, 6)] = 9, [(SocketLevel.Tcp, 7)] = 6,
-        [(SocketLevel.Tcp, 8)] = 60,
-        [(SocketLevel.Tcp, 9)] = 0, [(SocketLevel.Tcp, 10)] = 0, [(SocketLevel.Tcp, 12)] = 1,
-        [(SocketLevel.Tcp, 16)] = 0,
-        [(SocketLevel.Tcp, 17)] = 0, [(SocketLevel.Tcp, 18)] = 0, [(SocketLevel.Tcp, 23)] = 0,
-        [(SocketLevel.Tcp, 25)] = -1,
-        [(SocketLevel.Tcp, 30)] = 0, [(SocketLevel.Tcp, 36)] = 0,
+        [(SocketLevel.Tcp, 10)] = 0, [(SocketLevel.Tcp, 12)] = 1, [(SocketLevel.Tcp, 16)] = 0,
+        [(SocketLevel.Tcp, 17)] = 0,
+        [(SocketLevel.Tcp, 23)] = 0, [(SocketLevel.Tcp, 25)] = -1, [(SocketLevel.Tcp, 30)] = 0,
+        [(SocketLevel.Tcp, 36)] = 0,
         [(SocketLevel.Udp, 1)] = 0, [(SocketLevel.Udp, NetworkControl.UdpSegment)] = 0, [(SocketLevel.Udp, 104)] = 0,
         [(SocketLevel.Ip, 20)] = 0, [(SocketLevel.Ipv6, NetworkControl.TrafficClass)] = 0, [(SocketLevel.Ipv6, 74)] = 0,
     };
@@ -54,47 +48,62 @@ internal sealed class InetOptions
 
     public void CopyFrom(InetOptions other) => _values = other._values;
 
-    /// <summary>
-    /// setsockopt(2). ENOPROTOOPT for what is not kept, ENOENT for a congestion control we do not have.
-    /// </summary>
+    /// <summary>setsockopt(2). ENOPROTOOPT for what is not kept.</summary>
     public Errno Set(int level, int name, ReadOnlySpan<byte> value)
     {
-        if (level == SocketLevel.Tcp && name == TcpCongestion)
-            return IsCongestionControl(value.TrimEnd((byte)0)) ? Errno.Ok : Errno.ENOENT;
         if (!_defaults.ContainsKey((level, name)))
             return Errno.ENOPROTOOPT;
         if (value.IsEmpty)
             return Errno.EINVAL;
         int number = value.Length >= sizeof(int) ? BinaryPrimitives.ReadInt32LittleEndian(value) : value[0];
+        if (Check(level, name, ref number) is not Errno.Ok and Errno wrong)
+            return wrong;
         _values = new Dictionary<(int, int), int>(_values ?? []) { [(level, name)] = number };
         return Errno.Ok;
     }
 
-    private static bool IsCongestionControl(ReadOnlySpan<byte> name) =>
-        name.SequenceEqual("cubic"u8) || name.SequenceEqual("reno"u8);
-
-    /// <summary>getsockopt(2); gives the value's length. ENOPROTOOPT.</summary>
-    public Result<int> Get(int level, int name, Span<byte> value, ConnectionState? state)
+    /// <summary>EINVAL for what Linux does not take; what it keeps in another form is given that.</summary>
+    private static Errno Check(int level, int name, ref int number)
     {
+        const int most = 255, lastDiscovery = 5, hops = 64;
         switch (level, name)
         {
-            case (SocketLevel.Tcp, TcpCongestion):
-                value[..16].Clear();
-                "cubic"u8.CopyTo(value);
-                return 16;
-            case (SocketLevel.Tcp, TcpInfo):
-                value[..TcpInfoBytes].Clear();
-                value[0] = state switch
-                {
-                    ConnectionState.Connected => Established,
-                    ConnectionState.Listening => Listening,
-                    _ => Closed,
-                };
-                return TcpInfoBytes;
-            case (SocketLevel.Ip, IpOptions):
-                return 0;
+            case (SocketLevel.Ip, 1):
+                number &= most;
+                return Errno.Ok;
+            case (SocketLevel.Ip, 2):
+                number = number == -1 ? hops : number;
+                return number is < 1 or > most ? Errno.EINVAL : Errno.Ok;
+            case (SocketLevel.Ipv6, 16):
+                number = number == -1 ? hops : number;
+                return number is < 0 or > most ? Errno.EINVAL : Errno.Ok;
+            case (SocketLevel.Ip, 33) or (SocketLevel.Ipv6, 18):
+                number = number == -1 ? 1 : number;
+                return number is < 0 or > most ? Errno.EINVAL : Errno.Ok;
+            case (SocketLevel.Ipv6, NetworkControl.TrafficClass):
+                number = number == -1 ? 0 : number;
+                return number is < 0 or > most ? Errno.EINVAL : Errno.Ok;
+            case (SocketLevel.Ip, 10) or (SocketLevel.Ipv6, 23):
+                return number is < 0 or > lastDiscovery ? Errno.EINVAL : Errno.Ok;
+            case (SocketLevel.Ip, 21):
+                return number is < 0 or > most ? Errno.EINVAL : Errno.Ok;
+            case (SocketLevel.Udp, NetworkControl.UdpSegment):
+                return number is < 0 or > ushort.MaxValue ? Errno.EINVAL : Errno.Ok;
+            case (SocketLevel.Ipv6, 72):
+                return Errno.Ok; // Preferences of addresses: bits.
+            case (SocketLevel.Ip or SocketLevel.Ipv6, _):
+                number = number != 0 ? 1 : 0; // The others are switches.
+                return Errno.Ok;
+            default:
+                return Errno.Ok;
         }
+    }
 
+    /// <summary>getsockopt(2); gives the value's length. ENOPROTOOPT.</summary>
+    public Result<int> Get(int level, int name, Span<byte> value)
+    {
+        if ((level, name) == (SocketLevel.Ip, IpOptions))
+            return 0;
         return _defaults.ContainsKey((level, name))
             ? SocketOptions.PutInt(value, this[level, name])
             : Errno.ENOPROTOOPT;

@@ -1,151 +1,241 @@
 using Sandbox.Linux;
 using Sandbox.Sentry.Network;
-using Sandbox.Sentry.Security;
+using Sandbox.Sentry.Network.Tcp;
 using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Sockets.Inet;
 
-/// <summary>
-/// AF_INET and AF_INET6 SOCK_STREAM inside the sandbox (tcp(7)): a connection over the loopback is two byte streams,
-/// without segments, windows or timers.
-/// </summary>
-internal sealed class TcpSocket : ConnectionSocket, IPortUser
+/// <summary>AF_INET and AF_INET6 SOCK_STREAM (tcp(7)): a socket over a connection of the sandbox's own stack.</summary>
+internal sealed class TcpSocket : Socket, ITcpUser
 {
+    /// <summary>/proc/sys/net/core/somaxconn.</summary>
+    private const int MaxBacklog = 4096;
+
+    private readonly TcpConnection _connection;
     private readonly InetOptions _inet = new();
-    private InetEndpoint _local; // Guarded by StateLock for writing.
-    private InetEndpoint _remote;
-    private InetEndpoint _target; // Of a connect in progress.
-    private ushort _ownPort; // The port held in the table, or 0.
+    private int _isConnecting; // A connect(2) whose end nobody has been told of.
+    private int _isListed;
 
     public TcpSocket(int domain, NetworkStack stack, ICaller caller, OpenFlags flags)
         : base(domain, SocketKind.Stream, SocketLevel.Tcp, stack, caller, flags)
     {
-        _local = new InetEndpoint(AnyAddress, 0);
         UserId = caller.Credentials.EffectiveUserId;
+        InetAddress any = domain == AddressFamily.Inet ? InetAddress.AnyV4 : InetAddress.AnyV6;
+        _connection = new TcpConnection(stack.Tcp, new TcpSettings { UserId = UserId, Account = Account }, any);
+        Options.SetDefaultBuffers(TcpOptions.ShownSendBuffer, TcpSettings.DefaultReceiveBuffer);
+        _connection.SetUser(this);
     }
 
-    private TcpSocket(TcpSocket listener, TcpSocket client, Credentials credentials)
-        : base(listener, credentials)
+    private TcpSocket(TcpSocket listener, TcpConnection connection)
+        : base(listener, listener.Credentials)
     {
         UserId = listener.UserId;
-        _local = client._target;
         _inet.CopyFrom(listener._inet);
+        _connection = connection;
+        _connection.SetUser(this);
     }
 
     public uint UserId { get; }
 
-    public InetAddress BoundAddress => _local.Address;
+    public TcpState State => _connection.State;
 
-    public InetEndpoint Local => _local;
+    public InetEndpoint Local => _connection.Local;
 
     /// <summary>Where it is connected to; <c>default</c> if it is not.</summary>
-    public InetEndpoint Remote => _remote;
+    public InetEndpoint Remote => _connection.Remote;
 
-    InetEndpoint? IPortUser.OnlyFrom => null;
+    /// <summary>Connections that wait to be accepted, and how many may.</summary>
+    public (int Waiting, int Limit) AcceptCounts => _connection.AcceptCounts;
 
-    public bool IsV6Only => Domain == AddressFamily.Inet6 && _inet[SocketLevel.Ipv6, InetOptions.V6Only] != 0;
+    public override bool IsListening => _connection.IsListening;
 
-    public override SocketAddress LocalAddress => _local.Format(Domain);
+    public override SocketAddress LocalAddress => Local.Format(Domain);
 
-    protected override bool PeerReadShutdownBreaksSends => false;
+    public override bool HasUrgentData => true;
 
-    protected override Errno NotConnectedError => Errno.ENOTCONN;
+    protected override int BytesReadable => _connection.BytesReadable;
 
-    protected override Errno NotConnectedSendError => Errno.EPIPE;
+    protected override int BytesUnsent => _connection.BytesUnacknowledged;
 
-    protected override int MinBacklog => 1024;
+    /// <summary>Bytes to read and bytes not acknowledged, for /proc/net.</summary>
+    public (int Readable, int Unsent) Queued => (BytesReadable, BytesUnsent);
 
-    protected override bool ResetsOnClose => Options.LingerSeconds == 0;
+    private bool IsV6Only => _connection.Settings.IsV6Only;
 
-    private InetAddress AnyAddress => Domain == AddressFamily.Inet ? InetAddress.AnyV4 : InetAddress.AnyV6;
+    /// <summary>Makes it visible in /proc/net; false if there are too many sockets.</summary>
+    public bool List()
+    {
+        if (!Stack.TryAdd(this))
+            return false;
+        _isListed = 1;
+        return true;
+    }
+
+    public void OnTcpEvents(PollEvents events) =>
+        Waiters.Notify((events & PollEvents.Writable) != 0 ? events | ConnectionSocket.ListenerHasRoom : events);
 
     public override Errno Bind(ICaller caller, SocketAddress address)
     {
         if (InetSocketAddress.Parse(address, Domain, out InetEndpoint endpoint) is not Errno.Ok and Errno error)
             return error;
-        if (PortTable.Check(caller, Stack, endpoint) is not Errno.Ok and Errno refused)
-            return refused;
-        using (StateLock.Enter())
-            return _ownPort != 0 || State != ConnectionState.Idle ? Errno.EINVAL : TakePort(endpoint);
+        return Stack.CheckBind(caller, endpoint) is not Errno.Ok and Errno refused
+            ? refused
+            : _connection.Bind(endpoint);
+    }
+
+    public override Errno Listen(ICaller caller, int backlog) =>
+        _connection.Listen((int)Math.Min((uint)backlog, MaxBacklog));
+
+    public override Result<Socket> Accept()
+    {
+        if (_connection.Accept().Failed(out TcpConnection? child, out Errno error))
+            return error;
+        TcpSocket accepted = new(this, child);
+        if (accepted.List())
+            return accepted;
+        accepted.Release();
+        return Errno.ENFILE;
     }
 
     public override Errno Connect(ICaller caller, SocketAddress address)
     {
         if (address.Family == AddressFamily.Unspecified)
-            return State == ConnectionState.Idle ? Errno.Ok : Errno.EOPNOTSUPP;
+        {
+            _connection.Disconnect();
+            _isConnecting = 0;
+            return Errno.Ok;
+        }
+
+        if (Volatile.Read(ref _isConnecting) != 0)
+            return FinishConnect();
         if (InetSocketAddress.Parse(address, Domain, out InetEndpoint target) is not Errno.Ok and Errno error)
             return error;
-        if (State != ConnectionState.Idle)
+        if (_connection.State != TcpState.Closed)
             return Errno.EISCONN;
         target = target.ResolveAny();
         if (!Stack.Interfaces.IsLocal(target.Address) || (IsV6Only && target.Address.IsV4))
             return Errno.ENETUNREACH;
-        if (Stack.TcpPorts.Find(target, default, isListener: true) is not TcpSocket listener)
-            return Errno.ECONNREFUSED;
-
-        _target = target;
-        Errno result = ConnectTo(listener, static client => ((TcpSocket)client).PrepareConnect());
-        listener.Release();
-
-        // A full queue would drop the first segment, and the client would go on trying;
-        // there is no clock to try by here.
-        return result == Errno.EAGAIN && IsNonBlocking ? Errno.ECONNREFUSED : result;
+        Errno result = _connection.Connect(Stack.Interfaces.SourceForLocal(target.Address), target);
+        if (result != Errno.Ok)
+            return result;
+        _isConnecting = 1;
+        return IsNonBlocking ? Errno.EINPROGRESS : FinishConnect();
     }
 
-    public override Sync.WaitQueue ConnectWaiters(ICaller caller, SocketAddress address) => Waiters;
+    /// <summary>What became of a connect: told once, then the socket is connected or may try again.</summary>
+    private Errno FinishConnect()
+    {
+        TcpState state = _connection.State;
+        if (state is TcpState.SynSent or TcpState.SynReceived)
+            return IsNonBlocking ? Errno.EALREADY : Errno.EAGAIN;
+        if (Interlocked.Exchange(ref _isConnecting, 0) == 0)
+            return Errno.EISCONN;
+        if (state != TcpState.Closed)
+            return Errno.Ok;
+        Errno error = _connection.TakeError();
+        return error == Errno.Ok ? Errno.ECONNABORTED : error;
+    }
+
+    public override Result<int> Send(
+        ICaller? caller, ReadOnlySpan<byte> data, SocketAddress? destination, ControlData? control, SocketFlags flags)
+    {
+        Result<int> result = _connection.Send(
+            data, (flags & SocketFlags.More) != 0, (flags & SocketFlags.OutOfBand) != 0);
+        if (result.Error != Errno.EAGAIN)
+            control?.Release();
+        return result;
+    }
+
+    public override Result<int> Receive(Span<byte> destination, SocketFlags flags, ref MessageInfo info)
+    {
+        bool isPeek = (flags & SocketFlags.Peek) != 0;
+        if ((flags & SocketFlags.OutOfBand) != 0)
+        {
+            info.Flags |= SocketFlags.OutOfBand;
+            return _connection.ReceiveUrgent(destination, isPeek);
+        }
+
+        Result<int> result = destination.IsEmpty ? 0 : _connection.Receive(destination, isPeek);
+        info.FullLength = result.Failed(out int count, out _) ? 0 : count;
+        return result;
+    }
+
+    public override Errno Shutdown(ShutdownHow how) =>
+        _connection.Shutdown(how is ShutdownHow.Read or ShutdownHow.Both, how is ShutdownHow.Write or ShutdownHow.Both);
 
     public override Result<SocketAddress> GetPeerAddress() =>
-        State == ConnectionState.Connected ? _remote.Format(Domain) : Errno.ENOTCONN;
+        State is TcpState.Closed or TcpState.Listen or TcpState.SynSent ? Errno.ENOTCONN : Remote.Format(Domain);
 
-    public override Result<int> GetOption(ICaller caller, int level, int name, Span<byte> value) =>
-        level is SocketLevel.Tcp or SocketLevel.Ip || (level == SocketLevel.Ipv6 && Domain == AddressFamily.Inet6)
-            ? _inet.Get(level, name, value, State)
+    public override PollEvents Poll() => _connection.Poll();
+
+    public override SyscallResult Control(ICaller caller, uint request, ulong argument)
+    {
+        const uint atMark = 0x8905;
+        return request == atMark
+            ? caller.Memory.Write(new UserPtr<int>(new UserAddress(argument)), _connection.IsAtMark ? 1 : 0)
+            : base.Control(caller, request, argument);
+    }
+
+    public override Result<int> GetOption(ICaller caller, int level, int name, Span<byte> value)
+    {
+        if (level == SocketLevel.Tcp && TcpOptions.Get(_connection, name, value) is { } known)
+            return known;
+        return level is SocketLevel.Tcp or SocketLevel.Ip
+            || (level == SocketLevel.Ipv6 && Domain == AddressFamily.Inet6)
+            ? _inet.Get(level, name, value)
             : base.GetOption(caller, level, name, value);
+    }
 
-    public override Errno SetOption(ICaller caller, int level, int name, ReadOnlySpan<byte> value) =>
-        level is SocketLevel.Tcp or SocketLevel.Ip || (level == SocketLevel.Ipv6 && Domain == AddressFamily.Inet6)
+    public override Errno SetOption(ICaller caller, int level, int name, ReadOnlySpan<byte> value)
+    {
+        if (level == SocketLevel.Tcp && TcpOptions.Set(_connection, name, value) is { } known)
+            return known;
+        Errno error = level is SocketLevel.Tcp or SocketLevel.Ip
+            || (level == SocketLevel.Ipv6 && Domain == AddressFamily.Inet6)
             ? _inet.Set(level, name, value)
             : base.SetOption(caller, level, name, value);
-
-    protected override ConnectionSocket CreateChild(ConnectionSocket client) =>
-        new TcpSocket(this, (TcpSocket)client, Credentials);
-
-    protected override void OnConnected(ConnectionSocket child)
-    {
-        _remote = _target;
-        ((TcpSocket)child)._remote = _local;
+        if (error == Errno.Ok)
+            Follow(level, name);
+        return error;
     }
 
-    protected override Errno PrepareListen(ICaller caller)
+    protected override Errno TakeError() => _connection.TakeError();
+
+    protected override void OnRelease()
     {
-        if (_ownPort == 0)
-            return TakePort(_local);
-        return Stack.TcpPorts.CanListen(this, _ownPort) ? Errno.Ok : Errno.EADDRINUSE;
+        if (Interlocked.Exchange(ref _isListed, 0) == 1)
+            Stack.Remove(this);
+        _connection.Close(isReset: Options.LingerSeconds == 0);
     }
 
-    protected override void Unbind()
+    /// <summary>The connection does as the option now says.</summary>
+    private void Follow(int level, int name)
     {
-        if (_ownPort != 0)
-            Stack.TcpPorts.Release(this, _ownPort);
-        _ownPort = 0;
-    }
+        TcpSettings settings = _connection.Settings;
+        if (level != SocketLevel.Socket)
+        {
+            settings.IsV6Only = Domain == AddressFamily.Inet6 && _inet[SocketLevel.Ipv6, InetOptions.V6Only] != 0;
+            settings.Ttl = (byte)_inet[SocketLevel.Ip, 2];
+            settings.TypeOfService = (byte)_inet[SocketLevel.Ip, 1];
+            return;
+        }
 
-    /// <summary>The client's own end: a port if it has none, and the address the connection comes from.</summary>
-    private Errno PrepareConnect()
-    {
-        if (_ownPort == 0 && TakePort(_local) is not Errno.Ok and Errno error)
-            return error == Errno.EADDRINUSE ? Errno.EADDRNOTAVAIL : error;
-        if (_local.Address.IsAny)
-            _local = _local with { Address = Stack.Interfaces.SourceForLocal(_target.Address) };
-        return Errno.Ok;
-    }
-
-    private Errno TakePort(InetEndpoint endpoint)
-    {
-        if (Stack.TcpPorts.Bind(this, endpoint.Address, endpoint.Port).Failed(out ushort port, out Errno error))
-            return error;
-        _ownPort = port;
-        _local = endpoint with { Port = port };
-        return Errno.Ok;
+        settings.ReuseAddress = Options.ReuseAddress;
+        settings.ReusePort = Options.ReusePort;
+        settings.IsUrgentInline = Options.IsOn(SocketOption.OutOfBandInline);
+        switch ((SocketOption)name)
+        {
+            case SocketOption.SendBuffer or SocketOption.SendBufferForce:
+                (settings.SendBuffer, settings.IsSendBufferAutomatic) = (Options.SendBuffer, false);
+                break;
+            case SocketOption.ReceiveBuffer or SocketOption.ReceiveBufferForce:
+                (settings.ReceiveBuffer, settings.IsReceiveBufferAutomatic) = (Options.ReceiveBuffer, false);
+                _connection.OnReceiveBuffer();
+                break;
+            case SocketOption.KeepAlive:
+                settings.KeepAlive = Options.IsOn(SocketOption.KeepAlive);
+                _connection.OnKeepAliveSettings();
+                break;
+        }
     }
 }

@@ -51,6 +51,10 @@ internal sealed class UdpSocket : Socket, IPortUser
 
     public bool IsV6Only => Domain == AddressFamily.Inet6 && _inet[SocketLevel.Ipv6, InetOptions.V6Only] != 0;
 
+    public bool ReusesAddress => Options.ReuseAddress;
+
+    public bool ReusesPort => Options.ReusePort;
+
     /// <summary>Datagrams that found the queue full.</summary>
     public uint Dropped => _incoming.Dropped;
 
@@ -83,7 +87,7 @@ internal sealed class UdpSocket : Socket, IPortUser
     {
         if (InetSocketAddress.Parse(address, Domain, out InetEndpoint endpoint) is not Errno.Ok and Errno error)
             return error;
-        if (PortTable.Check(caller, Stack, endpoint) is not Errno.Ok and Errno refused)
+        if (Stack.CheckBind(caller, endpoint) is not Errno.Ok and Errno refused)
             return refused;
         using (_lock.Enter())
         {
@@ -215,7 +219,7 @@ internal sealed class UdpSocket : Socket, IPortUser
 
     public override Result<int> GetOption(ICaller caller, int level, int name, Span<byte> value) =>
         level is SocketLevel.Ip or SocketLevel.Udp || (level == SocketLevel.Ipv6 && Domain == AddressFamily.Inet6)
-            ? _inet.Get(level, name, value, null)
+            ? _inet.Get(level, name, value)
             : base.GetOption(caller, level, name, value);
 
     public override Errno SetOption(ICaller caller, int level, int name, ReadOnlySpan<byte> value) =>
@@ -280,7 +284,7 @@ internal sealed class UdpSocket : Socket, IPortUser
 
     private void Deliver(ReadOnlySpan<byte> data, in DatagramHeader header)
     {
-        if (Stack.UdpPorts.Find(header.Destination, header.Source, isListener: false) is UdpSocket receiver)
+        if (Stack.UdpPorts.Find(header.Destination, header.Source) is UdpSocket receiver && receiver.TryAddReference())
         {
             receiver.Take(data, header);
             receiver.Release();

@@ -34,8 +34,6 @@ internal sealed class UnixConnectionSocket : ConnectionSocket, IUnixSocket
 
     public override bool StampsSender => Options.PassCredentials || _peer?.Options.PassCredentials == true;
 
-    protected override bool PeerReadShutdownBreaksSends => true;
-
     protected override Errno NotConnectedError => IsStream ? Errno.EINVAL : Errno.ENOTCONN;
 
     protected override SenderCredentials? PeerCredentials =>

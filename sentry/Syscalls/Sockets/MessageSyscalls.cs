@@ -40,7 +40,7 @@ internal static class MessageSyscalls
         IoVector vector = Cut(data, length);
         error = IoRanges.Single(task.Memory, in vector, out IoRanges buffers);
         if (error == Errno.Ok)
-            error = CheckSend(flags);
+            error = CheckSend(socket, flags);
         Result<int> result = error != Errno.Ok
             ? error
             : SocketTransfer.Send(task, socket, ref buffers, destination, null, flags);
@@ -162,12 +162,12 @@ internal static class MessageSyscalls
             : IoRanges.Many(task.Memory, header.Vectors, header.VectorCount, room, out buffers);
     }
 
-    private static Errno CheckSend(SocketFlags flags) =>
-        (flags & SocketFlags.OutOfBand) != 0 ? Errno.EOPNOTSUPP : Errno.Ok;
+    private static Errno CheckSend(Socket socket, SocketFlags flags) =>
+        (flags & SocketFlags.OutOfBand) != 0 && !socket.HasUrgentData ? Errno.EOPNOTSUPP : Errno.Ok;
 
     private static Result<int> Send(Task task, Socket socket, in MessageHeader header, SocketFlags flags)
     {
-        if (CheckSend(flags) is not Errno.Ok and Errno refused)
+        if (CheckSend(socket, flags) is not Errno.Ok and Errno refused)
             return refused;
         SocketAddress? destination = null;
         if (!header.Name.IsNull && header.NameBytes != 0
@@ -220,8 +220,8 @@ internal static class MessageSyscalls
     private static Result<int> Receive(
         Task task, Socket socket, ref IoRanges buffers, SocketFlags flags, ref MessageInfo info)
     {
-        if ((flags & SocketFlags.OutOfBand) != 0)
-            return Errno.EINVAL; // Nothing is ever out of band here.
+        if ((flags & SocketFlags.OutOfBand) != 0 && !socket.HasUrgentData)
+            return Errno.EINVAL; // Nothing is ever out of band there.
         if ((flags & SocketFlags.ErrorQueue) != 0 && !socket.HasErrorQueue)
             return Errno.EAGAIN;
         Result<int> result = SocketTransfer.Receive(task, socket, ref buffers, flags, ref info);

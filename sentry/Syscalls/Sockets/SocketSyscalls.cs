@@ -14,7 +14,7 @@ internal static class SocketSyscalls
     {
         if ((type & ~((int)SocketKind.Mask | TypeFlags)) != 0)
             return Errno.EINVAL;
-        NetworkStack stack = NetworkStack.Of(task.Namespaces.Network);
+        NetworkStack stack = NetworkStack.Of(task.Namespaces.Network, task.Kernel.Timers);
         if (SocketFamilies.Of(domain, stack).Failed(out ISocketFamily? family, out Errno error))
             return error;
         OpenFlags flags = (OpenFlags)(type & TypeFlags);
@@ -28,7 +28,7 @@ internal static class SocketSyscalls
     {
         if ((type & ~((int)SocketKind.Mask | TypeFlags)) != 0)
             return Errno.EINVAL;
-        NetworkStack stack = NetworkStack.Of(task.Namespaces.Network);
+        NetworkStack stack = NetworkStack.Of(task.Namespaces.Network, task.Kernel.Timers);
         if (SocketFamilies.Of(domain, stack).Failed(out ISocketFamily? family, out Errno error))
             return error;
         OpenFlags flags = (OpenFlags)(type & TypeFlags);
@@ -163,6 +163,8 @@ internal static class SocketSyscalls
             (task, socket, address),
             static state =>
                 state.socket.Connect(state.task, state.address) is not Errno.Ok and Errno failure ? failure : 0);
+        if (result.Error == Errno.EAGAIN && socket.Domain != AddressFamily.Unix)
+            return Errno.EINPROGRESS; // The time-out has passed; it goes on by itself.
         return result.Error == Errno.ERESTARTSYS && !deadline.IsNever ? Errno.EINTR : result.Error;
     }
 

@@ -104,7 +104,8 @@ internal static class SocketTransfer
     {
         if (Rent(task, socket, buffers.Remaining).Failed(out byte[]? piece, out Errno error))
             return error;
-        Deadline deadline = IsNonBlocking(socket, flags) ? Deadline.Now : socket.TransferDeadline(isWrite: false);
+        bool isNow = IsNonBlocking(socket, flags) || (flags & SocketFlags.OutOfBand) != 0;
+        Deadline deadline = isNow ? Deadline.Now : socket.TransferDeadline(isWrite: false);
         bool waitsForAll = (flags & (SocketFlags.WaitAll | SocketFlags.Peek)) == SocketFlags.WaitAll && socket.IsStream;
         int total = 0;
         while (true)

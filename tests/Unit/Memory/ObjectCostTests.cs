@@ -1,6 +1,7 @@
 using Sandbox.Linux;
 using Sandbox.Sentry.Filesystems.Event;
 using Sandbox.Sentry.Filesystems.Tmp;
+using Sandbox.Sentry.Kernel.Timers;
 using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Sockets;
 using Sandbox.Sentry.Vfs;
@@ -24,7 +25,7 @@ public sealed class ObjectCostTests
     [Fact]
     public void A_socket_costs_what_it_takes()
     {
-        NetworkStack stack = new();
+        NetworkStack stack = new(new TimerQueue());
         Assert.False(SocketFamilies.Of(AddressFamily.Unix, stack).Failed(out ISocketFamily? family, out _));
         Check(2 * (ObjectCost.Socket + ObjectCost.OpenFile), _ =>
         {

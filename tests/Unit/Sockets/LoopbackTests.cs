@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Sandbox.Linux;
+using Sandbox.Sentry.Kernel.Timers;
 using Sandbox.Sentry.Sockets;
 using Sandbox.UnitTests.Filesystems;
 using Xunit;
@@ -12,7 +13,7 @@ public sealed class LoopbackTests
     private const uint Loopback = 0x7F000001, Elsewhere = 0x08080808;
 
     private readonly FakeCaller _caller = new();
-    private readonly NetworkStack _stack = new();
+    private readonly NetworkStack _stack = new(new TimerQueue());
 
     [Fact]
     public void A_tcp_connection_carries_bytes_and_knows_both_ends()

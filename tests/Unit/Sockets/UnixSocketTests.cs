@@ -1,5 +1,6 @@
 using Sandbox.Linux;
 using Sandbox.Sentry.Filesystems.Pipe;
+using Sandbox.Sentry.Kernel.Timers;
 using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Sockets;
 using Sandbox.Sentry.Vfs;
@@ -12,7 +13,7 @@ namespace Sandbox.UnitTests.Sockets;
 public sealed class UnixSocketTests
 {
     private readonly FakeCaller _caller = new();
-    private readonly NetworkStack _stack = new();
+    private readonly NetworkStack _stack = new(new TimerQueue());
 
     [Fact]
     public void A_stream_pair_carries_bytes_both_ways_and_ends()
