@@ -59,7 +59,7 @@ internal sealed class PortTable
                 return IsTaken(user, address, port) ? Errno.EADDRINUSE : Add(user, port, isAutomatic: false);
             for (int tries = 0; tries < EphemeralCount; tries++)
             {
-                port = NextEphemeral();
+                port = NextEphemeral(tries, isToConnect: false);
                 if (!_ports.ContainsKey(port))
                     return Add(user, port, isAutomatic: false);
             }
@@ -75,7 +75,7 @@ internal sealed class PortTable
         {
             for (int tries = 0; tries < EphemeralCount; tries++)
             {
-                ushort port = NextEphemeral();
+                ushort port = NextEphemeral(tries, isToConnect: true);
                 if (!_ports.TryGetValue(port, out Port? holders) || (holders.IsAutomatic && isFree(state, port)))
                     return Add(user, port, isAutomatic: true);
             }
@@ -155,10 +155,16 @@ internal sealed class PortTable
         }
     }
 
-    private ushort NextEphemeral()
+    /// <summary>
+    /// The next port to try. Even ones first to connect from and odd ones first to bind, as Linux has it: however many
+    /// connections wait for their end, a server finds a port.
+    /// </summary>
+    private ushort NextEphemeral(int tries, bool isToConnect)
     {
-        _nextEphemeral = (_nextEphemeral + 1) % EphemeralCount;
-        return (ushort)(FirstEphemeral + _nextEphemeral);
+        const int half = EphemeralCount / 2;
+        _nextEphemeral = (_nextEphemeral + 1) % half;
+        int parity = isToConnect == tries < half ? 0 : 1;
+        return (ushort)(FirstEphemeral + (2 * _nextEphemeral) + parity);
     }
 
     private ushort Add(IPortUser user, ushort port, bool isAutomatic)

@@ -3,7 +3,6 @@ using Sandbox.Sentry.Kernel.Namespaces;
 using Sandbox.Sentry.Kernel.Timers;
 using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Network;
-using Sandbox.Sentry.Network.Packets;
 using Sandbox.Sentry.Network.Tcp;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Sockets.Host;

@@ -161,6 +161,32 @@ internal abstract class Socket : OpenFile
 
     public override Result<int> Write(ReadOnlySpan<byte> source) => Send(null, source, null, null, SocketFlags.None);
 
+    public override Result<int> WriteShared(ByteSlice source) => SendShared(null, source, null, null, SocketFlags.None);
+
+    public override Result<int> ReadShared(Span<byte> destination, out ByteSlice taken)
+    {
+        MessageInfo info = default;
+        Result<int> result = ReceiveShared(destination, SocketFlags.None, ref info, out taken);
+        info.DropAncillary();
+        return result;
+    }
+
+    /// <summary>Sends as <see cref="Send"/> does, and may keep the buffer: its bytes must not change then.</summary>
+    public virtual Result<int> SendShared(
+        ICaller? caller, ByteSlice data, SocketAddress? destination, ControlData? control, SocketFlags flags) =>
+        Send(caller, data.Span, destination, control, flags);
+
+    /// <summary>
+    /// Receives as <see cref="Receive"/> does, but may give a slice instead of filling the destination; its reference
+    /// is the caller's.
+    /// </summary>
+    public virtual Result<int> ReceiveShared(
+        Span<byte> destination, SocketFlags flags, ref MessageInfo info, out ByteSlice taken)
+    {
+        taken = default;
+        return Receive(destination, flags, ref info);
+    }
+
     /// <summary>
     /// getsockopt(2) into at least <see cref="MaxOptionBytes"/>; gives the value's length. ENOPROTOOPT.
     /// </summary>

@@ -126,6 +126,24 @@ internal abstract class OpenFile
     /// </summary>
     public virtual Result<int> Write(ReadOnlySpan<byte> source) => Errno.EINVAL;
 
+    /// <summary>
+    /// It keeps and gives out buffers by reference where that spares a copy: a stream of the network.
+    /// </summary>
+    public virtual bool SharesBuffers => false;
+
+    /// <summary>Writes as <see cref="Write"/> does, and may keep the buffer: its bytes must not change then.</summary>
+    public virtual Result<int> WriteShared(ByteSlice source) => Write(source.Span);
+
+    /// <summary>
+    /// Reads as <see cref="Read"/> does, but may give a slice instead of filling the destination; its reference is the
+    /// caller's.
+    /// </summary>
+    public virtual Result<int> ReadShared(Span<byte> destination, out ByteSlice taken)
+    {
+        taken = default;
+        return Read(destination);
+    }
+
     /// <summary>Reads at an offset (pread(2)). ESPIPE if not seekable.</summary>
     public virtual Result<int> ReadAt(Span<byte> destination, long offset) => Errno.ESPIPE;
 

@@ -10,19 +10,31 @@ internal static class Delivery
     private static Queue<TcpConnection>? _waiting;
 
     [ThreadStatic]
+    private static Queue<TcpConnection>? _unsettled;
+
+    [ThreadStatic]
     private static bool _isRunning;
 
     public static void Add(TcpConnection connection) => (_waiting ??= new Queue<TcpConnection>()).Enqueue(connection);
 
+    /// <summary>
+    /// A connection of this thread needs its timer, unless what is still to be processed answers it: most do.
+    /// </summary>
+    public static void AddUnsettled(TcpConnection connection) =>
+        (_unsettled ??= new Queue<TcpConnection>()).Enqueue(connection);
+
     public static void Run()
     {
-        if (_isRunning || _waiting is not { Count: > 0 } waiting)
+        if (_isRunning || (_waiting is not { Count: > 0 } && _unsettled is not { Count: > 0 }))
             return;
         _isRunning = true;
         try
         {
-            while (waiting.TryDequeue(out TcpConnection? connection))
+            TcpConnection? connection = null;
+            while (_waiting?.TryDequeue(out connection) == true)
                 connection.ProcessArrivals();
+            while (_unsettled?.TryDequeue(out connection) == true)
+                connection.Settle();
         }
         finally
         {

@@ -1,4 +1,4 @@
-using Sandbox.Sentry.Network.Packets;
+using Sandbox.Sentry.Memory;
 
 namespace Sandbox.Sentry.Network.Tcp;
 
@@ -116,7 +116,7 @@ internal sealed class Reassembly
             return data;
         }
 
-        NetBuffer copy = NetBuffer.Rent(data.Length);
+        SharedBuffer copy = SharedBuffer.Rent(data.Length);
         data.Span.CopyTo(copy.Bytes);
         return new ByteSlice(copy, 0, data.Length);
     }

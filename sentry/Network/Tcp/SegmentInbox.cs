@@ -34,21 +34,16 @@ internal sealed class SegmentInbox
         }
     }
 
-    public TcpSegment? Take()
+    /// <summary>Takes all that came, the first of them linked to the next; null if none did.</summary>
+    public TcpSegment? TakeAll()
     {
         if (IsEmpty)
             return null;
         using (_lock.Enter())
         {
-            TcpSegment? segment = _first;
-            if (segment is null)
-                return null;
-            _first = segment.Next;
-            if (_first is null)
-                _last = null;
-            _count--;
-            segment.Next = null;
-            return segment;
+            TcpSegment? first = _first;
+            (_first, _last, _count) = (null, null, 0);
+            return first;
         }
     }
 }

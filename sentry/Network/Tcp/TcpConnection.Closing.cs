@@ -1,4 +1,5 @@
 using Sandbox.Linux;
+using Sandbox.Sentry.Memory;
 
 namespace Sandbox.Sentry.Network.Tcp;
 
@@ -71,7 +72,7 @@ internal sealed partial class TcpConnection
             }
 
             // No descriptor counts it any more: what a program leaves behind is bounded here.
-            if (_state != TcpState.Closed && !(_isKept = _layer.TryKeep()))
+            if (_state != TcpState.Closed && !(_isKept = TryKeep()))
             {
                 ResetPeer();
                 End(Errno.Ok);
@@ -141,13 +142,28 @@ internal sealed partial class TcpConnection
             _layer.Remove(this);
         (_isListed, _localPeer) = (false, null);
         if (_isKept)
+        {
             _layer.Forget();
+            Settings.Account.ReturnObject(ObjectCost.Socket);
+        }
+
         _isKept = false;
         ReleasePort();
         if (wasConnecting)
             ForgetLocal();
         _events |= PollEvents.Readable | PollEvents.Writable | PollEvents.ReadHangUp | PollEvents.HangUp
             | (error != Errno.Ok ? PollEvents.Error : PollEvents.None);
+    }
+
+    /// <summary>Counts what a program leaves behind, and goes on charging for it; false if there is too much.</summary>
+    private bool TryKeep()
+    {
+        if (!Settings.Account.TryChargeObject(ObjectCost.Socket))
+            return false;
+        if (_layer.TryKeep())
+            return true;
+        Settings.Account.ReturnObject(ObjectCost.Socket);
+        return false;
     }
 
     private void StopListening()

@@ -1,4 +1,4 @@
-using Sandbox.Sentry.Network.Packets;
+using Sandbox.Sentry.Memory;
 
 namespace Sandbox.Sentry.Network.Tcp;
 
@@ -69,14 +69,14 @@ internal sealed partial class TcpConnection
     }
 
     /// <summary>Takes the bytes over, as a copy that was made before or as one made now.</summary>
-    private void Enqueue(ReadOnlySpan<byte> data, NetBuffer? prepared, bool endsUrgent)
+    private void Enqueue(ReadOnlySpan<byte> data, ByteSlice prepared, bool endsUrgent)
     {
         if (_sendUnacknowledged == _sendNext && _sendQueue.Length == 0 && _now - _lastSentAt > _roundTrip.Timeout)
             _congestion.OnIdle();
-        if (prepared is null)
+        if (prepared.Buffer is null)
             _sendQueue.Append(data);
         else
-            _sendQueue.Append(new ByteSlice(prepared, 0, data.Length));
+            _sendQueue.Append(prepared.Take(data.Length));
         if (endsUrgent)
             (_urgentEnd, _hasUrgentToSend) = (StreamEnd, true);
     }
@@ -110,7 +110,7 @@ internal sealed partial class TcpConnection
                 break; // The FIN is under way too.
             bool isFin = _closesSending && unsent <= SegmentPayload;
             int usable = Math.Min(_sendUnacknowledged + _sendWindow - _sendNext, _congestion.Window - InFlight);
-            int length = Math.Min(Math.Min(unsent, usable), _path.IsLocal ? NetBuffer.LargeBytes : SegmentPayload);
+            int length = Math.Min(Math.Min(unsent, usable), _path.IsLocal ? SharedBuffer.LargeBytes : SegmentPayload);
             if (unsent == 0 ? !isFin || usable < 0 : length <= 0)
                 break;
             length = Math.Max(length, 0);
@@ -119,8 +119,12 @@ internal sealed partial class TcpConnection
                 break;
             if (_path.IsLocal && length > 0)
             {
-                int together = _sendQueue.Slice(offset, length).Length; // Handed over by reference: of one buffer.
-                (length, isLast) = (together, together == unsent);
+                // Handed over by reference: of one buffer, and all of it unless the window is never so large.
+                int together = _sendQueue.Slice(offset, unsent).Length;
+                if (together > length && together <= _largestWindow / 2 && _sendMaximum > _sendUnacknowledged)
+                    break;
+                length = Math.Min(length, together);
+                isLast = length == unsent;
             }
 
             SendData(_sendNext, length, isFin && isLast);

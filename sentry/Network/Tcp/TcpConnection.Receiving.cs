@@ -1,5 +1,5 @@
 using Sandbox.Linux;
-using Sandbox.Sentry.Network.Packets;
+using Sandbox.Sentry.Memory;
 
 namespace Sandbox.Sentry.Network.Tcp;
 

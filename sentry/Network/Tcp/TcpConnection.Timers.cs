@@ -12,6 +12,7 @@ internal sealed partial class TcpConnection
     private const int MaxAbandonedRetries = 8;
 
     private long _armedAt = NetworkTimer.Never;
+    private bool _isUnsettled; // Settle is to come.
     private long _retransmitAt = NetworkTimer.Never; // Also asks a closed window.
     private long _delayedAckAt = NetworkTimer.Never;
     private long _keepAliveAt = NetworkTimer.Never;
@@ -122,13 +123,32 @@ internal sealed partial class TcpConnection
         ArmTimer();
     }
 
+    private long NextDue => Math.Min(Math.Min(_retransmitAt, _delayedAckAt), Math.Min(_keepAliveAt, _endAt));
+
+    /// <summary>
+    /// Has the timer armed by <see cref="Settle"/>, once this thread has processed what it sent: a peer on this host
+    /// has answered by then, and no timer was touched.
+    /// </summary>
     private void ArmTimer()
     {
-        long due = Math.Min(Math.Min(_retransmitAt, _delayedAckAt), Math.Min(_keepAliveAt, _endAt));
-        if (due >= _armedAt)
+        if (_isUnsettled || NextDue >= _armedAt)
             return;
-        _armedAt = due;
-        _timer.Arm(due);
+        _isUnsettled = true;
+        Delivery.AddUnsettled(this);
+    }
+
+    /// <summary>Arms the timer if it is still needed. Without locks held.</summary>
+    public void Settle()
+    {
+        using (_lock.Enter())
+        {
+            _isUnsettled = false;
+            long due = NextDue;
+            if (due >= _armedAt)
+                return;
+            _armedAt = due;
+            _timer.Arm(due);
+        }
     }
 
     private void StopTimers()
@@ -183,6 +203,8 @@ internal sealed partial class TcpConnection
             if (Settings.KeepAlive && _state is not (TcpState.Closed or TcpState.Listen or TcpState.SynSent))
                 ArmKeepAlive();
         }
+
+        Delivery.Run();
     }
 
     /// <summary>TCP_NODELAY came, or TCP_CORK went: what was held back goes now.</summary>

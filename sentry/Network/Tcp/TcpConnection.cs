@@ -1,5 +1,5 @@
 using Sandbox.Linux;
-using Sandbox.Sentry.Network.Packets;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Network.Tcp;
@@ -11,9 +11,6 @@ namespace Sandbox.Sentry.Network.Tcp;
 /// </summary>
 internal sealed partial class TcpConnection : INetworkTimed
 {
-    /// <summary>From so many bytes on a copy is made outside of the lock.</summary>
-    private const int PrepareBytes = 8192;
-
     private readonly RankedLock _lock = new(LockRank.Socket);
     private readonly TcpLayer _layer;
     private readonly SegmentInbox _inbox = new();
@@ -118,19 +115,22 @@ internal sealed partial class TcpConnection : INetworkTimed
     {
         while (!_inbox.IsEmpty || Volatile.Read(ref _isAcknowledgmentWanted))
         {
+            Report report;
             using (Enter())
             {
-                while (_inbox.Take() is { } segment)
+                for (TcpSegment? segment = _inbox.TakeAll(), next; segment is not null; segment = next)
                 {
+                    next = segment.Next;
                     OnSegment(segment);
                     segment.Return();
                 }
 
                 if (Interlocked.Exchange(ref _isAcknowledgmentWanted, false) && _delayedAckAt != NetworkTimer.Never)
                     SendAck();
+                report = TakeReport();
             }
 
-            Tell();
+            report.Tell();
         }
     }
 
@@ -195,121 +195,6 @@ internal sealed partial class TcpConnection : INetworkTimed
     /// <summary>Connections that wait to be accepted, and how many may.</summary>
     public (int Waiting, int Limit) AcceptCounts => _accepts is { } accepts ? (accepts.Count, accepts.Limit) : (0, 0);
 
-    // ---- Bytes ----
-
-    /// <summary>Takes as much as there is room for. EAGAIN, EPIPE, ENOBUFS, what broke the connection.</summary>
-    public Result<int> Send(ReadOnlySpan<byte> data, bool hasMore, bool isUrgent)
-    {
-        NetBuffer? prepared = Prepare(ref data);
-        Result<int> result = SendLocked(data, prepared, hasMore, isUrgent);
-        prepared?.Release();
-        Tell();
-        return result;
-    }
-
-    /// <summary>
-    /// Copies much of what is to be sent while nobody waits for the lock; then that is all that is sent at once.
-    /// </summary>
-    private NetBuffer? Prepare(ref ReadOnlySpan<byte> data)
-    {
-        if (data.Length < PrepareBytes || _sendQueue.Length >= SendCapacity)
-            return null;
-        if (data.Length > NetBuffer.LargeBytes)
-            data = data[..NetBuffer.LargeBytes];
-        NetBuffer buffer = NetBuffer.Rent(data.Length);
-        data.CopyTo(buffer.Bytes);
-        return buffer;
-    }
-
-    private Result<int> SendLocked(ReadOnlySpan<byte> data, NetBuffer? prepared, bool hasMore, bool isUrgent)
-    {
-        using (Enter())
-        {
-            if (_error != Errno.Ok)
-                return TakeErrorLocked();
-            if (_state is TcpState.SynSent or TcpState.SynReceived)
-                return Errno.EAGAIN;
-            if (_state is not (TcpState.Established or TcpState.CloseWait) || _isWriteShut)
-                return Errno.EPIPE;
-            int count = Math.Clamp(SendCapacity - _sendQueue.Length, 0, data.Length);
-            if (count == 0 && !data.IsEmpty)
-            {
-                WantRoom();
-                return Errno.EAGAIN;
-            }
-
-            if (Settings.Account.FreeObjectBytes < count)
-                return Errno.ENOBUFS;
-            Enqueue(data[..count], prepared, isUrgent && count == data.Length);
-            Output(hasMore);
-            return count;
-        }
-    }
-
-    /// <summary>
-    /// Takes bytes in order, or looks at them. 0 at the end; EAGAIN, ENOTCONN, what broke the connection.
-    /// </summary>
-    public Result<int> Receive(Span<byte> destination, bool isPeek, int peekOffset = 0)
-    {
-        Result<int> result = ReceiveLocked(destination, isPeek, peekOffset, out ByteSlice taken);
-        if (taken.Buffer is { } buffer)
-        {
-            // Much is copied while nobody waits for the lock.
-            taken.Span.CopyTo(destination);
-            buffer.Release();
-        }
-
-        if (result.Error == Errno.Ok)
-            Tell();
-        return result;
-    }
-
-    private Result<int> ReceiveLocked(Span<byte> destination, bool isPeek, int peekOffset, out ByteSlice taken)
-    {
-        taken = default;
-        using (Enter())
-        {
-            if (_state == TcpState.Listen)
-                return Errno.ENOTCONN;
-            int count = isPeek ? 0 : TakeSlice(destination.Length, out taken);
-            if (count == 0)
-                count = TakeReceived(destination, isPeek, peekOffset);
-            if (count == 0)
-            {
-                if (_error != Errno.Ok)
-                    return TakeErrorLocked();
-                if (_isReadShut || _hasReceivedFin)
-                    return 0;
-                return _state == TcpState.Closed ? _hasBeenConnected ? 0 : Errno.ENOTCONN : Errno.EAGAIN;
-            }
-
-            if (!isPeek)
-                UpdateWindow();
-            return count;
-        }
-    }
-
-    /// <summary>The urgent byte. EINVAL if there is none or it is read, EAGAIN if it is still under way.</summary>
-    public Result<int> ReceiveUrgent(Span<byte> destination, bool isPeek)
-    {
-        using (_lock.Enter())
-        {
-            if (_state is TcpState.Listen || (_state == TcpState.Closed && !_hasBeenConnected))
-                return Errno.ENOTCONN;
-            return TakeUrgent(destination, isPeek);
-        }
-    }
-
-    /// <summary>SIOCATMARK: the next byte to read is the urgent one, or the one behind it.</summary>
-    public bool IsAtMark
-    {
-        get
-        {
-            using (_lock.Enter())
-                return IsAtUrgent;
-        }
-    }
-
     public PollEvents Poll()
     {
         using (_lock.Enter())
@@ -342,24 +227,6 @@ internal sealed partial class TcpConnection : INetworkTimed
         return events;
     }
 
-    /// <summary>
-    /// The sender has to wait. An end on this host says at once what it has, instead of after a while.
-    /// </summary>
-    private void WantRoom()
-    {
-        _wantsRoom = true;
-        if (_path.IsLocal && _localPeer is { } peer && peer != this)
-        {
-            Volatile.Write(ref peer._isAcknowledgmentWanted, true);
-            Delivery.Add(peer);
-        }
-    }
-
-    private bool HasRoom => _sendQueue.Length <= SendCapacity / 3 * 2;
-
-    private int SendCapacity =>
-        _path.IsLocal && Settings.IsSendBufferAutomatic ? LocalBuffer : Settings.SendBuffer;
-
     private Errno TakeErrorLocked()
     {
         Errno error = _error;
@@ -384,22 +251,31 @@ internal sealed partial class TcpConnection : INetworkTimed
             return;
         }
 
-        PollEvents events;
-        TcpConnection? listener;
-        ITcpUser? user;
+        Report report;
         using (_lock.Enter())
-        {
-            (events, _events) = (_events, PollEvents.None);
-            listener = _isReadyForAccept ? _listener : null;
-            _isReadyForAccept = false;
-            if (listener is not null)
-                _listener = null;
-            user = _user;
-        }
-
-        if (events != PollEvents.None)
-            user?.OnTcpEvents(events);
-        listener?._user?.OnTcpEvents(PollEvents.Readable);
+            report = TakeReport();
+        report.Tell();
         Delivery.Run();
+    }
+
+    /// <summary>What there is to tell, once the lock is let go. Under the lock.</summary>
+    private Report TakeReport()
+    {
+        Report report = new(_events, _user, _isReadyForAccept ? _listener?._user : null);
+        _events = PollEvents.None;
+        if (_isReadyForAccept)
+            (_isReadyForAccept, _listener) = (false, null);
+        return report;
+    }
+
+    /// <summary>What happened to a connection: for its user, and for the user of its listener.</summary>
+    private readonly record struct Report(PollEvents Events, ITcpUser? User, ITcpUser? Listener)
+    {
+        public void Tell()
+        {
+            if (Events != PollEvents.None)
+                User?.OnTcpEvents(Events);
+            Listener?.OnTcpEvents(PollEvents.Readable);
+        }
     }
 }

@@ -1,5 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
-using Sandbox.Sentry.Network.Packets;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Network.Tcp;
@@ -163,7 +163,7 @@ internal sealed class TcpLayer(INetworkClock clock, ITcpWire wire)
             return slice;
         }
 
-        NetBuffer copy = NetBuffer.Rent(length);
+        SharedBuffer copy = SharedBuffer.Rent(length);
         int copied = queue.CopyTo(offset, copy.Bytes.AsSpan(0, length));
         return new ByteSlice(copy, 0, copied);
     }

@@ -1,9 +1,12 @@
-using Sandbox.Sentry.Network.Packets;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Network.Tcp;
 
-/// <summary>A segment on its way to a connection of ours. Pooled; holds a reference of its buffer.</summary>
+/// <summary>
+/// A segment on its way to a connection of ours. Pooled, each thread keeps the one it gave back last for itself; holds
+/// a reference of its buffer.
+/// </summary>
 internal sealed class TcpSegment
 {
     private const int MaxPooled = 4096;
@@ -11,6 +14,9 @@ internal sealed class TcpSegment
     private static readonly RankedLock _lock = new(LockRank.Buffers);
     private static TcpSegment? _pool; // Guarded by _lock.
     private static int _pooled;
+
+    [ThreadStatic]
+    private static TcpSegment? _mine;
 
     public TcpHeader Header;
 
@@ -32,18 +38,8 @@ internal sealed class TcpSegment
     /// <summary>A segment; takes over one reference of the data's buffer.</summary>
     public static TcpSegment Rent(InetAddress source, InetAddress destination, in TcpHeader header, ByteSlice data)
     {
-        TcpSegment? segment;
-        using (_lock.Enter())
-        {
-            segment = _pool;
-            if (segment is not null)
-            {
-                _pool = segment.Next;
-                _pooled--;
-            }
-        }
-
-        segment ??= new TcpSegment();
+        TcpSegment segment = _mine ?? TakePooled();
+        _mine = null;
         (segment.Source, segment.Destination, segment.Header, segment.Data, segment.Next) =
             (source, destination, header, data, null);
         return segment;
@@ -59,6 +55,12 @@ internal sealed class TcpSegment
     {
         Data.Buffer?.Release();
         Data = default;
+        if (_mine is null)
+        {
+            _mine = this;
+            return;
+        }
+
         using (_lock.Enter())
         {
             if (_pooled >= MaxPooled)
@@ -66,6 +68,18 @@ internal sealed class TcpSegment
             Next = _pool;
             _pool = this;
             _pooled++;
+        }
+    }
+
+    private static TcpSegment TakePooled()
+    {
+        using (_lock.Enter())
+        {
+            if (_pool is not { } segment)
+                return new TcpSegment();
+            _pool = segment.Next;
+            _pooled--;
+            return segment;
         }
     }
 }

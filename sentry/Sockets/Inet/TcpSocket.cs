@@ -1,4 +1,5 @@
 using Sandbox.Linux;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Network;
 using Sandbox.Sentry.Network.Tcp;
 using Sandbox.Sentry.Vfs;
@@ -136,6 +137,8 @@ internal sealed class TcpSocket : Socket, ITcpUser
         return error == Errno.Ok ? Errno.ECONNABORTED : error;
     }
 
+    public override bool SharesBuffers => true;
+
     public override Result<int> Send(
         ICaller? caller, ReadOnlySpan<byte> data, SocketAddress? destination, ControlData? control, SocketFlags flags)
     {
@@ -146,8 +149,28 @@ internal sealed class TcpSocket : Socket, ITcpUser
         return result;
     }
 
+    public override Result<int> SendShared(
+        ICaller? caller, ByteSlice data, SocketAddress? destination, ControlData? control, SocketFlags flags)
+    {
+        Result<int> result = _connection.Send(
+            data, (flags & SocketFlags.More) != 0, (flags & SocketFlags.OutOfBand) != 0);
+        if (result.Error != Errno.EAGAIN)
+            control?.Release();
+        return result;
+    }
+
     public override Result<int> Receive(Span<byte> destination, SocketFlags flags, ref MessageInfo info)
     {
+        Result<int> result = ReceiveShared(destination, flags, ref info, out ByteSlice taken);
+        taken.Span.CopyTo(destination);
+        taken.Buffer?.Release();
+        return result;
+    }
+
+    public override Result<int> ReceiveShared(
+        Span<byte> destination, SocketFlags flags, ref MessageInfo info, out ByteSlice taken)
+    {
+        taken = default;
         bool isPeek = (flags & SocketFlags.Peek) != 0;
         if ((flags & SocketFlags.OutOfBand) != 0)
         {
@@ -155,7 +178,9 @@ internal sealed class TcpSocket : Socket, ITcpUser
             return _connection.ReceiveUrgent(destination, isPeek);
         }
 
-        Result<int> result = destination.IsEmpty ? 0 : _connection.Receive(destination, isPeek);
+        Result<int> result = destination.IsEmpty
+            ? 0
+            : _connection.Receive(destination, isPeek, 0, out taken);
         info.FullLength = result.Failed(out int count, out _) ? 0 : count;
         return result;
     }

@@ -18,6 +18,12 @@ internal static class FileTransfer
     private const int SmallBytes = 1024;
 
     /// <summary>
+    /// From here on a thread that serves several guests leaves the others to another one, as if it were about to sleep:
+    /// one after the other they would wait for each other's copies.
+    /// </summary>
+    public const int LongBytes = 32768;
+
+    /// <summary>
     /// Reads at the file's position, or at <paramref name="offset"/> if it is not negative. Blocks unless told not to.
     /// </summary>
     public static SyscallResult Read(
@@ -175,6 +181,8 @@ internal static class FileTransfer
             return WriteFrom(task, file, buffers, small[..length], offset, noWait, out offered);
         }
 
+        if (file.SharesBuffers && offset < 0)
+            return WriteShared(task, file, buffers, length, noWait, out offered);
         byte[] buffer = ScratchBuffers.Rent();
         try
         {
@@ -184,6 +192,28 @@ internal static class FileTransfer
         finally
         {
             ScratchBuffers.Return(buffer);
+        }
+    }
+
+    /// <summary>Writes through a buffer that the file may keep.</summary>
+    private static Result<int> WriteShared(
+        Task task, OpenFile file, IoRanges buffers, int length, bool noWait, out int offered)
+    {
+        offered = 0;
+        if (length >= LongBytes)
+            task.Shortcuts.BeforeSleep();
+        SharedBuffer buffer = SharedBuffer.Rent(length);
+        try
+        {
+            if (buffers.CopyIn(buffer.Bytes.AsSpan(0, length)).Failed(out int copied, out Errno error))
+                return error;
+            offered = copied;
+            (OpenFile File, ByteSlice Data) state = (file, new ByteSlice(buffer, 0, copied));
+            return Wait(task, file, PollEvents.Writable, noWait, state, static s => s.File.WriteShared(s.Data));
+        }
+        finally
+        {
+            buffer.Release();
         }
     }
 
@@ -223,12 +253,14 @@ internal static class FileTransfer
 
         private Result<int> ReadThrough(Span<byte> room)
         {
-            Result<int> read = offset < 0 ? file.Read(room) : file.ReadAt(room, offset);
+            ByteSlice taken = default;
+            Result<int> read = offset < 0 ? file.ReadShared(room, out taken) : file.ReadAt(room, offset);
             if (read.Failed(out int count, out Errno error))
                 return error;
             if (count == 0)
                 return 0;
-            Result<int> copied = _buffers.CopyOut(room[..count]);
+            Result<int> copied = _buffers.CopyOut(taken.Buffer is null ? room[..count] : taken.Span);
+            taken.Buffer?.Release();
             long missing = count - (copied.Failed(out int done, out _) ? 0 : done);
             if (missing != 0 && offset < 0 && file.IsSeekable)
                 file.Seek(-missing, SeekWhence.Current); // What did not arrive was not read.

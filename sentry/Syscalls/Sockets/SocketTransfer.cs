@@ -1,4 +1,3 @@
-using System.Buffers;
 using Sandbox.Linux;
 using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Memory;
@@ -12,15 +11,6 @@ namespace Sandbox.Sentry.Syscalls;
 /// </summary>
 internal static class SocketTransfer
 {
-    /// <summary>Streams are moved in pieces of this size.</summary>
-    private const int PieceBytes = 65536;
-
-    /// <summary>No message is longer; a buffer of ours is never longer either.</summary>
-    private const int MaxMessageBytes = 2 << 20;
-
-    /// <summary>A buffer of so many bytes is part of what a task costs.</summary>
-    private const int FreeBytes = 4096;
-
     /// <summary>
     /// Sends everything in the buffers: a stream may stop half-way with a count, a message goes whole. Takes over
     /// <paramref name="control"/>. EPIPE comes with SIGPIPE for streams unless MSG_NOSIGNAL.
@@ -36,27 +26,29 @@ internal static class SocketTransfer
         }
 
         int total = 0;
-        if (Rent(task, socket, buffers.Remaining).Failed(out byte[]? piece, out Errno error))
-        {
-            control?.Release();
-            return error;
-        }
+        Errno error;
 
         Deadline deadline = IsNonBlocking(socket, flags) ? Deadline.Now : socket.TransferDeadline(isWrite: true);
         do
         {
             task.Sleeper.MayDefer &= total == 0;
-            int length = (int)Math.Min(buffers.Remaining, piece.Length);
-            error = buffers.Take(piece.AsSpan(0, length));
-            if (error != Errno.Ok)
+            if (SocketBuffer.Rent(task, socket, buffers.Remaining).Failed(out SocketBuffer piece, out error))
                 break;
-            Result<int> sent = SendPiece(
-                task, socket, piece.AsSpan(0, length), destination, ref control, flags, deadline, out error);
-            total += sent.Failed(out int count, out _) ? 0 : count;
+            int length = (int)Math.Min(buffers.Remaining, piece.Bytes.Length);
+            if (length >= FileTransfer.LongBytes && piece.Shared is not null)
+                task.Shortcuts.BeforeSleep();
+            error = buffers.Take(piece.Bytes.AsSpan(0, length));
+            if (error == Errno.Ok)
+            {
+                Result<int> sent = SendPiece(
+                    task, socket, piece, length, destination, ref control, flags, deadline, out error);
+                total += sent.Failed(out int count, out _) ? 0 : count;
+            }
+
+            piece.Return(task);
         }
         while (buffers.Remaining > 0 && error == Errno.Ok);
 
-        Return(task, piece);
         control?.Release();
         if (total > 0 || error == Errno.Ok)
             return total;
@@ -69,14 +61,14 @@ internal static class SocketTransfer
     /// Sends one piece whole, or as far as it goes: then <paramref name="error"/> says why not further.
     /// </summary>
     private static Result<int> SendPiece(
-        Task task, Socket socket, ReadOnlySpan<byte> piece, SocketAddress? destination, ref ControlData? control,
-        SocketFlags flags, Deadline deadline, out Errno error)
+        Task task, Socket socket, SocketBuffer piece, int length, SocketAddress? destination,
+        ref ControlData? control, SocketFlags flags, Deadline deadline, out Errno error)
     {
         int done = 0;
         do
         {
             task.Sleeper.MayDefer &= done == 0;
-            SendAttempt attempt = new(task, socket, piece[done..], destination, control, flags);
+            SendAttempt attempt = new(task, socket, piece, done, length, destination, control, flags);
             Result<int> result = deadline.Nanoseconds == 0
                 ? attempt.Try()
                 : Blocking.Until(task.Sleeper, socket.SendWaiters, PollEvents.Writable, deadline, attempt,
@@ -93,7 +85,7 @@ internal static class SocketTransfer
             control = null;
             done += count;
         }
-        while (done < piece.Length && socket.IsStream);
+        while (done < length && socket.IsStream);
 
         return done;
     }
@@ -102,7 +94,7 @@ internal static class SocketTransfer
     public static Result<int> Receive(
         Task task, Socket socket, ref IoRanges buffers, SocketFlags flags, ref MessageInfo info)
     {
-        if (Rent(task, socket, buffers.Remaining).Failed(out byte[]? piece, out Errno error))
+        if (SocketBuffer.Rent(task, socket, buffers.Remaining).Failed(out SocketBuffer piece, out Errno error))
             return error;
         bool isNow = IsNonBlocking(socket, flags) || (flags & SocketFlags.OutOfBand) != 0;
         Deadline deadline = isNow ? Deadline.Now : socket.TransferDeadline(isWrite: false);
@@ -110,19 +102,22 @@ internal static class SocketTransfer
         int total = 0;
         while (true)
         {
-            int length = (int)Math.Min(buffers.Remaining, piece.Length);
+            int length = (int)Math.Min(buffers.Remaining, piece.Bytes.Length);
 
             // What came already ends the wait, unless all is wanted.
             task.Sleeper.MayDefer &= total == 0;
             Deadline until = total > 0 && !waitsForAll ? Deadline.Now : deadline;
-            Result<int> result = ReceivePiece(task, socket, piece.AsSpan(0, length), flags, until, ref info);
+            ByteSlice taken = default;
+            Result<int> result = ReceivePiece(
+                task, socket, piece.Bytes.AsSpan(0, length), flags, until, ref info, ref taken);
             if (result.Failed(out int count, out error))
             {
                 error = Interrupted(error, deadline);
                 break;
             }
 
-            error = buffers.Put(piece.AsSpan(0, count));
+            error = buffers.Put(taken.Buffer is null ? piece.Bytes.AsSpan(0, count) : taken.Span);
+            taken.Buffer?.Release();
             if (error != Errno.Ok)
                 break;
             total += count;
@@ -132,39 +127,19 @@ internal static class SocketTransfer
                 break;
         }
 
-        Return(task, piece);
+        piece.Return(task);
         return total > 0 || error == Errno.Ok ? total : error;
     }
 
     private static Result<int> ReceivePiece(
-        Task task, Socket socket, Span<byte> piece, SocketFlags flags, Deadline deadline, ref MessageInfo info)
+        Task task, Socket socket, Span<byte> piece, SocketFlags flags, Deadline deadline, ref MessageInfo info,
+        ref ByteSlice taken)
     {
-        ReceiveAttempt attempt = new(socket, piece, flags, ref info);
+        ReceiveAttempt attempt = new(socket, piece, flags, ref info, ref taken);
         return deadline.Nanoseconds == 0
             ? attempt.Try()
             : Blocking.Until(
                 task.Sleeper, socket.Waiters, PollEvents.Readable, deadline, attempt, static state => state.Try());
-    }
-
-    /// <summary>
-    /// Room for a piece of so many bytes of a stream, or for the whole of a message. A call may wait with it for ever,
-    /// so all but little ones are charged. ENOBUFS.
-    /// </summary>
-    private static Result<byte[]> Rent(Task task, Socket socket, long bytes)
-    {
-        int length = (int)Math.Clamp(bytes, 1, socket.IsStream ? PieceBytes : MaxMessageBytes);
-        byte[] piece = ArrayPool<byte>.Shared.Rent(length);
-        if (piece.Length <= FreeBytes || task.Account.TryCharge(MemoryKind.Objects, piece.Length))
-            return piece;
-        ArrayPool<byte>.Shared.Return(piece);
-        return Errno.ENOBUFS;
-    }
-
-    private static void Return(Task task, byte[] piece)
-    {
-        if (piece.Length > FreeBytes)
-            task.Account.Return(MemoryKind.Objects, piece.Length);
-        ArrayPool<byte>.Shared.Return(piece);
     }
 
     private static bool IsNonBlocking(Socket socket, SocketFlags flags) =>
@@ -175,20 +150,21 @@ internal static class SocketTransfer
         error == Errno.ERESTARTSYS && !deadline.IsNever ? Errno.EINTR : error;
 
     private readonly ref struct SendAttempt(
-        Task task, Socket socket, ReadOnlySpan<byte> data, SocketAddress? destination, ControlData? control,
-        SocketFlags flags)
+        Task task, Socket socket, SocketBuffer piece, int done, int length, SocketAddress? destination,
+        ControlData? control, SocketFlags flags)
     {
-        private readonly ReadOnlySpan<byte> _data = data;
-
-        public Result<int> Try() => socket.Send(task, _data, destination, control, flags);
+        public Result<int> Try() => piece.Shared is { } shared
+            ? socket.SendShared(task, new ByteSlice(shared, done, length - done), destination, control, flags)
+            : socket.Send(task, piece.Bytes.AsSpan(done, length - done), destination, control, flags);
     }
 
     private readonly ref struct ReceiveAttempt(
-        Socket socket, Span<byte> destination, SocketFlags flags, ref MessageInfo info)
+        Socket socket, Span<byte> destination, SocketFlags flags, ref MessageInfo info, ref ByteSlice taken)
     {
         private readonly Span<byte> _destination = destination;
         private readonly ref MessageInfo _info = ref info;
+        private readonly ref ByteSlice _taken = ref taken;
 
-        public Result<int> Try() => socket.Receive(_destination, flags, ref _info);
+        public Result<int> Try() => socket.ReceiveShared(_destination, flags, ref _info, out _taken);
     }
 }

@@ -1,5 +1,4 @@
 using Sandbox.Sentry.Memory;
-using Sandbox.Sentry.Network.Packets;
 using Sandbox.Sentry.Network.Tcp;
 using Xunit;
 
@@ -89,7 +88,7 @@ public sealed class SequenceTests
             {
                 int start = random.Next(Math.Max(0, next - zero - 50), stream.Length);
                 int length = random.Next(1, Math.Min(300, stream.Length - start) + 1);
-                NetBuffer buffer = NetBuffer.Rent(length);
+                SharedBuffer buffer = SharedBuffer.Rent(length);
                 stream.AsSpan(start, length).CopyTo(buffer.Bytes);
                 Sequence at = zero + start;
                 ByteSlice data = new(buffer, 0, length);
@@ -129,7 +128,7 @@ public sealed class SequenceTests
                 }
                 else if (action == 1)
                 {
-                    NetBuffer buffer = NetBuffer.Rent(data.Length);
+                    SharedBuffer buffer = SharedBuffer.Rent(data.Length);
                     data.CopyTo(buffer.Bytes, 0);
                     queue.Append(new ByteSlice(buffer, 0, data.Length));
                     buffer.Release();

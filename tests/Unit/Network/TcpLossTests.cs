@@ -1,6 +1,6 @@
 using Sandbox.Linux;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Network;
-using Sandbox.Sentry.Network.Packets;
 using Sandbox.Sentry.Network.Tcp;
 using Xunit;
 
@@ -106,7 +106,7 @@ public sealed class TcpLossTests
                 int copies = network.Random.Next(20) switch { 0 => 0, 1 => 2, _ => 1 };
                 for (int copy = 0; copy < copies; copy++)
                 {
-                    NetBuffer buffer = NetBuffer.Rent(Math.Max(length, 1));
+                    SharedBuffer buffer = SharedBuffer.Rent(Math.Max(length, 1));
                     queue?.CopyTo(offset, buffer.Bytes.AsSpan(0, length));
                     long at = network._clock.Now
                         + ((5 + (network.Random.Next(6) == 0 ? network.Random.Next(10) : 0)) * Millisecond);

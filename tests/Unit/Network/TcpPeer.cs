@@ -1,6 +1,6 @@
 using Sandbox.Linux;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Network;
-using Sandbox.Sentry.Network.Packets;
 using Sandbox.Sentry.Network.Tcp;
 using Xunit;
 
@@ -166,7 +166,7 @@ internal sealed class TcpPeer : ITcpWire, ITcpUser
     {
         if (data.Length == 0)
             return default;
-        NetBuffer buffer = NetBuffer.Rent(data.Length);
+        SharedBuffer buffer = SharedBuffer.Rent(data.Length);
         System.Text.Encoding.ASCII.GetBytes(data, buffer.Bytes);
         return new ByteSlice(buffer, 0, data.Length);
     }

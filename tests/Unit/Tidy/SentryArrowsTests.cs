@@ -93,7 +93,7 @@ public sealed class SentryArrowsTests
             "Kernel.Shortcuts", "Kernel.Signals", "Kernel.SystemV",
         ],
         ["Kernel.Timers"] = ["Kernel", "Kernel.Namespaces", "Kernel.Processes", "Kernel.Signals", "Kernel.Tasks"],
-        ["Network.Tcp"] = ["Network", "Network.Packets"],
+        ["Network.Tcp"] = ["Network"],
         ["Sockets"] = ["Sockets.Host", "Sockets.Inet", "Sockets.Netlink", "Sockets.Unix"],
         ["Sockets.Host"] = ["Sockets"],
         ["Sockets.Inet"] = ["Sockets"],

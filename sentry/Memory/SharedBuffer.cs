@@ -1,12 +1,13 @@
 using Sandbox.Sentry.Sync;
 
-namespace Sandbox.Sentry.Network.Packets;
+namespace Sandbox.Sentry.Memory;
 
 /// <summary>
 /// Bytes on their way through the network, shared by reference count: what a sender keeps for retransmission and what a
-/// receiver has not read yet may be the same memory. Comes from a pool and goes back to it with the last reference.
+/// receiver has not read yet may be the same memory. Comes from a pool and goes back to it with the last reference;
+/// a thread keeps one small one for itself.
 /// </summary>
-internal sealed class NetBuffer
+internal sealed class SharedBuffer
 {
     /// <summary>
     /// Sizes of buffers. A wire packet fits into the first; a segment over the loopback is at most the last.
@@ -18,21 +19,24 @@ internal sealed class NetBuffer
     private static readonly Pool _small = new(SmallBytes, 4096), _medium = new(MediumBytes, 512), _large = new(
         LargeBytes, 256);
 
+    [ThreadStatic]
+    private static SharedBuffer? _mine;
+
     private readonly Pool _pool;
-    private NetBuffer? _next; // In the pool.
+    private SharedBuffer? _next; // In the pool.
     private int _references;
 
-    private NetBuffer(Pool pool, int bytes) => (_pool, Bytes) = (pool, GC.AllocateUninitializedArray<byte>(bytes));
+    private SharedBuffer(Pool pool, int bytes) => (_pool, Bytes) = (pool, GC.AllocateUninitializedArray<byte>(bytes));
 
     public byte[] Bytes { get; }
 
     /// <summary>
     /// A buffer of at least that size (at most <see cref="LargeBytes"/>), with one reference for the caller.
     /// </summary>
-    public static NetBuffer Rent(int bytes) =>
+    public static SharedBuffer Rent(int bytes) =>
         (bytes <= SmallBytes ? _small : bytes <= MediumBytes ? _medium : _large).Rent();
 
-    public NetBuffer AddReference()
+    public SharedBuffer AddReference()
     {
         Interlocked.Increment(ref _references);
         return this;
@@ -48,12 +52,18 @@ internal sealed class NetBuffer
     private sealed class Pool(int bytes, int most)
     {
         private readonly RankedLock _lock = new(LockRank.Buffers);
-        private NetBuffer? _first; // Guarded by _lock.
+        private SharedBuffer? _first; // Guarded by _lock.
         private int _count;
 
-        public NetBuffer Rent()
+        public SharedBuffer Rent()
         {
-            NetBuffer? buffer;
+            SharedBuffer? buffer = _mine;
+            if (buffer?._pool == this)
+            {
+                (_mine, buffer._references) = (null, 1);
+                return buffer;
+            }
+
             using (_lock.Enter())
             {
                 buffer = _first;
@@ -64,14 +74,20 @@ internal sealed class NetBuffer
                 }
             }
 
-            buffer ??= new NetBuffer(this, bytes);
+            buffer ??= new SharedBuffer(this, bytes);
             buffer._next = null;
             buffer._references = 1;
             return buffer;
         }
 
-        public void Return(NetBuffer buffer)
+        public void Return(SharedBuffer buffer)
         {
+            if (_mine is null && bytes == SmallBytes)
+            {
+                _mine = buffer;
+                return;
+            }
+
             using (_lock.Enter())
             {
                 if (_count >= most)

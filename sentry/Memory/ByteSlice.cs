@@ -1,9 +1,9 @@
-namespace Sandbox.Sentry.Network.Packets;
+namespace Sandbox.Sentry.Memory;
 
 /// <summary>
 /// A part of a buffer. Whoever keeps it holds a reference of the buffer; the value itself counts nothing.
 /// </summary>
-internal readonly record struct ByteSlice(NetBuffer? Buffer, int Offset, int Length)
+internal readonly record struct ByteSlice(SharedBuffer? Buffer, int Offset, int Length)
 {
     public ReadOnlySpan<byte> Span => Buffer is null ? default : Buffer.Bytes.AsSpan(Offset, Length);
 

@@ -1,6 +1,4 @@
-using Sandbox.Sentry.Memory;
-
-namespace Sandbox.Sentry.Network.Packets;
+namespace Sandbox.Sentry.Memory;
 
 /// <summary>
 /// A queue of bytes in shared buffers: a stream's bytes that wait to be sent, to be acknowledged or to be read. Not
@@ -12,7 +10,9 @@ internal sealed class SliceQueue(MemoryAccount account)
     /// <summary>Shorter pieces are copied together, so that no large buffer is kept for a few bytes.</summary>
     public const int CopyBytes = 2048;
 
-    private ByteSlice[] _slices = new ByteSlice[4]; // A ring, its length a power of two.
+    private const int FirstSlices = 4;
+
+    private ByteSlice[] _slices = []; // A ring, its length a power of two once something was in it.
     private int _first;
     private int _count;
     private bool _isTailOwn; // The last buffer is this queue's alone, and has room behind its slice.
@@ -30,9 +30,9 @@ internal sealed class SliceQueue(MemoryAccount account)
             if (room == 0)
             {
                 // Grows with the queue.
-                int bytes = Math.Clamp(Length, data.Length, Math.Max(NetBuffer.LargeBytes, data.Length));
-                bytes = Math.Min(bytes, NetBuffer.LargeBytes);
-                Add(new ByteSlice(NetBuffer.Rent(bytes), 0, 0));
+                int bytes = Math.Clamp(Length, data.Length, Math.Max(SharedBuffer.LargeBytes, data.Length));
+                bytes = Math.Min(bytes, SharedBuffer.LargeBytes);
+                Add(new ByteSlice(SharedBuffer.Rent(bytes), 0, 0));
                 _isTailOwn = true;
                 continue;
             }
@@ -45,18 +45,20 @@ internal sealed class SliceQueue(MemoryAccount account)
         }
     }
 
-    /// <summary>Appends by reference, or a copy of what is short. The caller keeps its own reference.</summary>
+    /// <summary>
+    /// Appends by reference, or a copy of what is short or little of its buffer. The caller keeps its own reference.
+    /// </summary>
     public void Append(ByteSlice slice)
     {
         if (slice.Length == 0)
             return;
-        if (slice.Length < CopyBytes)
+        if (slice.Length < CopyBytes || slice.Length < slice.Buffer!.Bytes.Length / 4)
         {
             Append(slice.Span);
             return;
         }
 
-        slice.Buffer!.AddReference();
+        slice.Buffer.AddReference();
         Add(slice);
         _isTailOwn = false;
         Length += slice.Length;
@@ -140,7 +142,7 @@ internal sealed class SliceQueue(MemoryAccount account)
     {
         if (_count == _slices.Length)
         {
-            ByteSlice[] larger = new ByteSlice[_count * 2];
+            ByteSlice[] larger = new ByteSlice[Math.Max(_count * 2, FirstSlices)];
             for (int index = 0; index < _count; index++)
                 larger[index] = At(index);
             (_slices, _first) = (larger, 0);
