@@ -61,6 +61,18 @@ internal sealed class InterfaceTable
         return false;
     }
 
+    /// <summary>The interface whose address that is, or null.</summary>
+    public Interface? FindByAddress(InetAddress address)
+    {
+        foreach (Interface each in _all)
+        {
+            if (each.IsLocal(address))
+                return each;
+        }
+
+        return null;
+    }
+
     /// <summary>
     /// The address this host talks from to one of its own: that one, or for another of 127.0.0.0/8 the loopback's.
     /// </summary>

@@ -134,6 +134,21 @@ internal sealed class PortTable
     /// <summary>The same among listeners.</summary>
     public IPortUser? FindListener(InetEndpoint target, InetEndpoint source) => Find(target, source, isListener: true);
 
+    /// <summary>Adds all who take what comes from <paramref name="source"/> to that group, at most so many.</summary>
+    public void FindAll(InetEndpoint target, InetEndpoint source, List<IPortUser> found, int most)
+    {
+        using (_lock.Enter())
+        {
+            if (!_ports.TryGetValue(target.Port, out Port? holders))
+                return;
+            foreach (IPortUser user in holders.Users)
+            {
+                if (found.Count < most && Score(user, target, source) > 0)
+                    found.Add(user);
+            }
+        }
+    }
+
     private IPortUser? Find(InetEndpoint target, InetEndpoint source, bool isListener)
     {
         using (_lock.Enter())

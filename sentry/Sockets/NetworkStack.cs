@@ -43,6 +43,8 @@ internal sealed class NetworkStack : ITcpWire
 
     public PortTable UdpPorts { get; } = new();
 
+    public GroupTable Groups { get; } = new();
+
     public NetworkStack(TimerQueue timers) => Tcp = new TcpLayer(new KernelClock(timers), this);
 
     /// <summary>The stack of a namespace, made at first use.</summary>

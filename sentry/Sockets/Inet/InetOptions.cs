@@ -23,7 +23,7 @@ internal sealed class InetOptions
         [(SocketLevel.Ipv6, 16)] = 64, [(SocketLevel.Ipv6, 18)] = 1, [(SocketLevel.Ipv6, 19)] = 1,
         [(SocketLevel.Ipv6, 23)] = 1,
         [(SocketLevel.Ipv6, 25)] = 0, [(SocketLevel.Ipv6, V6Only)] = 0, [(SocketLevel.Ipv6, 49)] = 0,
-        [(SocketLevel.Ipv6, 51)] = 0,
+        [(SocketLevel.Ipv6, 51)] = 0, [(SocketLevel.Ipv6, MulticastOptions.All6)] = 1,
         [(SocketLevel.Ipv6, 62)] = 0, [(SocketLevel.Ipv6, 66)] = 0, [(SocketLevel.Ipv6, 70)] = 1,
         [(SocketLevel.Ipv6, 72)] = 0, [(SocketLevel.Ipv6, 78)] = 0,
         [(SocketLevel.Tcp, 10)] = 0, [(SocketLevel.Tcp, 12)] = 1, [(SocketLevel.Tcp, 16)] = 0,

@@ -215,6 +215,8 @@ internal sealed class TcpSocket : Socket, ITcpUser
     {
         if (level == SocketLevel.Tcp && TcpOptions.Set(_connection, name, value) is { } known)
             return known;
+        if (MulticastOptions.RefuseForStream(level, name) is { } refused)
+            return refused;
         Errno error = level is SocketLevel.Tcp or SocketLevel.Ip
             || (level == SocketLevel.Ipv6 && Domain == AddressFamily.Inet6)
             ? _inet.Set(level, name, value)

@@ -9,7 +9,7 @@ namespace Sandbox.Sentry.Sockets.Inet;
 /// <summary>
 /// AF_INET and AF_INET6 SOCK_DGRAM inside the sandbox (udp(7)): a datagram goes straight into its receiver's queue.
 /// </summary>
-internal sealed class UdpSocket : Socket, IPortUser
+internal sealed partial class UdpSocket : Socket, IPortUser
 {
     private const int MaxDatagramBytes = 65507, MaxSegments = 128;
 
@@ -34,6 +34,7 @@ internal sealed class UdpSocket : Socket, IPortUser
     {
         _local = new InetEndpoint(AnyAddress, 0);
         _incoming = new DatagramQueue(Options.ReceiveBuffer);
+        _multicast = new MulticastOptions(stack.Interfaces, stack.Groups);
         UserId = caller.Credentials.EffectiveUserId;
     }
 
@@ -107,14 +108,15 @@ internal sealed class UdpSocket : Socket, IPortUser
         if (InetSocketAddress.Parse(address, Domain, out InetEndpoint target) is not Errno.Ok and Errno error)
             return error;
         target = target.ResolveAny();
-        if (!Stack.Interfaces.IsLocal(target.Address) || (IsV6Only && target.Address.IsV4))
-            return Errno.ENETUNREACH;
+        DatagramControl nothing = new() { Source = AnyAddress };
+        if (RouteTo(target, nothing, out _, out InetAddress source) is not Errno.Ok and Errno unreachable)
+            return unreachable;
         using (_lock.Enter())
         {
             if (_ownPort == 0 && TakePort(_local) is not Errno.Ok and Errno full)
                 return full;
             if (_local.Address.IsAny)
-                _local = _local with { Address = SourceFor(target) };
+                _local = _local with { Address = source };
             _remote = target;
             _isConnected = true;
         }
@@ -219,12 +221,12 @@ internal sealed class UdpSocket : Socket, IPortUser
 
     public override Result<int> GetOption(ICaller caller, int level, int name, Span<byte> value) =>
         level is SocketLevel.Ip or SocketLevel.Udp || (level == SocketLevel.Ipv6 && Domain == AddressFamily.Inet6)
-            ? _inet.Get(level, name, value)
+            ? _multicast.Get(level, name, value) ?? _inet.Get(level, name, value)
             : base.GetOption(caller, level, name, value);
 
     public override Errno SetOption(ICaller caller, int level, int name, ReadOnlySpan<byte> value) =>
         level is SocketLevel.Ip or SocketLevel.Udp || (level == SocketLevel.Ipv6 && Domain == AddressFamily.Inet6)
-            ? _inet.Set(level, name, value)
+            ? _multicast.Set(level, name, value) ?? _inet.Set(level, name, value)
             : base.SetOption(caller, level, name, value);
 
     protected override Errno TakeError() => _incoming.TakePending();
@@ -237,14 +239,15 @@ internal sealed class UdpSocket : Socket, IPortUser
             Stack.Remove(this);
         if (_ownPort != 0)
             Stack.UdpPorts.Release(this, _ownPort);
+        _multicast.LeaveAll();
         _incoming.Close();
     }
 
     /// <summary>Sends the bytes as one datagram, or as several of the size that UDP_SEGMENT says.</summary>
     private Result<int> SendAll(ReadOnlySpan<byte> data, InetEndpoint target, in DatagramControl said)
     {
-        if (!Stack.Interfaces.IsLocal(target.Address) || (IsV6Only && target.Address.IsV4))
-            return Errno.ENETUNREACH;
+        if (RouteTo(target, said, out int index, out InetAddress source) is not Errno.Ok and Errno unreachable)
+            return unreachable;
         int each = said.SegmentBytes;
         if (each > 0 && data.Length > each * MaxSegments)
             return Errno.EINVAL;
@@ -257,7 +260,7 @@ internal sealed class UdpSocket : Socket, IPortUser
             }
         }
 
-        DatagramHeader header = HeaderFor(target, said);
+        DatagramHeader header = HeaderFor(source, target, index, said);
         if (each <= 0 || data.Length <= each)
         {
             Deliver(data, header);
@@ -269,21 +272,25 @@ internal sealed class UdpSocket : Socket, IPortUser
         return data.Length;
     }
 
-    private DatagramHeader HeaderFor(InetEndpoint target, in DatagramControl said)
+    private DatagramHeader HeaderFor(InetAddress source, InetEndpoint target, int index, in DatagramControl said)
     {
+        bool isGroup = target.Address.IsMulticast;
         (int level, int ttl, int tos) = target.Address.IsV4
-            ? (SocketLevel.Ip, 2, 1)
-            : (SocketLevel.Ipv6, 16, NetworkControl.TrafficClass);
-        InetAddress source = !said.Source.IsAny
-            ? said.Source
-            : _local.Address.IsAny ? SourceFor(target) : _local.Address;
+            ? (SocketLevel.Ip, isGroup ? 33 : 2, 1)
+            : (SocketLevel.Ipv6, isGroup ? 18 : 16, NetworkControl.TrafficClass);
         return new DatagramHeader(
             new InetEndpoint(source, _local.Port), target, said.Ttl != 0 ? said.Ttl : (byte)_inet[level, ttl],
-            said.TypeOfService != 0 ? said.TypeOfService : (byte)_inet[level, tos], Interface.LoopbackIndex, 0);
+            said.TypeOfService != 0 ? said.TypeOfService : (byte)_inet[level, tos], index, 0);
     }
 
     private void Deliver(ReadOnlySpan<byte> data, in DatagramHeader header)
     {
+        if (header.Destination.Address.IsMulticast)
+        {
+            DeliverToGroup(data, header);
+            return;
+        }
+
         if (Stack.UdpPorts.Find(header.Destination, header.Source) is UdpSocket receiver && receiver.TryAddReference())
         {
             receiver.Take(data, header);
