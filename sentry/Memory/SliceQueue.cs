@@ -2,7 +2,7 @@ namespace Sandbox.Sentry.Memory;
 
 /// <summary>
 /// A queue of bytes in shared buffers: a stream's bytes that wait to be sent, to be acknowledged or to be read. Not
-/// synchronised: its owner's lock guards it. What is in it is charged to an account,
+/// synchronised: its owner's lock guards it. The buffers in it are charged to an account, each whole,
 /// which the owner asks before it takes more.
 /// </summary>
 internal sealed class SliceQueue(MemoryAccount account)
@@ -23,7 +23,6 @@ internal sealed class SliceQueue(MemoryAccount account)
     public void Append(ReadOnlySpan<byte> data)
     {
         Length += data.Length;
-        account.Charge(MemoryKind.Objects, data.Length);
         while (!data.IsEmpty)
         {
             int room = RoomInTail;
@@ -62,7 +61,6 @@ internal sealed class SliceQueue(MemoryAccount account)
         Add(slice);
         _isTailOwn = false;
         Length += slice.Length;
-        account.Charge(MemoryKind.Objects, slice.Length);
     }
 
     /// <summary>Copies bytes from an offset on, as many as there are, and gives their number.</summary>
@@ -96,7 +94,6 @@ internal sealed class SliceQueue(MemoryAccount account)
         if (count == 0)
             return;
         Length -= count;
-        account.Return(MemoryKind.Objects, count);
         while (count > 0)
         {
             ref ByteSlice first = ref _slices[_first];
@@ -107,7 +104,8 @@ internal sealed class SliceQueue(MemoryAccount account)
             }
 
             count -= first.Length;
-            first.Buffer!.Release();
+            account.Return(MemoryKind.Objects, first.Buffer!.Bytes.Length);
+            first.Buffer.Release();
             first = default;
             _first = (_first + 1) & (_slices.Length - 1);
             _count--;
@@ -150,5 +148,6 @@ internal sealed class SliceQueue(MemoryAccount account)
 
         _slices[(_first + _count) & (_slices.Length - 1)] = slice;
         _count++;
+        account.Charge(MemoryKind.Objects, slice.Buffer!.Bytes.Length);
     }
 }

@@ -2,7 +2,9 @@ using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Network;
 
-/// <summary>Which multicast groups the sockets of a network namespace have joined, on which interface (ip(7)).</summary>
+/// <summary>
+/// Which multicast groups the sockets of a network namespace have joined, on which interface (ip(7)).
+/// </summary>
 internal sealed class GroupTable
 {
     private const uint AllHosts = 0xE0000001; // 224.0.0.1: every interface is in it.

@@ -58,7 +58,7 @@ internal sealed partial class TcpConnection
                 return Errno.EAGAIN;
             }
 
-            if (Settings.Account.FreeObjectBytes < count)
+            if (Settings.Account.FreeObjectBytes < SharedBuffer.LargeBytes)
                 return Errno.ENOBUFS;
             Enqueue(data[..count], prepared, isUrgent && count == data.Length);
             Output(hasMore);

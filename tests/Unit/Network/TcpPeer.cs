@@ -55,6 +55,18 @@ internal sealed class TcpPeer : ITcpWire, ITcpUser
 
     public void OnTcpEvents(PollEvents events) => Events |= events;
 
+    /// <summary>Both ends of a connection on our own host.</summary>
+    public (TcpConnection Client, TcpConnection Server) OpenLocal()
+    {
+        TcpConnection listener = new(Layer, new TcpSettings(), InetAddress.AnyV4);
+        Assert.Equal(Errno.Ok, listener.Bind(Own));
+        Assert.Equal(Errno.Ok, listener.Listen(1));
+        TcpConnection client = new(Layer, new TcpSettings { NoDelay = true }, InetAddress.AnyV4);
+        Assert.Equal(Errno.Ok, client.Connect(_own, Own));
+        Assert.False(listener.Accept().Failed(out TcpConnection? server, out _));
+        return (client, server!);
+    }
+
     /// <summary>A connection that our end opened.</summary>
     public TcpConnection Open(TcpSettings? settings = null)
     {

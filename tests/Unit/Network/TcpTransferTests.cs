@@ -31,6 +31,34 @@ public sealed class TcpTransferTests
         _peer.Expect(TcpFlags.Ack, 31, 1, 5);
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(1400)]
+    [InlineData(65536)]
+    public void A_transfer_on_one_host_allocates_nothing(int bytes)
+    {
+        (TcpConnection client, TcpConnection server) = _peer.OpenLocal();
+        byte[] data = new byte[bytes], room = new byte[bytes];
+        long least = long.MaxValue;
+        for (int attempt = 0; attempt < 20; attempt++)
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            for (int call = 0; call < 50; call++)
+            {
+                Assert.False(client.Send(data, hasMore: false, isUrgent: false).Failed(out int sent, out _));
+                for (int read = 0; read < sent;)
+                {
+                    Assert.False(server.Receive(room, isPeek: false).Failed(out int count, out _));
+                    read += count;
+                }
+            }
+
+            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
+        }
+
+        Assert.Equal(0, least);
+    }
+
     [Fact]
     public void A_cork_holds_back_what_is_no_full_segment()
     {
