@@ -51,7 +51,7 @@ internal sealed class SliceQueue(MemoryAccount account)
     {
         if (slice.Length == 0)
             return;
-        if (slice.Length < CopyBytes || slice.Length < slice.Buffer!.Bytes.Length / 4)
+        if (slice.Length < CopyBytes || slice.Length < slice.Buffer!.Bytes.Length / 2)
         {
             Append(slice.Span);
             return;
