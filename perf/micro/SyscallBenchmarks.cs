@@ -39,7 +39,7 @@ public class SyscallBenchmarks : IDisposable
         Mount root = new(files, MountFlags.None);
         mounts.SetRoot(root);
         VfsPath top = new(root, root.Root);
-        _task.Fs = new FsContext(mounts, top, top, 0x12);
+        _task.ReplaceFs(new FsContext(mounts, top, top, 0x12));
         WritePath("/a");
         Call(Sys.mkdir, Path, Modes.O755);
         WritePath("/a/b");

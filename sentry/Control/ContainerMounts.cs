@@ -55,7 +55,10 @@ internal sealed class ContainerMounts
     {
         ContainerMounts mounts = new(kernel, description, gofer, namespaces, container);
         error = mounts.BuildAll();
-        return error is null ? mounts._caller.Fs : null;
+        if (error is null)
+            return mounts._caller.Fs;
+        mounts._caller?.Fs.Release();
+        return null;
     }
 
     private VfsPath Root => _caller.Fs.Root;

@@ -317,11 +317,19 @@ internal sealed class SandboxControl : ISandboxControl
             return error;
         MemoryLimiter.Watch(_kernel, made);
         if (ProcessAttributes.SeccompOf(container).Failed(out SeccompState? seccomp, out Errno invalid))
+        {
+            made.LeaveMounts();
             return $"linux.seccomp: {ErrnoText.Of(invalid)}";
+        }
+
         ContainerRecord record = new(made) { Gofer = gofer, Seccomp = seccomp };
         ProcessRecord? init = StartProcess(record, container.Process, descriptors.Process, out error);
         if (init is null)
+        {
+            made.LeaveMounts();
             return error;
+        }
+
         record.Processes[0] = init;
         lock (_containers)
         {
@@ -337,11 +345,17 @@ internal sealed class SandboxControl : ISandboxControl
     {
         Container container = record.Container;
         Credentials credentials = ProcessAttributes.CredentialsOf(process);
-        FsContext fs = container.Fs!.Clone();
+        error = "container not running";
+        if (container.Fs is not { } places || !places.TryClone(out FsContext? fs))
+            return null;
         fs.Umask = process.Umask ?? 0x12;
         error = WorkingDirectory.Enter(fs, credentials, process.Cwd, createMissing: container.Init is null);
         if (error is not null)
+        {
+            fs.Release();
             return null;
+        }
+
         ProcessFiles files = ProcessFiles.Open(_kernel, container.Memory, fs, credentials, descriptors);
         ProcessRequest request = new()
         {
@@ -363,6 +377,7 @@ internal sealed class SandboxControl : ISandboxControl
             out ThreadGroup? group, out Errno failed))
         {
             files.Table.RemoveUser();
+            fs.Release();
             error = DescribeExec(process.Program ?? process.Args[0], failed);
             return null;
         }

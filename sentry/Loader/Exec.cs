@@ -45,19 +45,19 @@ internal static class Exec
                 && SeccompInstall.ShowCalls(task.Kernel, image.Thread, null, seccomp, onAllThreads: false)
                 is not Errno.Ok and Errno blind)
             {
-                image.Thread.AddressSpace.Kill();
+                image.Discard();
                 return blind;
             }
 
             if (PrepareMemory(task, image) is not Errno.Ok and Errno unprepared)
             {
-                image.Thread.AddressSpace.Kill();
+                image.Discard();
                 return unprepared;
             }
 
             if (EndSiblings(task) is not Errno.Ok and Errno dying)
             {
-                image.Thread.AddressSpace.Kill();
+                image.Discard();
                 return dying;
             }
 
@@ -65,7 +65,7 @@ internal static class Exec
             // As on Linux who fails here has nowhere to return to.
             if (task.UnshareFiles() is not Errno.Ok and Errno crowded)
             {
-                image.Thread.AddressSpace.Kill();
+                image.Discard();
                 using (task.Kernel.Tree.Enter())
                     SignalSender.SendToGroup(task.Group, SignalInfo.FromKernel(Signal.Kill));
                 return crowded;

@@ -11,7 +11,15 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Loader;
 
 /// <summary>A program in a fresh address space, ready to start.</summary>
-internal sealed record LoadedImage(IGuestThread Thread, GuestMemory Memory, byte[] CommandName);
+internal sealed record LoadedImage(IGuestThread Thread, GuestMemory Memory, byte[] CommandName)
+{
+    /// <summary>It is not going to run.</summary>
+    public void Discard()
+    {
+        Thread.AddressSpace.Kill();
+        Memory.RemoveUser();
+    }
+}
 
 /// <summary>
 /// Maps an ELF image and its interpreter into a fresh address space and builds the initial stack (execve(2)).

@@ -76,7 +76,7 @@ internal static class ProcessStarter
                 : Errno.Ok;
             Result<ThreadGroup> added = blind != Errno.Ok ? blind : Add(kernel, request, image);
             if (added.Error != Errno.Ok)
-                image.Thread.AddressSpace.Kill();
+                image.Discard();
             return added;
         }
     }

@@ -115,26 +115,41 @@ internal sealed class Dentry
     public bool HasChildren => _children is not null;
 
     /// <summary>Keeps the dentry, and with it the inode, from being pruned until <see cref="Unpin"/>.</summary>
+    /// <remarks>The filesystem stays, too: what it holds is given back after the last pin.</remarks>
     public void Pin()
     {
+        FileSystem.AddUser();
         if (Interlocked.Increment(ref _pins) == 1)
             Inode?.AddUse(); // It was dropped while a walk still held it.
     }
 
+    /// <summary>Takes back a <see cref="Pin"/>. Without locks but those of mounts.</summary>
     public void Unpin()
+    {
+        RemovePin();
+        FileSystem.DropUser();
+    }
+
+    private void RemovePin()
     {
         if (Interlocked.Decrement(ref _pins) == 0)
             Inode?.DropUse();
     }
 
-    // Takes this dentry and what is cached below it out of the cache, except what is pinned. Not recursive: a guest
-    // decides how deep a tree is. The parent's lock is held.
+    // Takes this dentry and what is cached below it out of the cache, except what is pinned.
+    // The parent's lock is held.
     private void Drop()
     {
-        if (!Leave())
-            return;
-        if (_children is null)
-            return;
+        if (Leave() && _children is not null)
+            DropChildren();
+    }
+
+    /// <summary>
+    /// Takes what is cached below out of the cache, except what is pinned. Not recursive: a guest decides how deep a
+    /// tree is.
+    /// </summary>
+    internal void DropChildren()
+    {
         Stack<Dentry> pending = new();
         pending.Push(this);
         while (pending.TryPop(out Dentry? directory))
@@ -158,7 +173,7 @@ internal sealed class Dentry
         if (_isDropped)
             return false;
         _isDropped = true;
-        Unpin();
+        RemovePin();
         return true;
     }
 
@@ -177,4 +192,22 @@ internal readonly record struct VfsPath(Mount Mount, Dentry Dentry)
 
     /// <summary>False for <c>default</c>: files without a place (pipes, sockets, eventfds).</summary>
     public bool IsSome => Dentry is not null;
+
+    /// <summary>Keeps the place for longer than a call, and its mount busy, until <see cref="LetGo"/>.</summary>
+    public void Hold()
+    {
+        if (!IsSome)
+            return;
+        Dentry.Pin();
+        Interlocked.Increment(ref Mount.Users);
+    }
+
+    /// <summary>Takes back a <see cref="Hold"/>. Without locks but those of mounts.</summary>
+    public void LetGo()
+    {
+        if (!IsSome)
+            return;
+        Interlocked.Decrement(ref Mount.Users);
+        Dentry.Unpin();
+    }
 }

@@ -8,6 +8,7 @@ internal abstract class FileSystem(Memory.CollectedCharge? dentryCharge = null)
 {
     private static int _lastDevice;
     private Dentry? _rootDentry;
+    private int _users;
 
     /// <summary>The type as /proc/mounts and mount(2) call it: "tmpfs", "proc", "overlay"….</summary>
     public abstract string TypeName { get; }
@@ -43,8 +44,23 @@ internal abstract class FileSystem(Memory.CollectedCharge? dentryCharge = null)
     /// <summary>syncfs(2): everything written is on its way to stable storage.</summary>
     public virtual Errno Synchronize() => Errno.Ok;
 
-    /// <summary>The last mount of it is gone.</summary>
+    /// <summary>
+    /// Nobody can reach it any more, unless a walk is on its way: no mount, open file, root, working directory or
+    /// program is in it. Gives back what it holds; may come again after such a walk.
+    /// </summary>
     public virtual void Release()
     {
+    }
+
+    /// <summary>A pinned dentry more: a mount, an open file, somebody's root.</summary>
+    internal void AddUser() => Interlocked.Increment(ref _users);
+
+    /// <summary>A pinned dentry less; after the last one there is nothing to keep.</summary>
+    internal void DropUser()
+    {
+        if (Interlocked.Decrement(ref _users) != 0)
+            return;
+        _rootDentry?.DropChildren();
+        Release();
     }
 }

@@ -70,8 +70,10 @@ internal sealed class Mount
     /// <summary>MS_UNBINDABLE: no bind mount shows it. Guarded by the namespace's lock.</summary>
     public bool IsUnbindable { get; set; }
 
-    /// <summary>Open files that were opened through this mount; it is busy with any.</summary>
-    public int OpenFiles;
+    /// <summary>
+    /// Open files, roots, working directories and programs that were found through this mount; it is busy with any.
+    /// </summary>
+    public int Users;
 
     public bool IsReadOnly => (Flags & MountFlags.ReadOnly) != 0;
 }

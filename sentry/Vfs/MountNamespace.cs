@@ -5,16 +5,20 @@ using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Vfs;
 
-/// <summary>A tree of mounts (mount_namespaces(7)).</summary>
+/// <summary>
+/// A tree of mounts (mount_namespaces(7)). It ends with the last task in it, or the last open file that stands for it:
+/// who makes one holds it.
+/// </summary>
 internal sealed class MountNamespace(UserNamespace owner, MemoryAccount? account = null)
 {
     private readonly MemoryAccount _account = account ?? MemoryAccount.Sandbox;
-    // A namespace ends when nobody is in it any more.
     private readonly CollectedCharge _charge = new(account ?? MemoryAccount.Sandbox);
 
     // Guarded by Lock for writing; replaced as a whole, so that the walk reads it without the lock.
     private volatile Dictionary<(Mount, Dentry), Mount> _byPlace = [];
     private readonly List<Mount> _mounts = []; // Guarded by Lock; in the order of mounting.
+
+    private int _holds = 1; // 0 is its end.
 
     public UserNamespace Owner { get; } = owner;
 
@@ -25,6 +29,28 @@ internal sealed class MountNamespace(UserNamespace owner, MemoryAccount? account
 
     /// <summary>One for the trees of all namespaces: what is mounted in one may come to others.</summary>
     public static RankedLock Lock { get; } = new(LockRank.MountNamespace);
+
+    /// <summary>Keeps it until <see cref="LetGo"/>. False if it has ended.</summary>
+    public bool TryHold()
+    {
+        int seen = Volatile.Read(ref _holds);
+        while (seen > 0)
+        {
+            int now = Interlocked.CompareExchange(ref _holds, seen + 1, seen);
+            if (now == seen)
+                return true;
+            seen = now;
+        }
+
+        return false;
+    }
+
+    /// <summary>Takes back a hold; after the last one nothing is mounted in it any more. Without locks.</summary>
+    public void LetGo()
+    {
+        if (Interlocked.Decrement(ref _holds) == 0)
+            End();
+    }
 
     /// <summary>The mount on top of a place, or null. Without the lock.</summary>
     public Mount? FindAt(Mount mount, Dentry dentry) =>
@@ -151,6 +177,30 @@ internal sealed class MountNamespace(UserNamespace owner, MemoryAccount? account
         }
 
         return copy;
+    }
+
+    // What goes with it does not propagate. A file that is open keeps its mount, and with that the filesystem.
+    private void End()
+    {
+        Mount[] gone;
+        using (Lock.Enter())
+        {
+            gone = [.. _mounts];
+            foreach (Mount mount in gone)
+            {
+                if (mount.MountPoint is { } point)
+                    Interlocked.Decrement(ref point.MountCount);
+                (mount.Parent, mount.MountPoint, mount.Namespace) = (null, null, null);
+                MountPropagation.Forget(mount);
+            }
+
+            _mounts.Clear();
+            _byPlace = [];
+        }
+
+        foreach (Mount mount in gone)
+            mount.Root.Unpin();
+        _charge.Return();
     }
 
     private static Mount CopyTo(MountNamespace space, Mount mount)

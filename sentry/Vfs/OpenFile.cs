@@ -27,12 +27,7 @@ internal abstract class OpenFile
     protected OpenFile(VfsPath path, OpenFlags flags, Credentials credentials)
     {
         Path = path;
-        if (path.IsSome)
-        {
-            path.Dentry.Pin();
-            Interlocked.Increment(ref path.Mount.OpenFiles);
-        }
-
+        path.Hold();
         Flags = flags & ~(OpenFlags.Create | OpenFlags.Exclusive | OpenFlags.Truncate
             | OpenFlags.NoControllingTerminal | OpenFlags.CloseOnExec);
         Credentials = credentials;
@@ -237,11 +232,7 @@ internal abstract class OpenFile
         FileLocks.ReleaseFile(this);
         OnRelease();
         _account?.ReturnObject(ObjectCost.OpenFile);
-        if (Path.IsSome)
-        {
-            Interlocked.Decrement(ref Path.Mount.OpenFiles);
-            Path.Dentry.Unpin();
-        }
+        Path.LetGo();
     }
 
     /// <summary>False if somebody else was faster.</summary>

@@ -2,7 +2,7 @@ namespace Sandbox.Sentry.Vfs;
 
 /// <summary>
 /// Mounts that show each other's changes, and their slaves, which follow without being followed (mount_namespaces(7)).
-/// Members are held weakly: a mount namespace that nobody uses any more goes with its mounts. Guarded by
+/// Members are held weakly, for mounts that are made and never attached. Guarded by
 /// <see cref="MountNamespace.Lock"/>.
 /// </summary>
 internal sealed class PeerGroup

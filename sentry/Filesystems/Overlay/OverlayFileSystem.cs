@@ -76,7 +76,13 @@ internal sealed class OverlayFileSystem : MemoryFileSystem
     {
         ((OverlayDirectory)RootInode).ReleaseTree();
         foreach (KeyValuePair<ulong, TmpInode> changed in _changed)
-            changed.Value.ReleaseTree();
+        {
+            if (changed.Value is TmpDirectory directory)
+                directory.ReleaseTree();
+            else
+                changed.Value.DropLinks();
+        }
+
         _changed.Clear();
         _lowerRoot.FileSystem.Release();
     }

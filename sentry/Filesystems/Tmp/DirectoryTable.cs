@@ -102,6 +102,20 @@ internal sealed class DirectoryTable
         return false;
     }
 
+    /// <summary>Removes all names; gives what they named.</summary>
+    public List<TmpInode> TakeAll()
+    {
+        List<TmpInode> taken = new(Count);
+        foreach (ref Slot slot in _slots.AsSpan(0, _used))
+        {
+            if (slot.Inode is { } inode)
+                taken.Add(inode);
+        }
+
+        (_slots, _buckets, _used, Count) = ([], [], 0, 0);
+        return taken;
+    }
+
     private static int HashOf(ReadOnlySpan<byte> name)
     {
         HashCode hash = default; // Salted per process: a guest cannot aim for collisions.

@@ -169,7 +169,7 @@ internal sealed class FileContent(MemoryFileSystem fileSystem) : IDisposable
         return _readOnly.Number;
     }
 
-    // Of a filesystem that was unmounted, or in a mount namespace that nobody is in any more: nobody takes it down.
+    // For a file that was made and then never opened (O_TMPFILE at the limit of descriptors): it has no end of its own.
     ~FileContent() => Dispose();
 
     /// <summary>Gives everything back. The content is not used afterwards.</summary>

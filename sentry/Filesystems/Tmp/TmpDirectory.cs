@@ -138,17 +138,26 @@ internal class TmpDirectory : TmpInode
     public override Result<OpenFile> Open(VfsPath path, OpenFlags flags, ICaller caller) =>
         new TmpDirectoryFile(this, path, flags, caller.Credentials);
 
-    public override void ReleaseTree()
+    /// <summary>
+    /// Nothing at or below this directory has a name any more, nor gets one. Not recursive: a guest decides how deep a
+    /// tree is.
+    /// </summary>
+    public void ReleaseTree()
     {
-        long position = 0;
-        while (true)
+        Stack<TmpDirectory> pending = new([this]);
+        while (pending.TryPop(out TmpDirectory? directory))
         {
-            if (!NextOwn(ref position, out _, out TmpInode? child))
-                break;
-            child?.ReleaseTree();
-        }
+            directory._isRemoved = true;
+            foreach (TmpInode child in directory.TakeAll())
+            {
+                if (child is TmpDirectory inner)
+                    pending.Push(inner);
+                else
+                    child.DropLinks();
+            }
 
-        base.ReleaseTree();
+            directory.DropLinks();
+        }
     }
 
     /// <summary>The entry of this layer, or null.</summary>
@@ -203,6 +212,12 @@ internal class TmpDirectory : TmpInode
         }
     }
 
+    private List<TmpInode> TakeAll()
+    {
+        using (Lock.Enter())
+            return _table.TakeAll();
+    }
+
     // The lock is not held while a sink looks at an entry: an overlay's sink takes locks of the same rank.
     private bool NextOwn(ref long position, out ReadOnlySpan<byte> name, out TmpInode? inode)
     {
@@ -246,7 +261,7 @@ internal class TmpDirectory : TmpInode
         if (BeginChange() is not Errno.Ok and Errno refused)
             return refused;
         _isRemoved = true;
-        base.ReleaseTree();
+        DropLinks();
         return Errno.Ok;
     }
 

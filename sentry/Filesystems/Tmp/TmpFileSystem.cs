@@ -108,6 +108,6 @@ internal sealed class TmpFileSystem : MemoryFileSystem
         return Errno.Ok;
     }
 
-    /// <summary>Unmounted: gives the contents back, except those of files that are still open.</summary>
+    /// <summary>Gives the contents back.</summary>
     public override void Release() => Root.ReleaseTree();
 }

@@ -119,8 +119,8 @@ internal abstract class TmpInode : Inode
         DropContentIfUnused();
     }
 
-    /// <summary>The filesystem was unmounted: nothing has a name any more.</summary>
-    public virtual void ReleaseTree()
+    /// <summary>The file has no name any more, however many it had.</summary>
+    public void DropLinks()
     {
         Volatile.Write(ref _links, 0);
         DropContentIfUnused();

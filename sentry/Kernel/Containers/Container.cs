@@ -18,6 +18,7 @@ internal sealed class Container(string id)
     private ContainerLimits _limits = ContainerLimits.None;
     private long _outOfMemoryKills;
     private bool _hasEnded;
+    private FsContext? _fs;
 
     public string Id { get; } = id;
 
@@ -63,11 +64,21 @@ internal sealed class Container(string id)
     /// <summary>linux.sysctl of the configuration: values by path below /proc/sys. Never changed.</summary>
     public IReadOnlyDictionary<string, string>? Sysctls { get; init; }
 
-    /// <summary>Its root, working directory and mounts, which exec'd processes start from.</summary>
-    public FsContext? Fs { get; set; }
+    /// <summary>
+    /// Its root, working directory and mounts, which exec'd processes start from. Null before they are made, and after
+    /// its end.
+    /// </summary>
+    public FsContext? Fs
+    {
+        get => Volatile.Read(ref _fs);
+        set => Volatile.Write(ref _fs, value);
+    }
 
     /// <summary>The namespaces exec'd processes join.</summary>
     public NamespaceSet? Namespaces { get; set; }
+
+    /// <summary>Nothing is exec'd into it any more; its mounts go with its last process. Without locks.</summary>
+    public void LeaveMounts() => Interlocked.Exchange(ref _fs, null)?.Release();
 
     /// <summary>Counts a process that died for want of memory.</summary>
     public void CountOutOfMemoryKill() => Interlocked.Increment(ref _outOfMemoryKills);

@@ -46,6 +46,7 @@ internal static class ProcessExit
         if (isContainerInit)
         {
             container.HasEnded = true;
+            container.LeaveMounts();
             container.Memory.Changed?.Invoke(); // Its limiter sees the end.
             group.Kernel.ContainerExited?.Invoke(container, group.ExitStatus);
         }

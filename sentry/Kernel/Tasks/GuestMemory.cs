@@ -29,8 +29,10 @@ internal sealed class GuestMemory(IAddressSpace space, MappedFiles files)
         get => _executable;
         set
         {
+            value.Hold();
             value.Dentry?.Inode?.AddImage();
             _executable.Dentry?.Inode?.RemoveImage();
+            _executable.LetGo();
             _executable = value;
         }
     }
@@ -101,6 +103,7 @@ internal sealed class GuestMemory(IAddressSpace space, MappedFiles files)
         if (Interlocked.Decrement(ref _users) != 0)
             return false;
         _executable.Dentry?.Inode?.RemoveImage();
+        _executable.LetGo();
         foreach (SegmentAttachment attachment in _attachments)
             attachment.Segment.Detach(null);
         _attachments.Clear();

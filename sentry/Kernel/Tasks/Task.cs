@@ -86,7 +86,16 @@ internal sealed class Task : ICaller, IGuestEvents, IShortcutEvents, IParkOwner
     /// <summary>That of its container.</summary>
     public Memory.MemoryAccount Account => Namespaces.Container.Memory;
 
-    public FsContext Fs { get; set; }
+    /// <summary>Root, working directory and mounts; after the task's end only what it had.</summary>
+    public FsContext Fs { get; private set; }
+
+    /// <summary>Takes another root, working directory or mounts: the caller's share becomes the task's.</summary>
+    public void ReplaceFs(FsContext fs)
+    {
+        FsContext old = Fs;
+        Fs = fs;
+        old.Release();
+    }
 
     public FdTable Files { get; set; }
 

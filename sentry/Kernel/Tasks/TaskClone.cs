@@ -114,10 +114,14 @@ internal static class TaskClone
         Task task, IGuestThread thread, in CloneArguments arguments, NamespaceChange namespaces)
     {
         if (ShareFiles(task, arguments).Failed(out FdTable? files, out Errno error))
+        {
+            namespaces.Fs?.Release();
             return error;
+        }
+
         TaskResources resources = new(
             Share(task, thread, arguments),
-            namespaces.Fs ?? (arguments.Has(CloneFlags.Fs) ? task.Fs : task.Fs.Clone()),
+            namespaces.Fs ?? (arguments.Has(CloneFlags.Fs) ? task.Fs.Share() : task.Fs.Clone()),
             files,
             namespaces.Credentials ?? task.Credentials,
             namespaces.Set ?? task.Namespaces);
@@ -128,6 +132,7 @@ internal static class TaskClone
                 resources.Memory.RemoveOwnerThread();
             resources.Memory.RemoveUser();
             resources.Files.RemoveUser();
+            resources.Fs.Release();
             return error;
         }
 

@@ -33,6 +33,7 @@ internal static class TaskExit
             Deferral.End(task);
         ReleaseMemory(task);
         task.Files.RemoveUser();
+        task.Fs.Release();
         LeaveGroup(task);
         return GuestAction.Exit;
     }

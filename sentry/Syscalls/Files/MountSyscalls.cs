@@ -127,6 +127,8 @@ internal static class MountSyscalls
     private static void ChangeRoots(Task caller, VfsPath oldRoot, VfsPath newRoot)
     {
         HashSet<FsContext> contexts = [];
+        if (caller.Namespaces.Container.Fs is { } starting)
+            contexts.Add(starting); // As on Linux what is exec'd into the container starts at the new root.
         using (caller.Kernel.Tree.Enter())
         {
             foreach (KeyValuePair<int, Pid> entry in caller.Kernel.RootPids.Pids)

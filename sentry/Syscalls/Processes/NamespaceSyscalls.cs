@@ -24,12 +24,15 @@ internal static class NamespaceSyscalls
         if (NamespaceChange.For(task, all).Failed(out NamespaceChange? change, out Errno error))
             return error;
         if ((all & CloneFlags.Files) != 0 && task.UnshareFiles() is not Errno.Ok and Errno crowded)
+        {
+            change.Fs?.Release();
             return crowded;
+        }
 
         if (change.Fs is not null)
-            task.Fs = change.Fs;
+            task.ReplaceFs(change.Fs);
         else if ((all & (CloneFlags.Fs | CloneFlags.NewUser)) != 0)
-            task.Fs = task.Fs.Clone();
+            task.ReplaceFs(task.Fs.Clone());
         task.Credentials = change.Credentials ?? task.Credentials;
         task.Namespaces = change.Set ?? task.Namespaces;
         return 0;
@@ -78,17 +81,21 @@ internal static class NamespaceSyscalls
     // Checked against the credentials that joining a user namespace first would give (setns(2)).
     private static SyscallResult Join(Task task, List<GuestNamespace> spaces)
     {
-        (Credentials credentials, NamespaceSet set, FsContext fs) = (task.Credentials, task.Namespaces, task.Fs);
+        (Credentials credentials, NamespaceSet set, FsContext? fs) = (task.Credentials, task.Namespaces, null);
         foreach (GuestNamespace space in spaces)
         {
             Errno error = space.Target is UserNamespace user
                 ? JoinUser(task, user, ref credentials)
                 : JoinOther(task, space, credentials, ref set, ref fs);
-            if (error != Errno.Ok)
-                return error;
+            if (error == Errno.Ok)
+                continue;
+            fs?.Release();
+            return error;
         }
 
-        (task.Credentials, task.Namespaces, task.Fs) = (credentials, set, fs);
+        (task.Credentials, task.Namespaces) = (credentials, set);
+        if (fs is not null)
+            task.ReplaceFs(fs);
         return 0;
     }
 
@@ -112,7 +119,7 @@ internal static class NamespaceSyscalls
     }
 
     private static Errno JoinOther(
-        Task task, GuestNamespace space, Credentials credentials, ref NamespaceSet set, ref FsContext fs)
+        Task task, GuestNamespace space, Credentials credentials, ref NamespaceSet set, ref FsContext? fs)
     {
         if (!credentials.Has(Capability.SysAdmin, space.Owner!)
             || !credentials.Has(Capability.SysAdmin, credentials.UserNamespace))
@@ -137,7 +144,10 @@ internal static class NamespaceSyscalls
             case MountNamespace mounts:
                 if (!credentials.Has(Capability.SysChroot, credentials.UserNamespace))
                     return Errno.EPERM;
-                fs = new FsContext(mounts, space.Root, space.Root, fs.Umask);
+                if (!mounts.TryHold())
+                    return Errno.ESRCH; // A process's, which is gone.
+                fs?.Release();
+                fs = new FsContext(mounts, space.Root, space.Root, task.Fs.Umask);
                 return Errno.Ok;
             default:
                 return Errno.Ok; // The initial time and cgroup namespaces, which everybody is in.

@@ -126,7 +126,7 @@ internal static class MountOperations
         using (MountNamespace.Lock.Enter())
         {
             gone = MountsBelow(space, new VfsPath(mount, mount.Root));
-            if (!isLazy && (gone.Count != 0 || mount.OpenFiles != 0))
+            if (!isLazy && (gone.Count != 0 || mount.Users != 0))
                 return Errno.EBUSY;
             gone.Reverse();
             gone.Add(mount);
@@ -135,7 +135,7 @@ internal static class MountOperations
             {
                 all.Add(one);
                 List<Mount> others = MountPropagation.GoingWith(one, all);
-                if (!isLazy && others.Exists(static other => other.OpenFiles != 0))
+                if (!isLazy && others.Exists(static other => other.Users != 0))
                     return Errno.EBUSY;
                 all.AddRange(others);
             }

@@ -248,6 +248,9 @@ internal sealed class FakeKernel : IDisposable, IKernelLog, ISyscallTable
             ? throw new InvalidOperationException(error.ToString())
             : id;
 
+    // A task needs mounts to leave at its end; nothing here looks for a file.
+    private static FsContext NoPlace() => new(new MountNamespace(UserNamespace.Root), default, default, umask: 0);
+
     private KernelTask NewTask(ThreadGroup group, Pid id, GuestMemory memory, uint userId)
     {
         Credentials credentials = new()
@@ -261,7 +264,7 @@ internal sealed class FakeKernel : IDisposable, IKernelLog, ISyscallTable
         };
         KernelTask task = new(
             Kernel, group, id, new FakeGuestThread(memory.Space),
-            new TaskResources(memory, null!, new FdTable(MemoryAccount.Sandbox), credentials, _namespaces));
+            new TaskResources(memory, NoPlace(), new FdTable(MemoryAccount.Sandbox), credentials, _namespaces));
         id.Task = task;
         group.Tasks.Add(task);
         return task;

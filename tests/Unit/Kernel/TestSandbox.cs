@@ -68,7 +68,7 @@ internal sealed class TestSandbox : IDisposable, IKernelLog
             Credentials = Superuser,
             Limits = ResourceLimits.Default,
             Namespaces = namespaces,
-            Fs = _fs,
+            Fs = _fs.Clone(),
             Files = new FdTable(MemoryAccount.Sandbox),
         };
         if (ProcessStarter.Create(Kernel, request, ExecutableOpener.Instance).Failed(

@@ -36,8 +36,12 @@ internal sealed class NamespaceInode : Inode
 
     public override Errno SetAttributes(in AttributeChange change) => Errno.EPERM;
 
-    public override Result<OpenFile> Open(VfsPath path, OpenFlags flags, ICaller caller) =>
-        new NamespaceFile(this, path, flags, caller.Credentials);
+    public override Result<OpenFile> Open(VfsPath path, OpenFlags flags, ICaller caller)
+    {
+        if (Namespace.Target is MountNamespace mounts && !mounts.TryHold())
+            return Errno.ENOENT;
+        return new NamespaceFile(this, path, flags, caller.Credentials);
+    }
 }
 
 /// <summary>An open namespace (ioctl_ns(2)).</summary>
@@ -77,6 +81,8 @@ internal sealed class NamespaceFile(NamespaceInode inode, VfsPath path, OpenFlag
                 return Errno.ENOTTY;
         }
     }
+
+    protected override void OnRelease() => (Namespace.Target as MountNamespace)?.LetGo();
 
     // Above one's own user namespace nothing is shown.
     private static SyscallResult Give(Task task, UserNamespace? space)

@@ -13,7 +13,10 @@ internal static class TaskLinks
     }
 
     public static Result<VfsPath> WorkingDirectory(ProcTask target) =>
-        target.IsZombie ? Errno.ENOENT : target.Task.Fs.WorkingDirectory;
+        HasEnded(target) ? Errno.ENOENT : target.Task.Fs.WorkingDirectory;
 
-    public static Result<VfsPath> Root(ProcTask target) => target.IsZombie ? Errno.ENOENT : target.Task.Fs.Root;
+    public static Result<VfsPath> Root(ProcTask target) => HasEnded(target) ? Errno.ENOENT : target.Task.Fs.Root;
+
+    // A main thread that has ended before the others has no places either.
+    private static bool HasEnded(ProcTask target) => target.IsZombie || target.Task.Fs.HasEnded;
 }
