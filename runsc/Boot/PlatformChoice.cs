@@ -42,5 +42,5 @@ internal static class PlatformChoice
     /// <summary>
     /// The platform that auto comes to as far as one can tell without a stub, for <c>runsc features</c>.
     /// </summary>
-    public static string Likely => HostSeccompListener.FindMissingFeature() is null ? "notify" : "ptrace";
+    public static string Likely => HostSeccompListener.FindObstacle() is null ? "notify" : "ptrace";
 }

@@ -33,6 +33,10 @@ internal static class SentryMain
         {
             error = Run(boot);
         }
+        catch (PlatformNotSupportedException unsupported) when (!boot.IsDebug)
+        {
+            error = unsupported.Message;
+        }
         catch (Exception failure) when (failure is not OutOfMemoryException)
         {
             error = boot.IsDebug ? failure.ToString() : $"{failure.GetType().Name}: {failure.Message}";

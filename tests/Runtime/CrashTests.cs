@@ -26,10 +26,13 @@ public sealed class CrashTests : ContainerTests
         Assert.Empty(ProcessesOf(Runsc.Scratch));
     }
 
+    public static MatrixTheoryData<string, int> Victims => new(["notify", "ptrace"], [0, 1, 2, 3, 4, 5]);
 
-    [Theory, InlineData(0), InlineData(1), InlineData(2), InlineData(3), InlineData(4), InlineData(5)]
-    public void When_any_of_its_processes_is_killed_the_container_can_be_deleted_and_nothing_is_left(int victim)
+    [Theory, MemberData(nameof(Victims))]
+    public void When_any_of_its_processes_is_killed_the_container_can_be_deleted_and_nothing_is_left(
+        string platform, int victim)
     {
+        Runsc.GlobalFlags.Add($"--platform={platform}");
         Bundle bundle = Busybox("sh", "-c", "sleep 1000 & echo up; wait").Write();
         string id = RunscState.NewId();
         using HostProgram run = Runsc.Start("run", "--bundle", bundle.Folder, id);

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Sandbox.Harness;
 using Xunit;
 
 namespace Sandbox.RuntimeTests;
@@ -38,6 +39,36 @@ public sealed class PlatformTests : ContainerTests
         Assert.Equal("notify,ptrace", annotations.GetProperty("runsc.platforms").GetString());
         Assert.Equal("notify", annotations.GetProperty("runsc.platform").GetString());
         Assert.NotEmpty(annotations.GetProperty("runsc.shortcuts").GetString()!);
+    }
+
+    [Fact]
+    public void Where_an_outer_filter_has_the_listener_guests_are_traced()
+    {
+        Runsc.GlobalFlags.Add($"--debug-log={LogFile}");
+        Assert.Equal("up\n", Succeeds(RunRefusing("listener")));
+        string log = File.ReadAllText(LogFile);
+        Assert.Contains("not the notify platform: a seccomp filter that this process runs under", log);
+        Assert.Contains("platform ptrace", log, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("listener", "notify", "refuses a listener (EBUSY), which the notify platform needs")]
+    [InlineData("ptrace", "ptrace", "ptrace is not permitted here: EPERM, from a seccomp filter or a security module")]
+    [InlineData("listener ptrace", "auto", "no platform works here")]
+    public void A_platform_that_the_host_refuses_is_named_with_the_reason(string refused, string asked, string told)
+    {
+        Runsc.GlobalFlags.Add($"--platform={asked}");
+        FailsNaming(told, RunRefusing(refused));
+    }
+
+    /// <summary>Runs a container from within something that refuses what our platforms are made of.</summary>
+    private HostResult RunRefusing(string what)
+    {
+        string refusing = CProgram.Compile(Path.Combine(Checkout.Root, "tests", "Runtime", "Programs"), "refusing");
+        string bundle = Busybox("echo", "up").Write().Folder;
+        return HostProgram.Run(
+            [refusing, .. what.Split(' '), "--", .. Runsc.Command("run", "--bundle", bundle, RunscState.NewId())],
+            Minutes(1));
     }
 
     [Fact]

@@ -30,8 +30,8 @@ public sealed class NotifyPlatform : IPlatform
     public NotifyPlatform(NotifyPlatformOptions options)
     {
         _nativeCalls = GuestFilter.NativeCalls(options.DirectMemory);
-        if (HostSeccompListener.FindMissingFeature() is string missing)
-            throw new PlatformNotSupportedException($"the kernel lacks {missing}, which the notify platform needs");
+        if (HostSeccompListener.FindObstacle() is { } obstacle)
+            throw new PlatformNotSupportedException($"{obstacle}, which the notify platform needs");
         Stubs = new StubHost(options, new NotifyStubs(this, GuestFilter.Build(options.DirectMemory)));
         Watchdog = new Watchdog(Stubs.Strays);
         Stubs.RunExit = Receivers.TryRun;

@@ -94,19 +94,22 @@ public static unsafe class HostSeccompListener
         HostSyscall.ErrorOf(HostSyscall.Call(Sys.ioctl, listener, SetFlagsRequest, 1));
 
     /// <summary>
-    /// What this kernel lacks for user notification as we use it, or null if nothing. Installs nothing.
+    /// Why user notification as we use it is not to be had here, or null if it is. Installs nothing.
     /// </summary>
-    public static string? FindMissingFeature()
+    public static string? FindObstacle()
     {
         ulong sizes = 0; // three u16: notification, response, data
         if (HostSyscall.Call(Sys.seccomp, GetNotificationSizes, 0, (long)&sizes) < 0)
-            return "seccomp user notification (Linux 5.0, CONFIG_SECCOMP_FILTER)";
+            return "the kernel lacks seccomp user notification (Linux 5.0, CONFIG_SECCOMP_FILTER)";
         if ((ushort)sizes != sizeof(SeccompNotification) || (ushort)(sizes >> 16) != sizeof(Response))
-            return "a known layout of struct seccomp_notif";
+            return "the kernel lacks a known layout of struct seccomp_notif";
         // With a null program the kernel answers EFAULT when it knows the flags and EINVAL when not.
         long flags = (long)(SeccompFlags.NewListener | SeccompFlags.WaitKillableReceive);
-        return HostSyscall.ErrorOf(HostSyscall.Call(Sys.seccomp, SetModeFilter, flags, 0)) == Errno.EFAULT
-            ? null
-            : "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (Linux 5.19)";
+        return HostSyscall.ErrorOf(HostSyscall.Call(Sys.seccomp, SetModeFilter, flags, 0)) switch
+        {
+            Errno.EFAULT => null,
+            Errno.EINVAL => "the kernel lacks SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (Linux 5.19)",
+            Errno error => $"a seccomp filter that this process runs under refuses a listener ({error})",
+        };
     }
 }
