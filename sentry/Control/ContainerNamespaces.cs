@@ -2,6 +2,7 @@ using Sandbox.Linux;
 using Sandbox.Sentry.Kernel.Containers;
 using Sandbox.Sentry.Kernel.Namespaces;
 using Sandbox.Sentry.Kernel.PosixQueues;
+using Sandbox.Sentry.Kernel.SystemV;
 using Sandbox.Sentry.Security;
 
 namespace Sandbox.Sentry.Control;
@@ -31,21 +32,31 @@ internal sealed class ContainerNamespaces(Kernel.Kernel kernel, HostNetwork netw
             Container = made,
         };
         error = _missing is null
-            ? SetQueueLimits(set.Ipc.QueueLimits, description)
+            ? SetLimits(set.Ipc, description)
             : $"container \"{_missing}\", whose namespaces it shares, does not exist";
         return error is null ? set : null;
     }
 
-    // linux.sysctl fs.mqueue.*. As with runc, the namespace is set also if it is another container's.
-    private static string? SetQueueLimits(QueueLimits limits, ContainerDescription description)
+    // linux.sysctl fs.mqueue.* and kernel.{shm,msg,sem}*. As with runc, the namespace is set also if it is another
+    // container's.
+    private static string? SetLimits(IpcNamespace ipc, ContainerDescription description)
     {
-        const string prefix = "fs.mqueue.";
+        const string queues = "fs.mqueue.", kernel = "kernel.";
         foreach ((string name, string value) in description.Sysctl)
         {
-            if (!name.StartsWith(prefix, StringComparison.Ordinal))
-                continue;
-            int limit = Array.IndexOf(QueueLimits.Names, name[prefix.Length..]);
-            Errno error = limit < 0 ? Errno.ENOENT : limits.Set((QueueLimit)limit, Utf8(value));
+            Errno error = Errno.Ok;
+            if (name.StartsWith(queues, StringComparison.Ordinal))
+            {
+                int limit = Array.IndexOf(QueueLimits.Names, name[queues.Length..]);
+                error = limit < 0 ? Errno.ENOENT : ipc.QueueLimits.Set((QueueLimit)limit, Utf8(value));
+            }
+            else if (name.StartsWith(kernel, StringComparison.Ordinal))
+            {
+                int file = Array.FindIndex(IpcLimits.Files, item => item.Name == name[kernel.Length..]);
+                if (file >= 0)
+                    error = ipc.Limits.Set(IpcLimits.Files[file].First, IpcLimits.Files[file].Count, Utf8(value));
+            }
+
             if (error != Errno.Ok)
                 return $"linux.sysctl: {name}: \"{value}\": {ErrnoText.Of(error)}";
         }

@@ -18,6 +18,12 @@ internal static class ObjectCost
     /// <summary>A message in a queue beside its text: its entry, and who sent it.</summary>
     public const int Message = 512;
 
+    /// <summary>A System V object beside what is in it.</summary>
+    public const int IpcObject = 768;
+
+    /// <summary>One semaphore of a set: its value, who changed it last, who waits for it.</summary>
+    public const int Semaphore = 16;
+
     /// <summary>One file that an epoll instance watches.</summary>
     public const int EpollItem = 320;
 

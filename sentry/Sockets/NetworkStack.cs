@@ -28,7 +28,7 @@ internal sealed class NetworkStack : ITcpWire
     public bool IsHost { get; private init; }
 
     /// <summary>net.ipv4.ip_unprivileged_port_start: below it only CAP_NET_BIND_SERVICE binds.</summary>
-    public int FirstUnprivilegedPort { get; private init; } = DefaultFirstUnprivileged;
+    public int FirstUnprivilegedPort { get; set; } = DefaultFirstUnprivileged;
 
     /// <summary>Its interfaces and their addresses.</summary>
     public InterfaceTable Interfaces { get; private init; } = new(isLoopbackUp: true);

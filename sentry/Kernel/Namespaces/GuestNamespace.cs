@@ -6,17 +6,14 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Kernel.Namespaces;
 
 /// <summary>A namespace as /proc/PID/ns names it and setns(2) takes it.</summary>
-/// <param name="Type">The CLONE_NEW* bit; time and cgroup namespaces are always the initial ones.</param>
+/// <param name="Type">The CLONE_NEW* bit. There are no time namespaces, as where Linux is built without them.</param>
 /// <param name="Number">Its inode number: the same for the same namespace, whoever asks.</param>
-/// <param name="Target">The namespace itself; null for the initial time and cgroup namespaces.</param>
+/// <param name="Target">The namespace itself.</param>
 /// <param name="Owner">The user namespace that owns it; for a user namespace its parent.</param>
 /// <param name="Root">For a mount namespace: where who joins it finds himself.</param>
 internal sealed record GuestNamespace(
     CloneFlags Type, ulong Number, object? Target, UserNamespace? Owner, VfsPath Root = default)
 {
-    // Linux's numbers of the initial ones.
-    private const ulong CgroupNumber = 4026531835, TimeNumber = 4026531834;
-
     /// <summary>What /proc/PID/ns/<paramref name="name"/> of a task is; null for an unknown name.</summary>
     public static GuestNamespace? Of(Task task, string name)
     {
@@ -33,9 +30,7 @@ internal sealed record GuestNamespace(
                 task.Credentials.UserNamespace,
                 task.Credentials.UserNamespace.Parent),
             "uts" => new GuestNamespace(CloneFlags.NewUts, set.Uts.Number, set.Uts, set.Uts.Owner),
-            "cgroup" => new GuestNamespace(CloneFlags.NewCgroup, CgroupNumber, null, UserNamespace.Root),
-            "time" or "time_for_children" =>
-                new GuestNamespace(CloneFlags.NewTime, TimeNumber, null, UserNamespace.Root),
+            "cgroup" => new GuestNamespace(CloneFlags.NewCgroup, set.Cgroup.Number, set.Cgroup, set.Cgroup.Owner),
             _ => null,
         };
     }

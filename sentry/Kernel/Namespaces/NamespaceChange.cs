@@ -43,8 +43,6 @@ internal sealed record NamespaceChange
         UserNamespace owner = credentials.UserNamespace;
         if ((flags & ~CloneFlags.NewUser) != 0 && !credentials.Has(Capability.SysAdmin, owner))
             return Errno.EPERM;
-        if ((flags & CloneFlags.NewCgroup) != 0)
-            return Errno.EINVAL;
         if ((flags & CloneFlags.NewPid) != 0 && task.Namespaces.PidForChildren.Level >= PidNamespace.MaxLevel)
             return Errno.ENOSPC;
 
@@ -58,6 +56,9 @@ internal sealed record NamespaceChange
             Network = (flags & CloneFlags.NewNet) != 0
                 ? new NetworkNamespace(owner) { IsLoopbackUp = false }
                 : old.Network,
+            Cgroup = (flags & CloneFlags.NewCgroup) != 0
+                ? new CgroupNamespace(owner, NamespaceNumber.Next())
+                : old.Cgroup,
             PidForChildren = (flags & CloneFlags.NewPid) != 0
                 ? new PidNamespace(old.PidForChildren, owner)
                 : old.PidForChildren,

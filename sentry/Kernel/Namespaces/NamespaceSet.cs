@@ -12,6 +12,7 @@ internal sealed record NamespaceSet
     public required UtsNamespace Uts { get; init; }
     public required IpcNamespace Ipc { get; init; }
     public required NetworkNamespace Network { get; init; }
+    public CgroupNamespace Cgroup { get; init; } = CgroupNamespace.Initial;
 
     /// <summary>Where children's pids are made; differs from the task's own after unshare(CLONE_NEWPID).</summary>
     public required PidNamespace PidForChildren { get; init; }
@@ -38,11 +39,28 @@ internal sealed class IpcNamespace(Security.UserNamespace owner)
     /// <summary>The System V objects, made at first use.</summary>
     public SystemV.SystemVObjects? SystemV;
 
+    /// <summary>Sysctls of the System V objects.</summary>
+    public SystemV.IpcLimits Limits { get; } = new();
+
     /// <summary>The POSIX message queues, made at first use by Filesystems.</summary>
     public object? MessageQueues;
 
     /// <summary>Sysctls of the POSIX message queues.</summary>
     public PosixQueues.QueueLimits QueueLimits { get; } = new();
+}
+
+/// <summary>
+/// From which cgroup on its members see the tree (cgroup_namespaces(7)): always from their container's, which is the
+/// root of all they can see.
+/// </summary>
+internal sealed class CgroupNamespace(Security.UserNamespace owner, ulong number)
+{
+    private const ulong InitialNumber = 4026531835; // Linux's.
+
+    public static CgroupNamespace Initial { get; } = new(Security.UserNamespace.Root, InitialNumber);
+
+    public Security.UserNamespace Owner { get; } = owner;
+    public ulong Number { get; } = number;
 }
 
 /// <summary>Whether a network namespace of the sandbox stands for one of the host's.</summary>

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Sandbox.Linux;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Security;
 
 namespace Sandbox.Sentry.Kernel.SystemV;
@@ -31,8 +32,12 @@ internal abstract class IpcObject
 
     private const uint ModeBits = 0x1FF;
 
-    protected IpcObject(int key, uint mode, Credentials creator)
+    /// <summary>What it costs its maker's container; a namespace may end with objects in it.</summary>
+    private readonly CollectedCharge _cost;
+
+    protected IpcObject(int key, uint mode, Credentials creator, MemoryAccount account)
     {
+        _cost = new CollectedCharge(account);
         (Key, Mode) = (key, mode & ModeBits);
         (UserId, GroupId) = (creator.EffectiveUserId, creator.EffectiveGroupId);
         (CreatorUserId, CreatorGroupId) = (UserId, GroupId);
@@ -56,6 +61,12 @@ internal abstract class IpcObject
 
     /// <summary>CLOCK_REALTIME, seconds.</summary>
     public static long Now => HostClock.Now(HostClock.Realtime) / 1_000_000_000;
+
+    /// <summary>Before it is entered: charges for it, and for what it has from the start. ENOMEM.</summary>
+    public Errno Charge(long bytes) => _cost.TryAddQuietly(ObjectCost.IpcObject + bytes) ? Errno.Ok : Errno.ENOMEM;
+
+    /// <summary>It has been removed.</summary>
+    public void ReturnCharge() => _cost.Return();
 
     /// <summary>Whether the bits (4 read, 2 write) are granted. EACCES.</summary>
     public Errno Check(uint wanted, Credentials caller, UserNamespace owner)

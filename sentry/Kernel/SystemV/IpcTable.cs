@@ -7,9 +7,11 @@ namespace Sandbox.Sentry.Kernel.SystemV;
 /// One kind of System V objects of a namespace, by id and by key. An id is a slot and how often ids were given out, so
 /// that the id of a removed object does not name the next one. Guarded by the namespace's lock.
 /// </summary>
-/// <param name="limit">The most objects there may be; ENOSPC beyond.</param>
+/// <param name="limits">The namespace's sysctls.</param>
+/// <param name="most">The most objects there may be; ENOSPC beyond.</param>
+/// <param name="next">The id that somebody wants the next one to have.</param>
 /// <param name="owner">The user namespace in which a capability stands above permissions.</param>
-internal sealed class IpcTable<T>(int limit, UserNamespace owner)
+internal sealed class IpcTable<T>(IpcLimits limits, IpcLimit most, IpcLimit next, UserNamespace owner)
     where T : IpcObject
 {
     private const int SlotBits = 15, SlotMask = (1 << SlotBits) - 1, SequenceMask = 0xFFFF;
@@ -52,22 +54,31 @@ internal sealed class IpcTable<T>(int limit, UserNamespace owner)
 
         if (key != IpcObject.PrivateKey && (flags & Create) == 0)
             return Errno.ENOENT;
-        return Count >= limit ? Errno.ENOSPC : (T?)null;
+        return Count >= limits.Number(most) ? Errno.ENOSPC : (T?)null;
     }
 
     /// <summary>Gives a new object its id.</summary>
     public void Add(T item)
     {
-        int slot = _slots.IndexOf(null);
-        if (slot < 0)
+        int wanted = limits.TakeNextId(next);
+        int first = wanted < 0 ? 0 : wanted & SlotMask;
+        while (_slots.Count <= first)
+            _slots.Add(null);
+        int slot = _slots.IndexOf(null, first);
+        if (slot < 0 && _slots.Count <= SlotMask)
         {
             slot = _slots.Count;
             _slots.Add(null);
         }
+        else if (slot < 0)
+        {
+            slot = _slots.IndexOf(null); // There is one: the limit is no higher than the slots are many.
+        }
 
         _slots[slot] = item;
-        item.Id = (_sequence << SlotBits) | slot;
-        _sequence = (_sequence + 1) & SequenceMask;
+        item.Id = ((wanted < 0 ? _sequence : wanted >> SlotBits) << SlotBits) | slot;
+        if (wanted < 0)
+            _sequence = (_sequence + 1) & SequenceMask;
         Count++;
         if (item.Key != IpcObject.PrivateKey)
             _byKey[item.Key] = item;
@@ -102,6 +113,7 @@ internal sealed class IpcTable<T>(int limit, UserNamespace owner)
     public void Remove(T item)
     {
         item.IsRemoved = true;
+        item.ReturnCharge();
         _slots[item.Id & SlotMask] = null;
         Count--;
         ForgetKey(item);

@@ -9,7 +9,7 @@ namespace Sandbox.Sentry.Kernel.SystemV;
 /// <summary>A queue of typed messages (msgget(2)). Guarded by the namespace's lock.</summary>
 internal sealed class MessageQueue(
     SystemVObjects objects, int key, uint mode, Credentials creator, MemoryAccount account)
-    : IpcObject(key, mode, creator)
+    : IpcObject(key, mode, creator, account)
 {
     private readonly CollectedCharge _charge = new(account); // A namespace may end with messages in it.
 
@@ -20,7 +20,7 @@ internal sealed class MessageQueue(
     /// <summary>A message: its type, and what it says.</summary>
     internal sealed record Message(long Type, byte[] Text);
 
-    public long MaxBytes { get; set; } = SystemVObjects.MaxQueueBytes;
+    public long MaxBytes { get; set; } = objects.Limits.Number(IpcLimit.QueueBytes);
     public long Bytes { get; private set; }
     public int Count => _messages.Count;
     public long SendTime { get; private set; }

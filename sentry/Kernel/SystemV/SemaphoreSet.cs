@@ -3,6 +3,7 @@ using Sandbox.Linux;
 using Sandbox.Sentry.Kernel.Namespaces;
 using Sandbox.Sentry.Kernel.Processes;
 using Sandbox.Sentry.Kernel.Tasks;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Sync;
 
@@ -16,8 +17,9 @@ internal readonly record struct SemaphoreOperation(ushort Number, short Change, 
 }
 
 /// <summary>A set of semaphores (semget(2)). Guarded by the namespace's lock.</summary>
-internal sealed class SemaphoreSet(SystemVObjects objects, int key, uint mode, Credentials creator, int count)
-    : IpcObject(key, mode, creator), IExitAction
+internal sealed class SemaphoreSet(
+    SystemVObjects objects, int key, uint mode, Credentials creator, int count, MemoryAccount account)
+    : IpcObject(key, mode, creator, account), IExitAction
 {
     private readonly Dictionary<ThreadGroup, short[]> _adjustments = []; // SEM_UNDO.
 

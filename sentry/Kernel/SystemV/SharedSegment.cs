@@ -1,4 +1,6 @@
 using Sandbox.Sentry.Kernel.Namespaces;
+using Sandbox.Sentry.Kernel.Processes;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Vfs;
 
@@ -9,17 +11,25 @@ namespace Sandbox.Sentry.Kernel.SystemV;
 /// it attached. Guarded by the namespace's lock.
 /// </summary>
 internal sealed class SharedSegment(
-    SystemVObjects objects, int key, uint mode, Credentials creator, OpenFile file, ulong bytes)
-    : IpcObject(key, mode, creator)
+    SystemVObjects objects, int key, uint mode, Credentials creator, OpenFile file, ulong bytes, MemoryAccount account)
+    : IpcObject(key, mode, creator, account)
 {
     /// <summary>SHM_DEST and SHM_LOCKED of shm_perm.mode.</summary>
     public const uint ToBeDestroyed = 0x200, Locked = 0x400;
+
+    private const ulong PageBytes = 4096;
 
     /// <summary>What it is made of; one reference is the segment's own.</summary>
     public OpenFile File { get; } = file;
 
     /// <summary>As asked for; mappings are rounded up to pages.</summary>
     public ulong Bytes { get; } = bytes;
+
+    /// <summary>Pages of memory, as mappings have them.</summary>
+    public ulong Pages => (Bytes + PageBytes - 1) / PageBytes;
+
+    /// <summary>The process that made it, while that lives.</summary>
+    public ThreadGroup? Maker { get; set; }
 
     public long Attachments { get; private set; }
     public long AttachTime { get; private set; }
@@ -51,9 +61,9 @@ internal sealed class SharedSegment(
             Attachments--;
             DetachTime = Now;
             LastUser = user ?? LastUser;
-            isLast = Attachments == 0 && (Mode & ToBeDestroyed) != 0 && !IsRemoved;
+            isLast = Attachments == 0 && !IsRemoved && ((Mode & ToBeDestroyed) != 0 || objects.RemovesOrphans);
             if (isLast)
-                objects.Segments.Remove(this);
+                Remove();
         }
 
         if (isLast)
@@ -73,8 +83,14 @@ internal sealed class SharedSegment(
             return false;
         }
 
-        objects.Segments.Remove(this);
+        Remove();
         return true;
+    }
+
+    private void Remove()
+    {
+        objects.Segments.Remove(this);
+        objects.SegmentPages -= Pages;
     }
 }
 

@@ -16,6 +16,9 @@ internal static class MessageQueueSyscalls
     private const uint Read = 4, Write = 2;
     private const int TypeBytes = 8;
 
+    /// <summary>However high msgmax is: the Sentry holds a message as a whole.</summary>
+    private const int MaxMessageBytes = 16 << 20;
+
     /// <summary>struct msqid64_ds (include/uapi/asm-generic/msgbuf.h).</summary>
     [StructLayout(LayoutKind.Sequential)]
     internal struct QueueRecord
@@ -49,6 +52,8 @@ internal static class MessageQueueSyscalls
             if (found is not null)
                 return found.Id;
             MessageQueue queue = new(objects, key, (uint)flags, task.Credentials, task.Account);
+            if (queue.Charge(0) is not Errno.Ok and Errno full)
+                return full;
             objects.Queues.Add(queue);
             return queue.Id;
         }
@@ -56,7 +61,8 @@ internal static class MessageQueueSyscalls
 
     public static SyscallResult Send(Task task, int id, UserAddress buffer, nuint bytes, int flags)
     {
-        if (bytes > SystemVObjects.MaxMessageBytes)
+        IpcLimits limits = task.Namespaces.Ipc.Limits;
+        if (bytes > limits[IpcLimit.MessageBytes] || bytes > MaxMessageBytes)
             return Errno.EINVAL;
         if (task.Memory.Read(new UserPtr<long>(buffer), out long type) is not Errno.Ok and Errno fault)
             return fault;
@@ -191,7 +197,7 @@ internal static class MessageQueueSyscalls
             if (objects.Queues.GetOwned(id, task.Credentials).Failed(out queue, out Errno error))
                 return error;
             // msgctl(2): above the default only with CAP_SYS_RESOURCE; and no more than the sandbox holds.
-            if (wanted.MaxBytes > SystemVObjects.MaxQueueBytes
+            if (wanted.MaxBytes > objects.Limits[IpcLimit.QueueBytes]
                 && !task.Credentials.Has(Capability.SysResource, objects.Owner))
                 return Errno.EPERM;
             if (queue.Set(wanted.Permissions, task.Credentials.UserNamespace) is not Errno.Ok and Errno invalid)
@@ -236,7 +242,9 @@ internal static class MessageQueueSyscalls
 
     private static SyscallResult Info(Task task, SystemVObjects objects, UserPtr<Limits> buffer, bool isUsage)
     {
-        const int segmentBytes = 16, pool = SystemVObjects.MaxQueues * SystemVObjects.MaxQueueBytes / 1024;
+        const int segmentBytes = 16;
+        int maxQueues = objects.Limits.Number(IpcLimit.Queues), maxBytes = objects.Limits.Number(IpcLimit.QueueBytes);
+        int pool = (int)Math.Min(int.MaxValue, (long)maxQueues * maxBytes / 1024);
         int queues, messages = 0, highest;
         long bytes = 0;
         using (objects.Lock.Enter())
@@ -251,9 +259,8 @@ internal static class MessageQueueSyscalls
         }
 
         Limits limits = new(
-            isUsage ? queues : pool, isUsage ? messages : SystemVObjects.MaxQueueBytes, SystemVObjects.MaxMessageBytes,
-            SystemVObjects.MaxQueueBytes, SystemVObjects.MaxQueues, segmentBytes,
-            isUsage ? (int)bytes : SystemVObjects.MaxQueueBytes, ushort.MaxValue, 0);
+            isUsage ? queues : pool, isUsage ? messages : maxBytes, objects.Limits.Number(IpcLimit.MessageBytes),
+            maxBytes, maxQueues, segmentBytes, isUsage ? (int)bytes : maxBytes, ushort.MaxValue, 0);
         return task.Memory.Write(buffer, limits) is not Errno.Ok and Errno fault ? fault : highest;
     }
 

@@ -77,7 +77,7 @@ internal static class SemaphoreControl
             if (objects.Sets.GetOwned(id, task.Credentials).Failed(out set, out Errno error))
                 return error;
             objects.Sets.Remove(set);
-            Interlocked.Add(ref SystemVObjects.SemaphoreCount, -set.Values.Length);
+            objects.Semaphores -= set.Values.Length;
         }
 
         set.Waiters.Notify(PollEvents.In);
@@ -134,10 +134,10 @@ internal static class SemaphoreControl
             (sets, highest) = (objects.Sets.Count, objects.Sets.HighestSlot);
         }
 
+        IpcLimits own = objects.Limits;
+        int most = own.Number(IpcLimit.Semaphores), operations = own.Number(IpcLimit.Operations);
         Limits limits = new(
-            SystemVObjects.MaxSemaphores, SystemVObjects.MaxSets, SystemVObjects.MaxSemaphores,
-            SystemVObjects.MaxSemaphores,
-            SystemVObjects.MaxSemaphoresInSet, SystemVObjects.MaxOperations, SystemVObjects.MaxOperations,
+            most, own.Number(IpcLimit.Sets), most, most, own.Number(IpcLimit.SetSemaphores), operations, operations,
             isUsage ? sets : undoBytes, SystemVObjects.MaxSemaphoreValue,
             isUsage ? semaphores : SystemVObjects.MaxSemaphoreValue);
         return task.Memory.Write(buffer, limits) is not Errno.Ok and Errno fault ? fault : highest;

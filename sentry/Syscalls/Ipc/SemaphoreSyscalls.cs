@@ -1,6 +1,7 @@
 using Sandbox.Linux;
 using Sandbox.Sentry.Kernel.SystemV;
 using Sandbox.Sentry.Kernel.Tasks;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Sync;
 
 namespace Sandbox.Sentry.Syscalls;
@@ -15,9 +16,9 @@ internal static class SemaphoreSyscalls
 
     public static SyscallResult Get(Task task, int key, int count, int flags)
     {
-        if (count is < 0 or > SystemVObjects.MaxSemaphoresInSet)
-            return Errno.EINVAL;
         SystemVObjects objects = SystemVObjects.Of(task.Namespaces.Ipc);
+        if (count < 0 || count > objects.Limits.Number(IpcLimit.SetSemaphores))
+            return Errno.EINVAL;
         using (objects.Lock.Enter())
         {
             if (objects.Sets.Find(key, flags, task.Credentials).Failed(out SemaphoreSet? found, out Errno error))
@@ -26,14 +27,15 @@ internal static class SemaphoreSyscalls
                 return count > found.Values.Length ? Errno.EINVAL : found.Id;
             if (count == 0)
                 return Errno.EINVAL;
-            if (Interlocked.Add(ref SystemVObjects.SemaphoreCount, count) > SystemVObjects.MaxSemaphores)
-            {
-                Interlocked.Add(ref SystemVObjects.SemaphoreCount, -count);
+            if (count > objects.Limits.Number(IpcLimit.Semaphores) - objects.Semaphores)
                 return Errno.ENOSPC;
-            }
-
-            SemaphoreSet set = new(objects, key, (uint)flags, task.Credentials, count);
+            if (count > MemoryAccount.MaxObjectBytesOfContainer / ObjectCost.Semaphore)
+                return Errno.ENOMEM;
+            SemaphoreSet set = new(objects, key, (uint)flags, task.Credentials, count, task.Account);
+            if (set.Charge((long)count * ObjectCost.Semaphore) is not Errno.Ok and Errno full)
+                return full;
             objects.Sets.Add(set);
+            objects.Semaphores += count;
             return set.Id;
         }
     }
@@ -46,7 +48,7 @@ internal static class SemaphoreSyscalls
     {
         if (count == 0 || id < 0)
             return Errno.EINVAL;
-        if (count > SystemVObjects.MaxOperations)
+        if (count > task.Namespaces.Ipc.Limits[IpcLimit.Operations])
             return Errno.E2BIG;
         Span<SemaphoreOperation> all = count <= OnStack
             ? stackalloc SemaphoreOperation[(int)count]

@@ -15,6 +15,9 @@ internal static class SharedMemorySyscalls
     private const ulong PageMask = 0xFFF, AddressLimit = 0x7FFF_FFFF_F000;
     private const int HugePages = 0x800;
     private const int ReadOnly = 0x1000, Round = 0x2000, Remap = 0x4000, Executable = 0x8000;
+    /// <summary>As much as an address space holds.</summary>
+    private const ulong MaxBytes = 1ul << 46;
+
     private const uint Read = 4, Write = 2, Execute = 1;
 
     /// <summary>struct shmid64_ds (include/uapi/asm-generic/shmbuf.h).</summary>
@@ -55,8 +58,10 @@ internal static class SharedMemorySyscalls
                 return bytes > found.Bytes ? Errno.EINVAL : found.Id;
         }
 
-        if (bytes is 0 || bytes > SystemVObjects.MaxSegmentBytes)
+        if (bytes is 0 || bytes > objects.Limits[IpcLimit.SegmentBytes])
             return Errno.EINVAL;
+        if (bytes > MaxBytes)
+            return Errno.ENOMEM;
         if ((flags & HugePages) != 0)
             return Errno.ENOMEM; // No huge pages are reserved here, as on most hosts.
         return Make(task, objects, key, bytes, flags);
@@ -141,10 +146,20 @@ internal static class SharedMemorySyscalls
             }
             else
             {
-                SharedSegment segment =
-                    new(objects, key, (uint)flags, task.Credentials, file, bytes) { Creator = task.Group.Id };
-                objects.Segments.Add(segment);
-                return segment.Id;
+                SharedSegment segment = new(objects, key, (uint)flags, task.Credentials, file, bytes, task.Account)
+                {
+                    Creator = task.Group.Id, Maker = task.Group,
+                };
+                error = objects.SegmentPages + segment.Pages > objects.Limits[IpcLimit.SegmentPages]
+                    ? Errno.ENOSPC
+                    : segment.Charge(0);
+                if (error == Errno.Ok)
+                {
+                    objects.AddSegment(segment, task.Group);
+                    return segment.Id;
+                }
+
+                result = error;
             }
         }
 
@@ -239,10 +254,10 @@ internal static class SharedMemorySyscalls
 
     private static SyscallResult WriteLimits(Task task, SystemVObjects objects, UserPtr<Limits> buffer)
     {
-        const ulong maxSegments = SystemVObjects.MaxSegments;
+        ulong maxSegments = objects.Limits[IpcLimit.Segments];
         Limits limits = new(
-            SystemVObjects.MaxSegmentBytes, 1, maxSegments, maxSegments, SystemVObjects.MaxSegmentBytes / 4096, 0,
-            0, 0, 0);
+            objects.Limits[IpcLimit.SegmentBytes], 1, maxSegments, maxSegments,
+            objects.Limits[IpcLimit.SegmentPages], 0, 0, 0, 0);
         int highest;
         using (objects.Lock.Enter())
             highest = objects.Segments.HighestSlot;

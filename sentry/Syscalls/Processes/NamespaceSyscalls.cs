@@ -48,7 +48,7 @@ internal static class NamespaceSyscalls
             INamespaceFile found when wanted == CloneFlags.None || wanted == found.Namespace.Type =>
                 Join(task, [found.Namespace]),
             IPidFile process when wanted != CloneFlags.None
-                && (wanted & ~CloneFlags.NewNamespaces & ~CloneFlags.NewTime) == 0 =>
+                && (wanted & ~CloneFlags.NewNamespaces) == 0 =>
                 JoinAll(task, process.Process, wanted),
             _ => Errno.EINVAL,
         };
@@ -68,7 +68,7 @@ internal static class NamespaceSyscalls
         }
 
         List<GuestNamespace> spaces = [];
-        foreach (string name in (ReadOnlySpan<string>)["user", "mnt", "uts", "ipc", "pid", "cgroup", "net", "time"])
+        foreach (string name in (ReadOnlySpan<string>)["user", "mnt", "uts", "ipc", "pid", "cgroup", "net"])
         {
             GuestNamespace space = GuestNamespace.Of(target, name)!;
             if ((space.Type & wanted) != 0)
@@ -149,8 +149,11 @@ internal static class NamespaceSyscalls
                 fs?.Release();
                 fs = new FsContext(mounts, space.Root, space.Root, task.Fs.Umask);
                 return Errno.Ok;
+            case CgroupNamespace cgroups:
+                set = set with { Cgroup = cgroups };
+                return Errno.Ok;
             default:
-                return Errno.Ok; // The initial time and cgroup namespaces, which everybody is in.
+                return Errno.EINVAL;
         }
     }
 }

@@ -51,15 +51,7 @@ internal static class GlobalFiles
         AddConstant(root, proc, "zoneinfo", "");
         AddConstant(root, proc, "fb", "");
         AddConstant(root, proc, "crypto", "");
-        StaticDirectory ipc = root.AddDirectory("sysvipc");
-        AddConstant(ipc, proc, "shm",
-            "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime"
-            + "      ctime                   rss                  swap\n");
-        AddConstant(
-            ipc, proc, "sem", "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n");
-        AddConstant(
-            ipc, proc, "msg",
-            "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      rtime      ctime\n");
+        IpcTables.AddTo(root, proc);
         StaticDirectory pressure = root.AddDirectory("pressure");
         const string none = "avg10=0.00 avg60=0.00 avg300=0.00 total=0\n";
         foreach (string resource in (ReadOnlySpan<string>)["cpu", "io", "memory"])

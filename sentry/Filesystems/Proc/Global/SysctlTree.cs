@@ -21,16 +21,14 @@ internal static class SysctlTree
         ("kernel/ostype", "Linux"), ("kernel/cap_last_cap", "40"), ("kernel/ngroups_max", "65536"),
         ("kernel/overflowuid", "65534"),
         ("kernel/overflowgid", "65534"), ("kernel/random/poolsize", "256"), ("kernel/random/entropy_avail", "256"),
-        ("kernel/shmmax", "18446744073692774399"), ("kernel/shmall", "18446744073692774399"), ("kernel/shmmni", "4096"),
-        ("kernel/sem", "32000\t1024000000\t500\t32000"), ("kernel/msgmax", "8192"), ("kernel/msgmnb", "16384"),
-        ("kernel/msgmni", "32000"), ("kernel/core_pattern", "core"), ("kernel/core_uses_pid", "0"),
+        ("kernel/core_pattern", "core"), ("kernel/core_uses_pid", "0"),
         ("kernel/randomize_va_space", "2"), ("kernel/yama/ptrace_scope", "0"), ("kernel/perf_event_paranoid", "4"),
         ("kernel/kptr_restrict", "1"), ("kernel/dmesg_restrict", "1"), ("kernel/unprivileged_bpf_disabled", "2"),
         ("kernel/sched_autogroup_enabled", "0"), ("kernel/sched_rt_runtime_us", "950000"),
         ("kernel/sched_rt_period_us", "1000000"),
         ("kernel/printk", "4\t4\t1\t7"), ("kernel/tainted", "0"), ("kernel/panic", "0"), ("kernel/sysrq", "0"),
         ("kernel/seccomp/actions_avail", "kill_process kill_thread trap errno user_notif trace log allow"),
-        ("kernel/shm_rmid_forced", "0"), ("kernel/pty/max", "4096"), ("kernel/pty/nr", "0"),
+        ("kernel/pty/max", "4096"), ("kernel/pty/nr", "0"),
         ("kernel/io_uring_disabled", "2"), ("kernel/keys/maxkeys", "200"),
         ("vm/overcommit_ratio", "50"), ("vm/max_map_count", "65530"), ("vm/mmap_min_addr", "65536"),
         ("vm/nr_hugepages", "0"),
@@ -67,21 +65,20 @@ internal static class SysctlTree
         "kernel/ostype", "kernel/cap_last_cap", "kernel/ngroups_max", "kernel/random/poolsize",
         "kernel/random/entropy_avail",
         "kernel/seccomp/actions_avail", "kernel/pty/nr", "fs/file-nr", "fs/dentry-state", "fs/aio-nr",
-
-        // Limits of System V IPC, which are constants here: a value that would not act is refused, not kept.
-        "kernel/shmmax", "kernel/shmall", "kernel/shmmni", "kernel/sem", "kernel/msgmax", "kernel/msgmnb",
-        "kernel/msgmni", "kernel/shm_rmid_forced",
     ];
 
     public static void AddTo(StaticDirectory root, ProcFileSystem proc, IReadOnlyDictionary<string, string>? set)
     {
         StaticDirectory sys = root.AddDirectory("sys");
         HashSet<string> paths = [];
-        foreach ((string path, string value) in _constants)
+        foreach ((string path, string value) in (List<(string, string)>)[.. _constants, .. NetworkSysctls.OfInterfaces()])
         {
             string first = set?.GetValueOrDefault(path) ?? value;
-            bool isStored = !path.StartsWith("net/", StringComparison.Ordinal) && Array.IndexOf(_readOnly, path) < 0;
-            Add(sys, path, isStored ? new StoredSysctl(proc, first) : Constant(proc, first));
+            Add(
+                sys, path,
+                path.StartsWith("net/", StringComparison.Ordinal) ? NetworkSysctls.File(proc, path, first)
+                : Array.IndexOf(_readOnly, path) < 0 ? new StoredSysctl(proc, first)
+                : Constant(proc, first));
             paths.Add(path);
         }
 
@@ -110,6 +107,7 @@ internal static class SysctlTree
             (caller, text) => SetName(caller, text, static (uts, name) => uts.DomainName = name)));
         Add(sys, "vm/drop_caches", new WritableTextFile(
             proc, (_, text) => WriteLine(text, "0"u8), (caller, text) => IsNumber(text) ? Errno.Ok : Errno.EINVAL));
+        IpcTables.AddLimitsTo(sys.AddDirectory("kernel"), proc);
         AddQueueLimits(sys, proc);
         AddKernelLimits(sys, proc);
         sys.AddDirectory("debug");

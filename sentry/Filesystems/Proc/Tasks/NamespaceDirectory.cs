@@ -13,7 +13,7 @@ internal sealed class NamespaceDirectory(ProcTask target)
     : SyntheticDirectory(target.Proc, userId: target.OwnerUserId, groupId: target.OwnerGroupId)
 {
     private static readonly string[] _names =
-        ["cgroup", "ipc", "mnt", "net", "pid", "pid_for_children", "time", "time_for_children", "user", "uts"];
+        ["cgroup", "ipc", "mnt", "net", "pid", "pid_for_children", "user", "uts"];
 
     private readonly ProcTask _target = target;
 
