@@ -44,4 +44,7 @@ public enum GoferOperation : ushort
 
     /// <summary>Several directories, and those below them, with all their entries and attributes.</summary>
     ReadTree = 24,
+
+    /// <summary>A new regular file without a name (O_TMPFILE) to a handle and a host descriptor.</summary>
+    CreateTemporary = 25,
 }

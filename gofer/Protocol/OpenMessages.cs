@@ -61,6 +61,20 @@ public struct CreateRequest
     public uint Reserved;
 }
 
+/// <summary>
+/// A file without a name, made by a <see cref="CreateRequest"/> without one: its handle, by which a name can be given
+/// to it, and its attributes; a descriptor comes along.
+/// </summary>
+[StructLayout(LayoutKind.Sequential, Pack = 1)]
+public struct CreateTemporaryReply
+{
+    public uint Handle;
+
+    /// <summary>Zero.</summary>
+    public uint Reserved;
+    public GoferAttributes Attributes;
+}
+
 /// <summary>The attributes of what was opened, made or changed.</summary>
 [StructLayout(LayoutKind.Sequential, Pack = 1)]
 public struct AttributesReply

@@ -36,6 +36,11 @@ internal static class Confined
             mode,
             Resolve);
 
+    /// <summary>A new regular file without a name in a directory. Errors: whatever the host says.</summary>
+    public static Result<int> CreateTemporary(int directory, OpenFlags flags, uint mode) =>
+        HostDirectory.Open(
+            directory, ".\0"u8, flags | OpenFlags.TemporaryFile | OpenFlags.CloseOnExec, mode, Resolve);
+
     /// <summary>The attributes of a descriptor.</summary>
     public static Errno Attributes(int fd, out GoferAttributes attributes)
     {

@@ -15,6 +15,7 @@ internal static class Dispatch
         GoferOperation.Open => OpenOperations.Open(ref exchange),
         GoferOperation.OpenMany => OpenOperations.OpenMany(ref exchange),
         GoferOperation.Create => OpenOperations.Create(ref exchange),
+        GoferOperation.CreateTemporary => OpenOperations.CreateTemporary(ref exchange),
         GoferOperation.MakeDirectory => MakeOperations.MakeDirectory(ref exchange),
         GoferOperation.MakeNode => MakeOperations.MakeNode(ref exchange),
         GoferOperation.SymbolicLink => MakeOperations.SymbolicLink(ref exchange),

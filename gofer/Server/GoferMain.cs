@@ -16,9 +16,12 @@ public static class GoferMain
     private const int SpareDescriptors = 512;
 
     /// <summary>
-    /// CHOWN, DAC_OVERRIDE, FOWNER, FSETID (capabilities(7)); MKNOD only where a root permits devices.
+    /// CHOWN, DAC_OVERRIDE, FOWNER, FSETID (capabilities(7)); SETFCAP only where a root is written, MKNOD only where a
+    /// root permits devices.
     /// </summary>
     private const ulong KeptCapabilities = 1ul << 0 | 1ul << 1 | 1ul << 3 | 1ul << 4;
+
+    private const ulong FileCapability = 1ul << 31;
 
     private const ulong MakeNodeCapability = 1ul << 27;
 
@@ -58,7 +61,8 @@ public static class GoferMain
 
         HostPrivileges.SetCreationMask(0);
         HostPrivileges.ForbidTracing();
-        ulong capabilities = KeptCapabilities | ((permitted & RootFlags.DeviceNodes) != 0 ? MakeNodeCapability : 0);
+        ulong capabilities = KeptCapabilities | ((permitted & RootFlags.DeviceNodes) != 0 ? MakeNodeCapability : 0)
+            | ((permitted & RootFlags.Writable) != 0 ? FileCapability : 0);
         if (HostPrivileges.KeepCapabilities(capabilities) is not Errno.Ok and Errno capabilityError)
             return Fail("capset", capabilityError);
 

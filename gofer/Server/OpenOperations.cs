@@ -106,6 +106,45 @@ internal static class OpenOperations
         return Errno.Ok;
     }
 
+    /// <summary>
+    /// Errors: EOPNOTSUPP (the host's filesystem), EROFS, EINVAL, ENOTDIR, ENFILE, EBADF; EPERM or EINVAL if the owner
+    /// cannot be set.
+    /// </summary>
+    public static Errno CreateTemporary(ref Exchange exchange)
+    {
+        if (exchange.Request.Read(out CreateRequest request) is not Errno.Ok and Errno error)
+            return error;
+        OpenFlags flags = (OpenFlags)request.Flags;
+        if (CheckFlags(flags) is not Errno.Ok and Errno badFlags)
+            return badFlags;
+        if ((request.Mode & ~ModeBits.All) != 0)
+            return Errno.EINVAL;
+        GoferServer server = exchange.Server;
+        if (Confined.BorrowWritableDirectory(server.Handles, request.Handle).Failed(out Handle? borrowed, out error))
+            return error;
+        using Handle directory = borrowed;
+        if (Confined.CreateTemporary(directory.Fd, flags & ~OpenFlags.Truncate, request.Mode).Failed(
+            out int fd, out error))
+            return error;
+        exchange.DonatedFd = fd;
+        error = Ownership.Settle(
+            server.ProcSelfFd, fd, request.UserId, request.GroupId, request.Mode, out GoferAttributes attributes);
+        if (error != Errno.Ok)
+            return error;
+        // The handle is not open for writing: who gives the file a name may execute it.
+        if (server.ProcSelfFd.Reopen(fd, OpenFlags.Path).Failed(out int path, out error))
+            return error;
+        Handle handle = new(new HostFd(path), directory.Root, FileType.Regular);
+        if (server.Handles.Add(handle).Failed(out uint number, out error))
+        {
+            handle.Dispose();
+            return error;
+        }
+
+        exchange.Reply.Write(new CreateTemporaryReply { Handle = number, Attributes = attributes });
+        return Errno.Ok;
+    }
+
     private static Result<int> OpenForReading(
         ProcSelfFd procSelfFd, int directory, ReadOnlySpan<byte> pathWithNul, out GoferAttributes attributes)
     {

@@ -4,8 +4,9 @@ using Sandbox.Linux;
 namespace Sandbox.Gofer;
 
 /// <summary>
-/// Extended attributes. The client may read user.* and security.capability and change user.*: the rest of security.*,
-/// trusted.* and system.* speaks to the host's kernel, not to the guest's.
+/// Extended attributes. The client may read and change user.*, file capabilities and ACLs, which are to be there for
+/// whoever uses the tree next (an image's layer, a volume): the rest of security.*, trusted.* and system.* speaks to the
+/// host's kernel, not to the guest's.
 /// </summary>
 internal static class XattrOperations
 {
@@ -17,7 +18,7 @@ internal static class XattrOperations
         if (ReadNames(ref exchange, out ReadOnlySpan<byte> file, out ReadOnlySpan<byte> name)
             is not Errno.Ok and Errno bad)
             return bad;
-        if (!MayRead(name))
+        if (!IsServed(name))
             return Errno.EOPNOTSUPP;
         if (Confined.Locate(exchange.Server.Handles, request.Handle, file).Failed(out Handle? located, out error))
             return error;
@@ -50,7 +51,7 @@ internal static class XattrOperations
             return cut;
         if (request.Flags > 2)
             return Errno.EINVAL;
-        if (!name.StartsWith("user."u8))
+        if (!IsServed(name))
             return Errno.EOPNOTSUPP;
         if (Confined.LocateWritable(exchange.Server.Handles, request.Handle, file).Failed(
             out Handle? located, out error))
@@ -82,7 +83,7 @@ internal static class XattrOperations
             int length = all[at..total].IndexOf((byte)0) + 1;
             if (length <= 0)
                 break;
-            if (MayRead(all.Slice(at, length)))
+            if (IsServed(all.Slice(at, length)))
             {
                 all.Slice(at, length).CopyTo(all[kept..]);
                 kept += length;
@@ -108,7 +109,7 @@ internal static class XattrOperations
         if (ReadNames(ref exchange, out ReadOnlySpan<byte> file, out ReadOnlySpan<byte> name)
             is not Errno.Ok and Errno bad)
             return bad;
-        if (!name.StartsWith("user."u8))
+        if (!IsServed(name))
             return Errno.EOPNOTSUPP;
         if (Confined.LocateWritable(exchange.Server.Handles, request.Handle, file).Failed(
             out Handle? located, out error))
@@ -128,6 +129,8 @@ internal static class XattrOperations
         return attribute.IsEmpty ? Errno.ENOENT : NameRules.CheckText(attribute[..^1], GoferLimits.XattrNameBytesMax);
     }
 
-    private static bool MayRead(ReadOnlySpan<byte> nameWithNul) =>
-        nameWithNul.StartsWith("user."u8) || nameWithNul.SequenceEqual("security.capability\0"u8);
+    private static bool IsServed(ReadOnlySpan<byte> nameWithNul) =>
+        nameWithNul.StartsWith("user."u8) || nameWithNul.SequenceEqual("security.capability\0"u8)
+        || nameWithNul.SequenceEqual("system.posix_acl_access\0"u8)
+        || nameWithNul.SequenceEqual("system.posix_acl_default\0"u8);
 }

@@ -134,6 +134,16 @@ internal abstract class Inode
     public virtual Result<Inode> CreateNode(ReadOnlySpan<byte> name, ulong rawDevice, in NewInode attributes) =>
         Errno.EPERM;
 
+    /// <summary>
+    /// True if the host takes set-ID bits away from what the Sentry writes, also for a guest that may keep them.
+    /// </summary>
+    public virtual bool LosesSetIdsByWriting => false;
+
+    /// <summary>Forgets security.capability of a file that changed; where the host writes, it does that itself.</summary>
+    public virtual void RemoveFileCapabilities()
+    {
+    }
+
     /// <summary>A regular file without a name (O_TMPFILE). EOPNOTSUPP.</summary>
     public virtual Result<Inode> CreateTemporaryFile(in NewInode attributes) => Errno.EOPNOTSUPP;
 

@@ -124,6 +124,34 @@ internal sealed class GoferClient : IDisposable
         return Donated(error, ref reply, fd, out attributes);
     }
 
+    /// <summary>
+    /// A file without a name, with its handle. Errors: EOPNOTSUPP, EROFS, ENOSPC, ENFILE, EBADF.
+    /// </summary>
+    public Result<HostFd> CreateTemporary(
+        uint handle, uint mode, uint userId, uint groupId, out CreateTemporaryReply made)
+    {
+        made = default;
+        using GoferChannel channel = Take();
+        MessageWriter request = channel.Start();
+        request.Write(new CreateRequest
+        {
+            Handle = handle,
+            Flags = (uint)OpenFlags.ReadWrite,
+            Mode = mode,
+            UserId = userId,
+            GroupId = groupId,
+        });
+        Errno error = channel.Exchange(
+            GoferOperation.CreateTemporary, ref request, out MessageReader reply, out int fd);
+        if (error != Errno.Ok)
+            return error;
+        if (fd >= 0 && reply.Read(out made) == Errno.Ok)
+            return new HostFd(fd);
+        if (fd >= 0)
+            HostFile.Close(fd);
+        return Errno.EIO;
+    }
+
     /// <summary>Errors: EEXIST, EROFS, ENOSPC, EBADF.</summary>
     public Errno MakeDirectory(
         uint handle, ReadOnlySpan<byte> name, uint mode, uint userId, uint groupId, out GoferAttributes attributes)

@@ -69,6 +69,24 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
         return file;
     }
 
+    public override Result<Inode> CreateTemporaryFile(in NewInode attributes)
+    {
+        if (EnsureHandle().Failed(out uint handle, out Errno error)
+            || Client.CreateTemporary(
+                handle, attributes.Mode & ModeBits.All, attributes.UserId, attributes.GroupId,
+                out CreateTemporaryReply made).Failed(out HostFd? fd, out error))
+            return error;
+        if (Gofer.Adopt(made.Attributes, place: null) is not GoferFile file)
+        {
+            fd.Dispose();
+            return Errno.EIO;
+        }
+
+        file.SetHandle(made.Handle);
+        file.KeepNewFd(fd);
+        return file;
+    }
+
     public override Result<Inode> CreateDirectory(ReadOnlySpan<byte> name, in NewInode attributes)
     {
         if (EnsureHandle().Failed(out uint handle, out Errno error))
@@ -155,6 +173,8 @@ internal sealed class GoferDirectory(GoferFileSystem fileSystem, in GoferAttribu
     /// <summary>For <see cref="DirectoryFile"/>.</summary>
     public Errno List(ICaller caller, List<DirectoryEntry> entries)
     {
+        if (LinkCount == 0)
+            return Errno.ENOENT; // Removed: not even "." is in it (getdents(2)).
         _wasListed = true;
         if ((CurrentListing() ?? ListAhead()) is { } known)
         {

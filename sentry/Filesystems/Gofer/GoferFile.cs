@@ -20,6 +20,8 @@ internal sealed class GoferFile(GoferFileSystem fileSystem, in GoferAttributes a
 
     public override bool MayBeCopied => Gofer.Caching == GoferCaching.Exclusive && !_isMappedWritable;
 
+    public override bool LosesSetIdsByWriting => true;
+
     private DonatedFdCache Descriptors => Gofer.Session.Descriptors;
 
     public override Result<OpenFile> Open(VfsPath path, OpenFlags flags, ICaller caller)

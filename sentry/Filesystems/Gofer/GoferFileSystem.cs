@@ -115,7 +115,7 @@ internal sealed class GoferFileSystem : FileSystem
     /// <summary>
     /// The inode of what the Gofer found at a place: a known one if the file has several names, else a new one.
     /// </summary>
-    internal GoferInode Adopt(in GoferAttributes attributes, Place place)
+    internal GoferInode Adopt(in GoferAttributes attributes, Place? place)
     {
         bool isLinked = IsSandboxOwned && attributes.LinkCount > 1 && attributes.Type != FileType.Directory;
         if (!isLinked)

@@ -130,7 +130,7 @@ internal abstract class GoferInode : Inode
     public override Result<byte[]> GetExtendedAttribute(ReadOnlySpan<byte> name)
     {
         bool isCapability = name.SequenceEqual("security.capability"u8);
-        if (!isCapability && !name.StartsWith("user."u8))
+        if (!IsServed(name))
             return Errno.EOPNOTSUPP;
         if (isCapability && _lacksFileCapabilities)
             return Errno.ENODATA;
@@ -138,23 +138,25 @@ internal abstract class GoferInode : Inode
             return error;
         Result<byte[]> value = Client.GetXattr(handle, NameBytes(fileName), name);
         if (isCapability && Gofer.IsSandboxOwned && value.Error is Errno.ENODATA or Errno.EOPNOTSUPP)
-            _lacksFileCapabilities = true; // Nobody can set it through a Gofer.
+            _lacksFileCapabilities = true;
         return value;
     }
 
     public override Errno SetExtendedAttribute(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value, int flags)
     {
-        if (!name.StartsWith("user."u8))
+        if (!IsServed(name))
             return Errno.EOPNOTSUPP;
         if (Locate(out uint handle, out FileName fileName) is not Errno.Ok and Errno error)
             return error;
+        error = Client.SetXattr(handle, NameBytes(fileName), name, value, (uint)flags);
+        _lacksFileCapabilities = false;
         MarkStale();
-        return Client.SetXattr(handle, NameBytes(fileName), name, value, (uint)flags);
+        return error == Errno.Ok && name.StartsWith("system."u8) ? Refresh() : error; // An ACL changes the mode.
     }
 
     public override Errno RemoveExtendedAttribute(ReadOnlySpan<byte> name)
     {
-        if (!name.StartsWith("user."u8))
+        if (!IsServed(name))
             return Errno.EOPNOTSUPP;
         if (Locate(out uint handle, out FileName fileName) is not Errno.Ok and Errno error)
             return error;
@@ -352,6 +354,10 @@ internal abstract class GoferInode : Inode
 
     /// <summary>The bytes of a name from <see cref="Locate"/>, which may be none.</summary>
     protected static ReadOnlySpan<byte> NameBytes(FileName name) => name.Bytes;
+
+    private static bool IsServed(ReadOnlySpan<byte> name) =>
+        name.StartsWith("user."u8) || name.SequenceEqual("security.capability"u8)
+        || name.SequenceEqual("system.posix_acl_access"u8) || name.SequenceEqual("system.posix_acl_default"u8);
 
     private bool IsKnownAs(GoferDirectory directory, ReadOnlySpan<byte> name) =>
         _place is { } place && place.Parent == directory && place.Name.Bytes.SequenceEqual(name);

@@ -205,6 +205,14 @@ internal abstract class TmpInode : Inode
             return _extendedAttributes?.List() ?? [];
     }
 
+    public override void RemoveFileCapabilities()
+    {
+        if (Volatile.Read(ref _extendedAttributes) is null)
+            return;
+        using (Lock.Enter())
+            _extendedAttributes?.Remove("security.capability"u8);
+    }
+
     /// <summary>Changes the size (truncate(2)). EINVAL, EISDIR….</summary>
     protected virtual Errno SetSize(long size) => Errno.EINVAL;
 

@@ -94,7 +94,7 @@ internal static class AttributeSyscalls
                 return Errno.EFBIG;
             if (file.Truncate(length) is not Errno.Ok and Errno failed)
                 return failed;
-            AttributeOperations.RemoveSetIds(file.Inode, task.Credentials);
+            AttributeOperations.RemovePrivileges(file.Inode, task.Credentials);
             FileEvents.Modified(file.Inode, file.Path.Dentry);
             return 0;
         }
@@ -124,9 +124,11 @@ internal static class AttributeSyscalls
             if ((mode & keepSize) == 0 && ExceedsLimit(task, offset + length))
                 return Errno.EFBIG;
             Errno result = file.Allocate(mode, offset, length);
-            if (result == Errno.Ok)
-                FileEvents.Modified(file.Inode, file.Path.Dentry);
-            return result;
+            if (result != Errno.Ok)
+                return result;
+            AttributeOperations.RemovePrivileges(file.Inode, task.Credentials);
+            FileEvents.Modified(file.Inode, file.Path.Dentry);
+            return 0;
         }
         finally
         {

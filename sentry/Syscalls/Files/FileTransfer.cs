@@ -96,7 +96,7 @@ internal static class FileTransfer
 
         if (done != 0)
         {
-            AttributeOperations.RemoveSetIds(file.Inode, task.Credentials);
+            AttributeOperations.RemovePrivileges(file.Inode, task.Credentials);
             FileEvents.Modified(file.Inode, file.Path.Dentry);
         }
 

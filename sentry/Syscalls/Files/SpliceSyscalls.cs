@@ -155,8 +155,8 @@ internal static class SpliceSyscalls
                     break;
                 error = WriteAll(task, sink, room[..count], to < 0 ? -1 : to + done, noWait, out int written);
                 done += written;
-                if (error != Errno.Ok || written < count)
-                    break;
+                if (error != Errno.Ok || written < count || task.Sleeper.Parker.IsInterrupted)
+                    break; // Whoever wants the task, perhaps to kill it, does not wait for gigabytes.
             }
         }
         finally
@@ -166,11 +166,20 @@ internal static class SpliceSyscalls
 
         if (done == 0)
             return error;
+        OnCopied(task, source, sink);
         if (from < 0 && position >= 0)
             source.Seek(position + done, SeekWhence.Set);
         if (StoreOffset(task, sourceOffset, from + done) is not Errno.Ok and Errno fault)
             return fault;
         return StoreOffset(task, sinkOffset, to + done) is not Errno.Ok and Errno sinkFault ? sinkFault : done;
+    }
+
+    // What read(2) and write(2) would have told and taken away.
+    private static void OnCopied(Task task, OpenFile source, OpenFile sink)
+    {
+        FileEvents.Accessed(source);
+        AttributeOperations.RemovePrivileges(sink.Inode, task.Credentials);
+        FileEvents.Modified(sink.Inode, sink.Path.Dentry);
     }
 
     private static Errno WriteAll(
@@ -217,6 +226,7 @@ internal static class SpliceSyscalls
                 return error;
             if (consumes)
                 source.Pipe.Consume(written);
+            OnCopied(task, source, sink);
             return StoreOffset(task, sinkOffset, to + written) is not Errno.Ok and Errno fault ? fault : written;
         }
         finally

@@ -51,6 +51,8 @@ internal static class AttributeOperations
             return Errno.EPERM;
         uint? mode = inode.IsDirectory || inode.IsSymbolicLink ? null : WithoutSetIds(inode.Mode);
         Errno error = inode.SetAttributes(new AttributeChange { UserId = user, GroupId = group, Mode = mode });
+        if (error == Errno.Ok && inode.IsRegular)
+            inode.RemoveFileCapabilities();
         if (error == Errno.Ok)
             FileEvents.AttributesChanged(inode, path.Dentry);
         return error;
@@ -103,19 +105,27 @@ internal static class AttributeOperations
         Errno error = inode.SetAttributes(new AttributeChange { SizeBytes = length });
         if (error != Errno.Ok)
             return error;
-        RemoveSetIds(inode, credentials);
+        RemovePrivileges(inode, credentials);
         FileEvents.Modified(inode, path.Dentry);
         return Errno.Ok;
     }
 
-    /// <summary>A file that is written to by somebody without CAP_FSETID loses its set-ID bits (inode(7)).</summary>
-    public static void RemoveSetIds(Inode inode, Credentials credentials)
+    /// <summary>
+    /// A file that is written to loses its capabilities, and unless the writer has CAP_FSETID its set-ID bits
+    /// (inode(7), capabilities(7)).
+    /// </summary>
+    public static void RemovePrivileges(Inode inode, Credentials credentials)
     {
-        uint mode = inode.Mode;
-        if ((mode & (ModeBits.SetUserId | ModeBits.SetGroupId)) == 0 || !inode.IsRegular)
+        if (!inode.IsRegular)
             return;
-        if (WithoutSetIds(mode) is { } cleared && !Access.HasOver(inode, Capability.FileSetId, credentials))
+        inode.RemoveFileCapabilities();
+        uint mode = inode.Mode;
+        if ((mode & (ModeBits.SetUserId | ModeBits.SetGroupId)) == 0 || WithoutSetIds(mode) is not { } cleared)
+            return;
+        if (!Access.HasOver(inode, Capability.FileSetId, credentials))
             _ = inode.SetAttributes(new AttributeChange { Mode = cleared });
+        else if (inode.LosesSetIdsByWriting)
+            _ = inode.SetAttributes(new AttributeChange { Mode = mode & ModeBits.All });
     }
 
     private static bool IsReadOnly(VfsPath path) => path.IsSome && path.Mount.IsReadOnly;
