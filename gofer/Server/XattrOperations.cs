@@ -5,8 +5,8 @@ namespace Sandbox.Gofer;
 
 /// <summary>
 /// Extended attributes. The client may read and change user.*, file capabilities and ACLs, which are to be there for
-/// whoever uses the tree next (an image's layer, a volume): the rest of security.*, trusted.* and system.* speaks to the
-/// host's kernel, not to the guest's.
+/// whoever uses the tree next (an image's layer, a volume): the rest of security.*, trusted.* and system.* speaks to
+/// the host's kernel, not to the guest's.
 /// </summary>
 internal static class XattrOperations
 {

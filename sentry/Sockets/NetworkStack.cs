@@ -14,7 +14,7 @@ using Sandbox.Sentry.Vfs;
 namespace Sandbox.Sentry.Sockets;
 
 /// <summary>What a network namespace has: abstract unix names, ports, and the sockets that /proc/net lists.</summary>
-internal sealed class NetworkStack : ITcpWire
+internal sealed class NetworkStack : INetworkStack, ITcpWire
 {
     /// <summary>Sockets of one namespace; beyond it ENFILE.</summary>
     private const int MaxSockets = 1 << 18;

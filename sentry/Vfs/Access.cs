@@ -22,10 +22,15 @@ internal static class Access
     public static Errno Check(Inode inode, AccessMask wanted, Credentials credentials)
     {
         uint mode = inode.Mode;
-        uint granted = inode.UserId == credentials.FileSystemUserId ? mode >> 6
-            : credentials.IsInGroup(inode.GroupId) ? mode >> 3
-            : mode;
-        if ((granted & (uint)wanted) == (uint)wanted)
+        const uint group = 0x38; // With a list, the most that anybody but the owner and others gets.
+        bool isGranted;
+        if (inode.UserId == credentials.FileSystemUserId)
+            isGranted = ((mode >> 6) & (uint)wanted) == (uint)wanted;
+        else if ((mode & group) != 0 && inode.Acls?.Access is { } acl)
+            isGranted = acl.Allows(inode, wanted, credentials);
+        else
+            isGranted = ((credentials.IsInGroup(inode.GroupId) ? mode >> 3 : mode) & (uint)wanted) == (uint)wanted;
+        if (isGranted)
             return Errno.Ok;
         return IsOverridden(inode, mode, wanted, credentials) ? Errno.Ok : Errno.EACCES;
     }

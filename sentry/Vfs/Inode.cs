@@ -134,12 +134,18 @@ internal abstract class Inode
     public virtual Result<Inode> CreateNode(ReadOnlySpan<byte> name, ulong rawDevice, in NewInode attributes) =>
         Errno.EPERM;
 
+    /// <summary>Its access control lists, if <see cref="KeepsAcls"/>; null for none.</summary>
+    public virtual PosixAcls? Acls => null;
+
+    /// <summary>True if the lists are this kernel's to keep and to check; else they are only passed on.</summary>
+    public virtual bool KeepsAcls => false;
+
     /// <summary>
     /// True if the host takes set-ID bits away from what the Sentry writes, also for a guest that may keep them.
     /// </summary>
     public virtual bool LosesSetIdsByWriting => false;
 
-    /// <summary>Forgets security.capability of a file that changed; where the host writes, it does that itself.</summary>
+    /// <summary>Forgets security.capability of a file that changed; where the host writes, it does so itself.</summary>
     public virtual void RemoveFileCapabilities()
     {
     }
@@ -223,6 +229,9 @@ internal readonly record struct NewInode(uint Mode, uint UserId, uint GroupId)
 {
     /// <summary>Who makes it, for filesystems that charge him for it; null for the Sentry itself.</summary>
     public ICaller? Creator { get; init; }
+
+    /// <summary>Access control lists it begins with; null for none.</summary>
+    public PosixAcls? Acls { get; init; }
 }
 
 /// <summary>A change of attributes; null leaves one as it is. Times in nanoseconds since the epoch.</summary>

@@ -19,12 +19,12 @@ internal static unsafe class ProcessRows
             .NeedsRegisters();
         rows[Sys.clone] = Syscall.Of<ulong, UserAddress, UserAddress, UserAddress, ulong>(
             "clone", &ProcessSyscalls.Clone)
-            .Partial("no CLONE_PTRACE, CLONE_NEWTIME, CLONE_NEWCGROUP")
+            .Partial("no CLONE_PTRACE, CLONE_NEWTIME")
             .Shows(F.CloneFlags, F.Address, F.Address, F.Address, F.Hexadecimal)
             .Waits("kernel_clone")
             .NeedsRegisters();
         rows[Sys.clone3] = Syscall.Of<UserAddress, nuint>("clone3", &ProcessSyscalls.Clone3)
-            .Partial("no set_tid, CLONE_INTO_CGROUP, CLONE_NEWTIME, CLONE_NEWCGROUP")
+            .Partial("no set_tid, CLONE_INTO_CGROUP, CLONE_NEWTIME")
             .Shows(F.CloneArguments, F.Unsigned64)
             .Waits("kernel_clone")
             .NeedsRegisters();
@@ -61,9 +61,9 @@ internal static unsafe class ProcessRows
             .Shows(F.Fd, F.CloneFlags);
         rows[Sys.ptrace] = Syscall.Of<long, int, ulong, ulong>("ptrace", &PtraceSyscalls.Control)
             .Partial(
-                "no debug registers, PTRACE_SYSEMU, PTRACE_PEEKSIGINFO, PTRACE_O_TRACESECCOMP; no registers at PTRACE_EVENT_EXIT");
+                "debug registers are all in use (ENOSPC); no PTRACE_SYSEMU, PTRACE_PEEKSIGINFO, PTRACE_O_TRACESECCOMP; no registers at PTRACE_EVENT_EXIT");
         rows[Sys.unshare] = Syscall.Of<ulong>("unshare", &NamespaceSyscalls.Unshare)
-            .Partial("no time and cgroup namespaces")
+            .Partial("no time namespaces")
             .Shows(F.CloneFlags);
     }
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Sandbox.Linux;
 using Sandbox.Sentry.Memory;
+using Sandbox.Sentry.Security;
 using Sandbox.Sentry.Sync;
 using Sandbox.Sentry.Vfs;
 
@@ -24,6 +25,7 @@ internal abstract class TmpInode : Inode
     private int _isCounted = 1; // As an inode of the filesystem.
     private int _chargedLinks; // Names beyond the first that are paid for.
     private ExtendedAttributeSet? _extendedAttributes; // Guarded by Lock.
+    private PosixAcls? _acls; // What of it are lists. Guarded by Lock for writing.
 
     protected TmpInode(MemoryFileSystem fileSystem, in NewInode attributes)
         : base(fileSystem, attributes.Mode, attributes.UserId, attributes.GroupId)
@@ -151,7 +153,7 @@ internal abstract class TmpInode : Inode
         using (Lock.Enter())
         {
             if (change.Mode is { } mode)
-                Mode = (Mode & (uint)FileType.Mask) | (mode & ModeBits.All);
+                SetMode(mode);
             UserId = change.UserId ?? UserId;
             GroupId = change.GroupId ?? GroupId;
             _accessTime = change.AccessTime ?? _accessTime;
@@ -161,6 +163,10 @@ internal abstract class TmpInode : Inode
 
         return Errno.Ok;
     }
+
+    public override bool KeepsAcls => true;
+
+    public override PosixAcls? Acls => Volatile.Read(ref _acls);
 
     public override Result<byte[]> GetExtendedAttribute(ReadOnlySpan<byte> name)
     {
@@ -182,7 +188,9 @@ internal abstract class TmpInode : Inode
                 return Errno.ENOENT; // What it holds is given back already.
             _extendedAttributes ??= new ExtendedAttributeSet(Memory.DentryCharge!);
             MarkChanged();
-            return _extendedAttributes.Set(name, value, flags);
+            Errno error = _extendedAttributes.Set(name, value, flags);
+            ReadAcls();
+            return error;
         }
     }
 
@@ -195,7 +203,9 @@ internal abstract class TmpInode : Inode
         using (Lock.Enter())
         {
             MarkChanged();
-            return _extendedAttributes?.Remove(name) ?? Errno.ENODATA;
+            Errno error = _extendedAttributes?.Remove(name) ?? Errno.ENODATA;
+            ReadAcls();
+            return error;
         }
     }
 
@@ -230,6 +240,7 @@ internal abstract class TmpInode : Inode
             return full;
         _isCounted = 1;
         _extendedAttributes = extendedAttributes;
+        ReadAcls();
         Mode = stat.Mode;
         (UserId, GroupId) = (stat.UserId, stat.GroupId);
         (_accessTime, _modifyTime) = (stat.AccessTime.TotalNanoseconds, stat.ModifyTime.TotalNanoseconds);
@@ -274,6 +285,25 @@ internal abstract class TmpInode : Inode
         NotifyChange();
     }
 
+    // chmod(2) changes a list, too: the bits are its entries. With the lock held.
+    private void SetMode(uint mode)
+    {
+        Mode = (Mode & (uint)FileType.Mask) | (mode & ModeBits.All);
+        if (_acls?.Access is not { } acl)
+            return;
+        _extendedAttributes!.Set(PosixAcls.AccessName, acl.WithMode(mode).ToBytes(UserNamespace.Root), 0);
+        ReadAcls();
+    }
+
+    // With the lock held, or before anybody else knows the file.
+    private void ReadAcls()
+    {
+        if (_extendedAttributes is not null || _acls is not null)
+            Volatile.Write(ref _acls, _extendedAttributes is { } set
+                ? PosixAcls.Of(set.Get(PosixAcls.AccessName), set.Get(PosixAcls.DefaultName))
+                : null);
+    }
+
     private void DropContentIfUnused()
     {
         if (LinkCount == 0 && Volatile.Read(ref _opens) == 0)
@@ -295,6 +325,7 @@ internal abstract class TmpInode : Inode
         {
             _extendedAttributes?.Clear();
             _extendedAttributes = null;
+            Volatile.Write(ref _acls, null);
         }
     }
 

@@ -77,6 +77,16 @@ internal enum HostNetwork
     Always,
 }
 
+/// <summary>What others than sockets need to know of a network stack.</summary>
+internal interface INetworkStack
+{
+    /// <summary>Its internet sockets are the host's.</summary>
+    bool IsHost { get; }
+
+    /// <summary>net.ipv4.ip_unprivileged_port_start: below it only CAP_NET_BIND_SERVICE binds.</summary>
+    int FirstUnprivilegedPort { get; set; }
+}
+
 /// <summary>Interfaces, ports, abstract unix names (network_namespaces(7)); filled in by Sockets.</summary>
 internal sealed class NetworkNamespace(Security.UserNamespace owner)
 {
@@ -92,8 +102,8 @@ internal sealed class NetworkNamespace(Security.UserNamespace owner)
     public bool IsLoopbackUp { get; init; } = true;
 
     /// <summary>net.ipv4.ip_unprivileged_port_start, if the configuration sets it.</summary>
-    public int? FirstUnprivilegedPort { get; init; }
+    public int? FirstUnprivilegedPort { get; set; }
 
     /// <summary>The network stack, made at first use by Sockets.</summary>
-    public object? Stack;
+    public INetworkStack? Stack;
 }

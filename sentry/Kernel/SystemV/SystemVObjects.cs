@@ -53,7 +53,7 @@ internal sealed class SystemVObjects : IExitAction
         return Interlocked.CompareExchange(ref ipc.SystemV, fresh, null) ?? fresh;
     }
 
-    /// <summary>A segment of a process was made: what becomes of it when that ends is looked at. With the lock.</summary>
+    /// <summary>A process made a segment, which is looked at when the process ends. With the lock.</summary>
     public void AddSegment(SharedSegment segment, ThreadGroup creator)
     {
         Segments.Add(segment);

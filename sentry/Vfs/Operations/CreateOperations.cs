@@ -19,6 +19,7 @@ internal static class CreateOperations
                 caller, parent.Directory.Inode, FileType.Directory, mode & allowed);
             if (parent.Directory.Inode.CreateDirectory(parent.Name, attributes).Failed(out Inode? inode, out error))
                 return error;
+            AclOperations.Give(inode, attributes);
             child = DentryCache.Add(parent.Directory.Dentry, parent.Name, inode);
         }
 
@@ -56,6 +57,7 @@ internal static class CreateOperations
                 : directory.CreateNode(parent.Name, rawDevice, attributes);
             if (made.Failed(out Inode? inode, out error))
                 return error;
+            AclOperations.Give(inode, attributes);
             child = DentryCache.Add(parent.Directory.Dentry, parent.Name, inode);
         }
 

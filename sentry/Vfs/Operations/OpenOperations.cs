@@ -141,6 +141,7 @@ internal static class OpenOperations
             if (directory.Inode.CreateFile(name, attributes).Failed(out Inode? inode, out Errno failed))
                 // Somebody else of a shared mount was faster.
                 return failed == Errno.EEXIST && !isBlind ? Errno.ESTALE : failed;
+            AclOperations.Give(inode, attributes);
             child = DentryCache.Add(directory.Dentry, name, inode);
             isNew = true;
         }
@@ -164,6 +165,7 @@ internal static class OpenOperations
         NewInode attributes = NewAttributes(caller, directory.Inode, FileType.Regular, request.Mode);
         if (directory.Inode.CreateTemporaryFile(attributes).Failed(out Inode? inode, out error))
             return error;
+        AclOperations.Give(inode, attributes);
         string name = "#" + inode.Number.ToString(System.Globalization.CultureInfo.InvariantCulture);
         Dentry dentry = new(directory.Dentry, name, inode) { IsRemoved = true };
         OpenRequest opening = request with { Flags = request.Flags & ~OpenFlags.TemporaryFile };
@@ -180,7 +182,8 @@ internal static class OpenOperations
     {
         Credentials credentials = caller.Credentials;
         uint bits = mode & ModeBits.All;
-        if (type != FileType.SymbolicLink)
+        PosixAcl? inherited = type == FileType.SymbolicLink ? null : directory.Acls?.Default;
+        if (type != FileType.SymbolicLink && inherited is null)
             bits &= ~caller.Fs.Umask;
         uint group = credentials.FileSystemGroupId;
         if ((directory.Mode & ModeBits.SetGroupId) != 0)
@@ -194,7 +197,8 @@ internal static class OpenOperations
                 bits &= ~ModeBits.SetGroupId;
         }
 
-        return new NewInode((uint)type | bits, credentials.FileSystemUserId, group) { Creator = caller };
+        NewInode attributes = new((uint)type | bits, credentials.FileSystemUserId, group) { Creator = caller };
+        return inherited is null ? attributes : AclOperations.Inherit(attributes, inherited, bits);
     }
 
     private static Errno CheckType(VfsPath place, in OpenRequest request)

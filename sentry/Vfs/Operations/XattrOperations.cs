@@ -13,7 +13,9 @@ internal static class XattrOperations
     {
         if (CheckAccess(inode, name, isWrite: false, credentials) is not Errno.Ok and Errno error)
             return error;
-        return inode.GetExtendedAttribute(name);
+        return inode.KeepsAcls && PosixAcls.IsName(name)
+            ? AclOperations.Get(inode, name, credentials)
+            : inode.GetExtendedAttribute(name);
     }
 
     public static Errno Set(
@@ -24,7 +26,9 @@ internal static class XattrOperations
             return Errno.EROFS;
         if (CheckAccess(inode, name, isWrite: true, credentials) is not Errno.Ok and Errno error)
             return error;
-        error = inode.SetExtendedAttribute(name, value, flags);
+        error = inode.KeepsAcls && PosixAcls.IsName(name)
+            ? AclOperations.Set(inode, name, value, credentials)
+            : inode.SetExtendedAttribute(name, value, flags);
         if (error == Errno.Ok)
             FileEvents.AttributesChanged(inode, path.Dentry);
         return error;

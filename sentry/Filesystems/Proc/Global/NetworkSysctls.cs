@@ -5,7 +5,6 @@ using Sandbox.Linux;
 using Sandbox.Sentry.Kernel.Namespaces;
 using Sandbox.Sentry.Kernel.Tasks;
 using Sandbox.Sentry.Security;
-using Sandbox.Sentry.Sockets;
 using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Filesystems.Proc.Global;
@@ -70,8 +69,9 @@ internal static class NetworkSysctls
     private static string Value(Task task, string path, string first)
     {
         NetworkNamespace space = task.Namespaces.Network;
-        if (path == FirstPort && NetworkStack.Of(space) is { IsHost: false } stack)
-            return stack.FirstUnprivilegedPort.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        int? firstPort = space.Stack?.FirstUnprivilegedPort ?? space.FirstUnprivilegedPort;
+        if (path == FirstPort && !IsHost(space) && firstPort is { } port)
+            return port.ToString(System.Globalization.CultureInfo.InvariantCulture);
         return _written.TryGetValue(space, out ConcurrentDictionary<string, string>? written)
             ? written.GetValueOrDefault(path, first)
             : first;
@@ -91,8 +91,7 @@ internal static class NetworkSysctls
         string wanted = Encoding.UTF8.GetString(built.Written).TrimEnd('\n');
         if (wanted == present)
             return Errno.Ok;
-        NetworkStack stack = NetworkStack.Of(space);
-        if (stack.IsHost)
+        if (IsHost(space))
             return Errno.EPERM;
         if (Array.IndexOf(_fixed, path) >= 0)
             return Errno.EINVAL;
@@ -104,7 +103,12 @@ internal static class NetworkSysctls
 
         if (!int.TryParse(wanted, out int port) || port is < 0 or > ushort.MaxValue)
             return Errno.EINVAL;
-        stack.FirstUnprivilegedPort = port;
+        space.FirstUnprivilegedPort = port;
+        if (space.Stack is { } stack)
+            stack.FirstUnprivilegedPort = port;
         return Errno.Ok;
     }
+
+    // Before a socket was made it may still be the host's.
+    private static bool IsHost(NetworkNamespace space) => space.Stack?.IsHost ?? space.Host != HostNetwork.Never;
 }

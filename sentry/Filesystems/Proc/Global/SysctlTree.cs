@@ -71,7 +71,8 @@ internal static class SysctlTree
     {
         StaticDirectory sys = root.AddDirectory("sys");
         HashSet<string> paths = [];
-        foreach ((string path, string value) in (List<(string, string)>)[.. _constants, .. NetworkSysctls.OfInterfaces()])
+        (string, string)[] all = [.. _constants, .. NetworkSysctls.OfInterfaces()];
+        foreach ((string path, string value) in all)
         {
             string first = set?.GetValueOrDefault(path) ?? value;
             Add(

@@ -21,7 +21,11 @@ static int ready(int fd)
 
 int main(void)
 {
-    FAILS(ESRCH, pidfd_open(30000, 0));
+    pid_t gone = fork();
+    if (gone == 0)
+        _exit(0);
+    CHILD_OK(gone);
+    FAILS(ESRCH, pidfd_open(gone, 0));
     FAILS(EINVAL, pidfd_open(0, 0));
     FAILS(EINVAL, pidfd_open(getpid(), 1));
     int self = OK(pidfd_open(getpid(), 0));

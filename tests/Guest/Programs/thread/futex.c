@@ -42,6 +42,22 @@ static int wake_one(void)
     return futex(&word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
+static int wake_second_bit(void)
+{
+    RETURNS(0, futex(&word, FUTEX_WAKE_BITSET_PRIVATE, INT_MAX, NULL, NULL, 4));
+    return futex(&word, FUTEX_WAKE_BITSET_PRIVATE, INT_MAX, NULL, NULL, 2);
+}
+
+static int wake_any_bit(void)
+{
+    return futex(&word, FUTEX_WAKE_BITSET_PRIVATE, INT_MAX, NULL, NULL, -1);
+}
+
+static int move_all(void)
+{
+    return futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 0, (void *)10, &other_word, 0);
+}
+
 int main(void)
 {
     pthread_t threads[4];
@@ -68,22 +84,22 @@ int main(void)
     /* Bitsets select the waiters. */
     pthread_create(&threads[0], NULL, bit_waiter, (void *)1);
     pthread_create(&threads[1], NULL, bit_waiter, (void *)2);
-    sleep_ms(50);
-    RETURNS(0, futex(&word, FUTEX_WAKE_BITSET_PRIVATE, INT_MAX, NULL, NULL, 4));
-    RETURNS(1, futex(&word, FUTEX_WAKE_BITSET_PRIVATE, INT_MAX, NULL, NULL, 2));
+    RETURNS(1, wake_all_of(1, wake_second_bit));
     pthread_join(threads[1], NULL);
-    RETURNS(1, futex(&word, FUTEX_WAKE_BITSET_PRIVATE, INT_MAX, NULL, NULL, -1));
+    RETURNS(5, awake);
+    RETURNS(0, futex(&word, FUTEX_WAKE_BITSET_PRIVATE, INT_MAX, NULL, NULL, 4));
+    RETURNS(1, wake_all_of(1, wake_any_bit));
     pthread_join(threads[0], NULL);
     RETURNS(6, awake);
 
     /* Requeue: one wakes, the others move to the second word. */
     for (int i = 0; i < 4; i++)
         pthread_create(&threads[i], NULL, waiter, NULL);
-    sleep_ms(60);
     FAILS(EAGAIN, futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 1, (void *)10, &other_word, 7));
-    RETURNS(4, futex(&word, FUTEX_CMP_REQUEUE_PRIVATE, 1, (void *)10, &other_word, 0));
-    RETURNS(0, futex(&word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0));
-    RETURNS(3, futex(&other_word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0));
+    RETURNS(4, wake_all_of(4, move_all)); /* now they are asleep for certain */
+    RETURNS(4, futex(&other_word, FUTEX_CMP_REQUEUE_PRIVATE, 1, (void *)10, &word, 0));
+    RETURNS(0, futex(&other_word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0));
+    RETURNS(3, futex(&word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0));
     for (int i = 0; i < 4; i++)
         pthread_join(threads[i], NULL);
     RETURNS(10, awake);
