@@ -55,8 +55,10 @@ internal static unsafe class PathRows
         rows[Sys.mkdirat] = Syscall.Of<Fd, UserString, uint>("mkdirat", &DirectorySyscalls.MakeDirectoryAt)
             .Shows(F.DirectoryFd, F.Text, F.Octal);
         rows[Sys.mknod] = Syscall.Of<UserString, uint, uint>("mknod", &DirectorySyscalls.MakeNode)
+            .Partial("no devices on written-through trees (EPERM)")
             .Shows(F.Text, F.Octal, F.Hexadecimal);
         rows[Sys.mknodat] = Syscall.Of<Fd, UserString, uint, uint>("mknodat", &DirectorySyscalls.MakeNodeAt)
+            .Partial("no devices on written-through trees (EPERM)")
             .Shows(F.DirectoryFd, F.Text, F.Octal, F.Hexadecimal);
         rows[Sys.rmdir] = Syscall.Of<UserString>("rmdir", &DirectorySyscalls.RemoveDirectory)
             .ByPage(PageCall.Path);
@@ -139,6 +141,7 @@ internal static unsafe class PathRows
         rows[Sys.fgetxattr] = Syscall.Of<Fd, UserString, UserAddress, ulong>("fgetxattr", &XattrSyscalls.GetFile)
             .Shows(F.Fd, F.Text, F.DataOut, F.Unsigned64);
         rows[Sys.setxattr] = Syscall.Of<UserString, UserString, UserAddress, ulong, int>("setxattr", &XattrSyscalls.Set)
+            .Partial("ACLs of written-through trees are kept there, but not checked")
             .Shows(F.Text, F.Text, F.Data, F.Unsigned64, F.Hexadecimal);
         rows[Sys.lsetxattr] = Syscall.Of<UserString, UserString, UserAddress, ulong, int>(
             "lsetxattr", &XattrSyscalls.SetLink)
