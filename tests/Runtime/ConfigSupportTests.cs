@@ -64,7 +64,7 @@ public sealed class ConfigSupportTests : ContainerTests
         };
         HostResult result = Runsc.RunBundle(bundle, Minutes(1));
         Assert.Equal("12345678\n511\n1\n20\nnamed\n", result.Output);
-        Assert.Contains("kernel.shmmax", result.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("kernel.shmmax", result.Error, StringComparison.Ordinal); // It acts.
         Assert.DoesNotContain("fs.mqueue", result.Error, StringComparison.Ordinal);
     }
 
