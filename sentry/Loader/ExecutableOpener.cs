@@ -28,6 +28,6 @@ internal sealed class ExecutableOpener : IExecutableOpener
             return Errno.EACCES;
         if (Access.Check(place.Inode, AccessMask.Execute, caller.Credentials) is not Errno.Ok and Errno refused)
             return refused;
-        return place.Inode.Open(place, OpenFlags.ReadOnly, caller);
+        return place.Inode.IsWritten ? Errno.ETXTBSY : place.Inode.Open(place, OpenFlags.ReadOnly, caller);
     }
 }

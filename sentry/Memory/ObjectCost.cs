@@ -18,6 +18,9 @@ internal static class ObjectCost
     /// <summary>A message in a queue beside its text: its entry, and who sent it.</summary>
     public const int Message = 512;
 
+    /// <summary>A cgroup that a program made.</summary>
+    public const int Cgroup = 1024;
+
     /// <summary>A System V object beside what is in it.</summary>
     public const int IpcObject = 768;
 

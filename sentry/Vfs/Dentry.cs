@@ -53,6 +53,9 @@ internal sealed class Dentry
         set => _isRemoved = value;
     }
 
+    /// <summary>An O_TMPFILE that linkat(2) may give its first name.</summary>
+    public bool MayBeLinked { get; set; }
+
     /// <summary>Out of the cache without having been removed: who walked here must walk again.</summary>
     public bool IsDropped => _isDropped;
 

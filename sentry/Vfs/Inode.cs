@@ -60,6 +60,14 @@ internal abstract class Inode
     public object? Endpoint;
 
     private int _images;
+    private int _writers;
+
+    /// <summary>True while somebody has it open for writing: it cannot be executed (ETXTBSY).</summary>
+    public bool IsWritten => Volatile.Read(ref _writers) > 0;
+
+    public void AddWriter() => Interlocked.Increment(ref _writers);
+
+    public void RemoveWriter() => Interlocked.Decrement(ref _writers);
 
     /// <summary>True while a program made from this file runs: it cannot be opened for writing (ETXTBSY).</summary>
     public bool IsExecuting => Volatile.Read(ref _images) > 0;
@@ -214,6 +222,9 @@ internal abstract class Inode
     public virtual void Forget()
     {
     }
+
+    /// <summary>A dentry names it that is in the cache or held: by an open file, O_PATH or not, a mount…</summary>
+    protected bool IsUsed => Volatile.Read(ref _uses) > 0;
 
     internal void AddUse() => Interlocked.Increment(ref _uses);
 

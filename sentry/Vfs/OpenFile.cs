@@ -20,6 +20,7 @@ internal abstract class OpenFile
     private static readonly RankedLock _observerLock = new(LockRank.Leaf);
 
     private int _references = 1;
+    private bool _isWriter;
     private MemoryAccount? _account; // Who is charged for it.
     private FileObserver? _observers; // Guarded by _observerLock for writing.
     private FileObserver? _ioSignal; // Set once.
@@ -219,6 +220,13 @@ internal abstract class OpenFile
         }
     }
 
+    /// <summary>It was opened for writing by its name: until its release nobody executes the file.</summary>
+    public void CountAsWriter()
+    {
+        _isWriter = true;
+        Inode.AddWriter();
+    }
+
     /// <summary>Gives a reference back; the last one releases the file.</summary>
     public void Release()
     {
@@ -230,6 +238,8 @@ internal abstract class OpenFile
             observer.OnFileReleased(this);
         FileEvents.Closed(this);
         FileLocks.ReleaseFile(this);
+        if (_isWriter)
+            Inode.RemoveWriter();
         OnRelease();
         _account?.ReturnObject(ObjectCost.OpenFile);
         Path.LetGo();

@@ -28,7 +28,6 @@ internal static class CgroupTree
             ("cpu.idle", "0"), ("cpu.max.burst", "0"), ("pids.events", "max 0"), ("pids.events.local", "max 0"),
         ];
         AddConstants(files, constants);
-        AddProcesses(files, kernel, "cgroup.procs", threads: false);
         AddProcesses(files, kernel, "cgroup.threads", threads: true);
         Add(files, "io.stat", static (_, _) => { });
         Add(files, "memory.max", static (container, text) => AppendLimit(text, container.Limits.Memory));

@@ -1,4 +1,5 @@
 using Sandbox.Linux;
+using Sandbox.Sentry.Kernel.Containers;
 using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Filesystems.Sys;
@@ -13,6 +14,14 @@ internal sealed class StaticFileSystem : FileSystem
     {
         (_typeName, _magic, Source) = (typeName, magic, source);
         Root = new StaticDirectory(this, permissions);
+    }
+
+    private StaticFileSystem(long magic, string source, Kernel.Kernel kernel, Container? container)
+    {
+        (_typeName, _magic, Source) = ("cgroup2", magic, source);
+        CgroupDirectory root = new(this, kernel, container);
+        Root = root;
+        root.Add("cgroup.procs", root.ProcessesFile());
     }
 
     public override string TypeName => _typeName;
@@ -35,10 +44,10 @@ internal sealed class StaticFileSystem : FileSystem
     }
 
     /// <summary>The root of a cgroup v2 tree: what container runtimes show read-only.</summary>
-    public static StaticFileSystem CreateCgroup(string source, Kernel.Kernel kernel)
+    public static StaticFileSystem CreateCgroup(string source, Kernel.Kernel kernel, Container? container)
     {
         const long magic = 0x63677270;
-        StaticFileSystem cgroup = new("cgroup2", magic, source, Modes.O555);
+        StaticFileSystem cgroup = new(magic, source, kernel, container);
         CgroupTree.FillUnified(cgroup, kernel);
         return cgroup;
     }

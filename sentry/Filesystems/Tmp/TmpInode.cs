@@ -125,8 +125,11 @@ internal abstract class TmpInode : Inode
     public void DropLinks()
     {
         Volatile.Write(ref _links, 0);
-        DropContentIfUnused();
+        DropContentIfUnused(isReachable: false);
     }
+
+    /// <summary>Nothing holds the file any more; without names it is gone now.</summary>
+    public override void Forget() => DropContentIfUnused();
 
     public override Errno GetAttributes(ref Stat stat)
     {
@@ -304,9 +307,12 @@ internal abstract class TmpInode : Inode
                 : null);
     }
 
-    private void DropContentIfUnused()
+    // What O_PATH, a mount or a working directory still holds can be opened again by way of /proc/self/fd.
+    private void DropContentIfUnused() => DropContentIfUnused(isReachable: IsUsed);
+
+    private void DropContentIfUnused(bool isReachable)
     {
-        if (LinkCount == 0 && Volatile.Read(ref _opens) == 0)
+        if (LinkCount == 0 && Volatile.Read(ref _opens) == 0 && !isReachable)
         {
             DropContent();
             Forgotten();

@@ -49,6 +49,9 @@ internal sealed class Container(string id)
     /// <summary>Where the host counts what its guests use; null if it has no cgroup there.</summary>
     public HostCgroup? Cgroup { get; init; }
 
+    /// <summary>What its programs see as the root of cgroups.</summary>
+    public GuestCgroup Cgroups { get; } = new(null, new FileName("/"u8), 0, 0);
+
     /// <summary>What the Sentry holds for it: files in memory, buffers, kernel objects.</summary>
     public MemoryAccount Memory { get; } = new();
 

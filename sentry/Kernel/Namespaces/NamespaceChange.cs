@@ -57,7 +57,7 @@ internal sealed record NamespaceChange
                 ? new NetworkNamespace(owner) { IsLoopbackUp = false }
                 : old.Network,
             Cgroup = (flags & CloneFlags.NewCgroup) != 0
-                ? new CgroupNamespace(owner, NamespaceNumber.Next())
+                ? new CgroupNamespace(owner, NamespaceNumber.Next(), task.Group.Cgroup)
                 : old.Cgroup,
             PidForChildren = (flags & CloneFlags.NewPid) != 0
                 ? new PidNamespace(old.PidForChildren, owner)

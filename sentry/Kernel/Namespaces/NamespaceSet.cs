@@ -50,17 +50,28 @@ internal sealed class IpcNamespace(Security.UserNamespace owner)
 }
 
 /// <summary>
-/// From which cgroup on its members see the tree (cgroup_namespaces(7)): always from their container's, which is the
-/// root of all they can see.
+/// From which cgroup on its members see the tree (cgroup_namespaces(7)).
 /// </summary>
-internal sealed class CgroupNamespace(Security.UserNamespace owner, ulong number)
+/// <param name="owner">Whose capabilities count.</param>
+/// <param name="number">As /proc/PID/ns shows it.</param>
+/// <param name="root">What they see as "/"; null for their container's.</param>
+internal sealed class CgroupNamespace(Security.UserNamespace owner, ulong number, GuestCgroup? root)
 {
     private const ulong InitialNumber = 4026531835; // Linux's.
 
-    public static CgroupNamespace Initial { get; } = new(Security.UserNamespace.Root, InitialNumber);
+    public static CgroupNamespace Initial { get; } = new(Security.UserNamespace.Root, InitialNumber, null);
 
     public Security.UserNamespace Owner { get; } = owner;
     public ulong Number { get; } = number;
+    public GuestCgroup? Root { get; } = root;
+
+    /// <summary>The path of a group as members see it: what lies outside of theirs is "/..".</summary>
+    public string PathOf(GuestCgroup group)
+    {
+        if (Root is null)
+            return group.Path;
+        return !group.IsSelfOrBelow(Root) ? "/.." : group == Root ? "/" : group.Path[Root.Path.Length..];
+    }
 }
 
 /// <summary>Whether a network namespace of the sandbox stands for one of the host's.</summary>

@@ -23,6 +23,9 @@ internal sealed class ThreadGroup(
     /// <summary>The thread whose id is the process id, alive or a zombie.</summary>
     public Task Leader { get; set; } = null!;
 
+    /// <summary>The cgroup that its container's programs put it in; null for the container's own.</summary>
+    public Containers.GuestCgroup? Cgroup { get; set; }
+
     /// <summary>Live threads.</summary>
     public List<Task> Tasks { get; } = [];
 

@@ -243,6 +243,7 @@ internal static class TaskClone
         ThreadGroup group = new(task.Kernel, id, task.Group.ProcessGroup, handlers, task.Group.Limits)
         {
             Parent = parent,
+            Cgroup = task.Group.Cgroup,
             ExitSignal = arguments.Has(CloneFlags.Parent) ? task.Group.ExitSignal : arguments.ExitSignal,
             OomScoreAdjustment = task.Group.OomScoreAdjustment,
             OomScoreAdjustmentMin = task.Group.OomScoreAdjustmentMin,

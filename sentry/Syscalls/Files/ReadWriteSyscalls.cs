@@ -107,7 +107,7 @@ internal static class ReadWriteSyscalls
         Task task, OpenFile file, ref IoRanges buffers, long offset, bool isWrite, bool noWait)
     {
         if (offset >= 0 && !file.IsSeekable)
-            return Errno.ESPIPE;
+            return !file.Inode.IsDirectory ? Errno.ESPIPE : isWrite ? Errno.EBADF : Errno.EISDIR;
         if (isWrite && file is Socket socket
             && (socket.StampsSender || (!socket.IsStream && buffers.Remaining > ScratchBuffers.Bytes)))
             return SocketTransfer.Send(

@@ -102,14 +102,25 @@ internal static class CreateOperations
                 return Errno.EPERM;
             if (!MayLink(target.Inode, caller.Credentials))
                 return Errno.EPERM;
+            if (IsGone(target))
+                return Errno.ENOENT;
             if (parent.Directory.Inode.Link(parent.Name, target.Inode) is not Errno.Ok and Errno failed)
                 return failed;
+            target.Dentry.MayBeLinked = false;
             child = DentryCache.Add(parent.Directory.Dentry, parent.Name, target.Inode);
         }
 
         FileEvents.AttributesChanged(target.Inode, null);
         FileEvents.Created(parent.Directory.Inode, child);
         return Errno.Ok;
+    }
+
+    // A file without names stays without, but for one that was made so.
+    private static bool IsGone(VfsPath target)
+    {
+        Stat stat = default;
+        return target.Dentry.IsRemoved && !target.Dentry.MayBeLinked
+            && target.Inode.GetAttributes(ref stat) == Errno.Ok && stat.LinkCount == 0;
     }
 
     // proc(5), protected_hardlinks = 1: who does not own a file may link it only if it is regular,

@@ -167,7 +167,10 @@ internal static class OpenOperations
             return error;
         AclOperations.Give(inode, attributes);
         string name = "#" + inode.Number.ToString(System.Globalization.CultureInfo.InvariantCulture);
-        Dentry dentry = new(directory.Dentry, name, inode) { IsRemoved = true };
+        Dentry dentry = new(directory.Dentry, name, inode)
+        {
+            IsRemoved = true, MayBeLinked = (request.Flags & OpenFlags.Exclusive) == 0,
+        };
         OpenRequest opening = request with { Flags = request.Flags & ~OpenFlags.TemporaryFile };
         Result<OpenFile> opened = Finish(new VfsPath(directory.Mount, dentry), opening, caller);
         dentry.Unpin(); // It is in no cache: the open file alone keeps it.
@@ -225,6 +228,8 @@ internal static class OpenOperations
     {
         if (place.Inode.Open(place, request.Flags, caller).Failed(out OpenFile? file, out Errno error))
             return error;
+        if (file.IsWritable && place.Inode.IsRegular)
+            file.CountAsWriter();
         FileEvents.Opened(file);
         return file;
     }

@@ -75,7 +75,14 @@ internal static class TaskTexts
                 text.Append(index).Append((byte)':').Append(Container.LegacyControllers[index - 1]).Append(":/\n"u8);
         }
 
-        text.Append("0::/\n"u8);
+        text.Append("0::"u8);
+        using (target.Task.Kernel.Tree.Enter())
+        {
+            GuestCgroup group = target.Task.Group.Cgroup ?? target.Task.Namespaces.Container.Cgroups;
+            text.Append(((Task)reader).Namespaces.Cgroup.PathOf(group));
+        }
+
+        text.Append((byte)'\n');
         return Errno.Ok;
     }
 
