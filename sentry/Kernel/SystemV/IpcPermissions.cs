@@ -62,8 +62,12 @@ internal abstract class IpcObject
     /// <summary>CLOCK_REALTIME, seconds.</summary>
     public static long Now => HostClock.Now(HostClock.Realtime) / 1_000_000_000;
 
-    /// <summary>Before it is entered: charges for it, and for what it has from the start. ENOMEM.</summary>
-    public Errno Charge(long bytes) => _cost.TryAddQuietly(ObjectCost.IpcObject + bytes) ? Errno.Ok : Errno.ENOMEM;
+    /// <summary>
+    /// Before it is entered: charges for it, and for what it has from the start. ENOMEM, also where the last that the
+    /// container has would go for what outlives its makers.
+    /// </summary>
+    public Errno Charge(long bytes) =>
+        !_cost.IsFull && _cost.TryAddQuietly(ObjectCost.IpcObject + bytes) ? Errno.Ok : Errno.ENOMEM;
 
     /// <summary>It has been removed.</summary>
     public void ReturnCharge() => _cost.Return();

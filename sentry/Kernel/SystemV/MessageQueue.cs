@@ -38,7 +38,7 @@ internal sealed class MessageQueue(
     {
         if (Bytes + message.Text.Length > MaxBytes || Count + 1 > MaxBytes)
             return Errno.EAGAIN;
-        if (!_charge.TryAddQuietly(CostOf(message)))
+        if (_charge.IsFull || !_charge.TryAddQuietly(CostOf(message)))
             return Errno.ENOMEM;
         _messages.Add(message);
         Bytes += message.Text.Length;
