@@ -31,8 +31,10 @@ internal sealed class ProcTask(ProcFileSystem proc, ThreadGroup group, Task? thr
         }
     }
 
-    /// <summary>The process was reaped, or the thread has ended.</summary>
-    public bool IsGone => Group.IsReaped || Thread is { IsExited: true };
+    /// <summary>
+    /// The process was reaped, or the thread has ended; a main thread stays, as a zombie, as long as its process.
+    /// </summary>
+    public bool IsGone => Group.IsReaped || (Thread is { IsExited: true } && Thread != Group.Leader);
 
     /// <summary>
     /// Everything has ended but the exit status: there is no memory, no files, no directory any more.
@@ -64,7 +66,7 @@ internal sealed class ProcTask(ProcFileSystem proc, ThreadGroup group, Task? thr
         if (Group.IsZombie)
             return 'Z';
         if (task.IsExited)
-            return Thread is null ? 'Z' : 'X';
+            return Thread is null || Thread == Group.Leader ? 'Z' : 'X';
         if (task.IsStopped)
             return 'T';
 

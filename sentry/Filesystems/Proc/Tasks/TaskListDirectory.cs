@@ -34,7 +34,7 @@ internal sealed class TaskListDirectory(ProcTask target)
         }
 
         // The main thread of a zombie stays until it is waited for.
-        return new ProcTaskDirectory(_target.Proc, _target.Group, task.IsExited ? null : task);
+        return new ProcTaskDirectory(_target.Proc, _target.Group, task);
     }
 
     public override Errno List(ICaller caller, List<DirectoryEntry> entries)
