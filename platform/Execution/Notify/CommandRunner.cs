@@ -18,9 +18,7 @@ internal sealed class CommandRunner(GuestThread thread)
     /// <summary>A child's first doorbell is microseconds away; the rest is for a machine that is very busy.</summary>
     private const int PollMilliseconds = 100, MaxPolls = 200;
 
-    /// <summary>
-    /// So much processor time (100 ms in the host's ticks) no child needs: one that has used it went elsewhere.
-    /// </summary>
+    /// <summary>Processor time that no child needs (100 ms, in the host's ticks): it went elsewhere.</summary>
     private const long ChildTicks = 10;
 
     // As long as the longest batch so far: most threads never run more than a clone.
@@ -354,16 +352,15 @@ internal sealed class CommandRunner(GuestThread thread)
 
         HostFd? child = pending.Process;
         if (isDirect)
-            return Wait(true, pending) ? Errno.Ok : Reap(child);
+            return Wait(true, pending) ? Errno.Ok : ReapIfEnded(child);
         for (int polls = 0; !pending.HasArrived;)
         {
             if (pending.WaitForArrival(PollMilliseconds))
                 continue;
             if (IsLost(pending, ++polls))
                 return Lied();
-            if (child is not null && HostPoll.Now(child.Number, PollEvents.In) != PollEvents.None
-                && !pending.HasArrived)
-                return Reap(child);
+            if (HasEnded(child) && !pending.HasArrived)
+                return ReapIfEnded(child);
         }
 
         return Errno.Ok;
@@ -387,11 +384,17 @@ internal sealed class CommandRunner(GuestThread thread)
         return Errno.ESRCH;
     }
 
-    /// <summary>Takes away the zombie of a forked child that nobody will ever hear of.</summary>
-    private static Errno Reap(HostFd? child)
+    private static bool HasEnded(HostFd? process) =>
+        process is not null && HostPoll.Now(process.Number, PollEvents.In) != PollEvents.None;
+
+    /// <summary>
+    /// Takes away the zombie of a forked child that nobody will ever hear of. One that lives may be a stray.
+    /// </summary>
+    private static Errno ReapIfEnded(HostFd? child)
     {
-        if (child is not null)
-            HostProcess.Wait(child.Number);
+        if (child is null || !HasEnded(child))
+            return Errno.ESRCH;
+        HostProcess.Wait(child.Number);
         return Errno.EAGAIN;
     }
 }

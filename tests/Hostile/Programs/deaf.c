@@ -148,14 +148,9 @@ static void *put_sequence(void *unused)
         *slot = (uint64_t)&sequence;
 }
 
-static void by_sequence(void)
+// In a group of its own: a child that is led astray later is a process like any, which outlives its parent.
+static __attribute__((noreturn)) void fork_and_wait(void)
 {
-    slot = (volatile uint64_t *)((char *)__builtin_thread_pointer() + __rseq_offset + 8);
-    sequence.start = WINDOW_CODE;
-    sequence.length = 0x1000;
-    sequence.abort = (uint64_t)after_abort;
-    pthread_t t;
-    pthread_create(&t, 0, put_sequence, 0);
     for (;;) {
         pid_t child = syscall(SYS_fork);
         if (child == 0)
@@ -163,6 +158,44 @@ static void by_sequence(void)
         if (child > 0)
             waitpid(child, 0, 0);
     }
+}
+
+static void lay_sequence(void)
+{
+    sequence.start = WINDOW_CODE;
+    sequence.length = 0x1000;
+    sequence.abort = (uint64_t)after_abort;
+}
+
+static void by_sequence(void)
+{
+    slot = (volatile uint64_t *)((char *)__builtin_thread_pointer() + __rseq_offset + 8);
+    lay_sequence();
+    setpgid(0, 0);
+    pthread_t t;
+    pthread_create(&t, 0, put_sequence, 0);
+    fork_and_wait();
+}
+
+// Another process writes the area, which lies in shared memory: the one that forks has but one thread.
+static void by_shared_sequence(void)
+{
+    const unsigned bytes = 32, mark = 0x53053053, take_back = 1;
+    char *area = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    slot = (volatile uint64_t *)(area + 8);
+    lay_sequence();
+    setpgid(0, 0);
+    pid_t self = getpid();
+    if (fork() == 0)
+        while (getppid() == self)
+            for (int i = 0; i < 100000; i++)
+                *slot = (uint64_t)&sequence;
+    if (getpid() != self)
+        _exit(0);
+    syscall(334, (char *)__builtin_thread_pointer() + __rseq_offset, bytes, take_back, mark);
+    if (syscall(334, area, bytes, 0, mark))
+        fail("rseq in shared memory", errno);
+    fork_and_wait();
 }
 
 // Keeps the futex buckets of everybody for as long as it can.
@@ -216,7 +249,7 @@ static void dies(const char *name, void (*body)(void), void (*loop)(void), int a
     }
     usleep(300000);
     serve(name);
-    if (!by_itself && kill(child, SIGKILL))
+    if (!by_itself && kill(getpgid(child) == child ? -child : child, SIGKILL))
         fail("kill", errno);
     int status = 0;
     long long end = now_ms() + 20000;
@@ -282,8 +315,8 @@ int main(int count, char **arguments)
     dies("exit_group", group_exit, spin, 0, 1);
     dies("FUTEX_WAKE_OP", wake_operations, spin, 0, 0);
     // Often, for it is the child of a fork now and then that goes astray.
-    for (int round = 0; round < 8 && &__rseq_size && __rseq_size; round++)
-        dies("restartable sequence", by_sequence, spin, 0, 0);
+    for (int round = 0; round < 10 && &__rseq_size && __rseq_size; round++)
+        dies("restartable sequence", round % 2 ? by_shared_sequence : by_sequence, spin, 0, 0);
     stops();
     return finish();
 }
