@@ -176,7 +176,8 @@ internal static class SpecSupport
 
             bool isKept = name.StartsWith("fs.mqueue.", StringComparison.Ordinal)
                 || name is "kernel.hostname" or "kernel.domainname" or "kernel.msgmax" or "kernel.msgmnb"
-                or "kernel.msgmni" or "kernel.sem" or "kernel.shmall" or "kernel.shmmax" or "kernel.shmmni" or "kernel.shm_rmid_forced";
+                or "kernel.msgmni" or "kernel.sem" or "kernel.shmall" or "kernel.shmmax" or "kernel.shmmni"
+                or "kernel.shm_rmid_forced";
             if (!isKept)
                 throw new Failure($"{place}.sysctl: {name}: is not a container's to set");
         }

@@ -82,7 +82,8 @@ public sealed class PtracePlatform : IPlatform
         if (attach is Errno.ENOSYS)
             return "a seccomp filter answers ENOSYS";
         Span<byte> scope = stackalloc byte[bytesMax];
-        if (HostFile.OpenAt(-100, "/proc/sys/kernel/yama/ptrace_scope"u8, OpenFlags.ReadOnly | OpenFlags.CloseOnExec)
+        const OpenFlags flags = OpenFlags.ReadOnly | OpenFlags.CloseOnExec;
+        if (HostFile.OpenAt(HostFile.CurrentDirectory, "/proc/sys/kernel/yama/ptrace_scope"u8, flags)
             .Failed(out int fd, out _))
         {
             return $"{attach}, from a seccomp filter or a security module";

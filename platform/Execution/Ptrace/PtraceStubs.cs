@@ -36,8 +36,10 @@ internal sealed class PtraceStubs(PtracePlatform platform) : IStubMaker
             new(Sys.close_range, 0, uint.MaxValue, 0),
             new(Sys.munmap, (long)StubLayout.ParametersStart, StubLayout.ParametersBytes),
         ];
-        if (thread.Execute(commands, stopAtError: false) is not Errno.Ok and Errno failed)
-            return failed;
+        // The exit watcher owns the descriptor by now: a stub that has died since is found dead by who takes it, as is
+        // one that dies later.
+        if (thread.Execute(commands, stopAtError: false) != Errno.Ok)
+            return Result<IGuestThread>.Of(thread);
         if (commands[0].Result != 0 && !_hasComplained)
         {
             _hasComplained = true;
