@@ -79,10 +79,17 @@ internal sealed class MemoryAccount
     public long FreeFileBytes =>
         Math.Max(0, Volatile.Read(ref _limits[(int)MemoryKind.Files]) - BytesOf(MemoryKind.Files));
 
-    /// <summary>Bytes of objects that still fit.</summary>
-    public long FreeObjectBytes => Math.Min(
-        Volatile.Read(ref _limits[(int)MemoryKind.Objects]) - BytesOf(MemoryKind.Objects),
-        Volatile.Read(ref _total) - Bytes);
+    /// <summary>Bytes of objects that still fit, here and in what this is a part of.</summary>
+    public long FreeObjectBytes
+    {
+        get
+        {
+            long own = Math.Min(
+                Volatile.Read(ref _limits[(int)MemoryKind.Objects]) - BytesOf(MemoryKind.Objects),
+                Volatile.Read(ref _total) - Bytes);
+            return _parent is null ? own : Math.Min(own, _parent.FreeObjectBytes);
+        }
+    }
 
     /// <summary>
     /// Bounds buffers and objects by a container's memory limit: all kinds together stay below it, unless files alone

@@ -15,6 +15,12 @@ internal static class ObjectCost
     /// <summary>A socket beside its open file: options, queues, its place in /proc/net.</summary>
     public const int Socket = 1024;
 
+    /// <summary>A TCP connection without a socket: not accepted yet, or left by its program.</summary>
+    public const int Connection = 1536;
+
+    /// <summary>A socket's membership of a multicast group.</summary>
+    public const int Membership = 192;
+
     /// <summary>A message in a queue beside its text: its entry, and who sent it.</summary>
     public const int Message = 512;
 

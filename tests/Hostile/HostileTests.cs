@@ -67,6 +67,8 @@ public sealed class HostileTests
     [InlineData("texts")]
     [InlineData("receivers")]
     [InlineData("flights")]
+    [InlineData("accepts")]
+    [InlineData("groups")]
     [InlineData("files")]
     [InlineData("mounts")]
     public void Kernel_objects_are_refused_before_there_is_no_memory(string kind) =>

@@ -131,7 +131,11 @@ internal sealed partial class TcpConnection
             return;
         bool wasListed = _state != TcpState.Listen, wasConnecting = _state == TcpState.SynSent;
         if (_listener is { } listener && _state == TcpState.SynReceived)
+        {
             listener._accepts?.OnHalfOpenGone(this);
+            ReturnChildCharge();
+        }
+
         SetState(TcpState.Closed);
         _error = error;
         StopTimers();
@@ -144,7 +148,7 @@ internal sealed partial class TcpConnection
         if (_isKept)
         {
             _layer.Forget();
-            Settings.Account.ReturnObject(ObjectCost.Socket);
+            Settings.Account.ReturnObject(ObjectCost.Connection);
         }
 
         _isKept = false;
@@ -158,11 +162,11 @@ internal sealed partial class TcpConnection
     /// <summary>Counts what a program leaves behind, and goes on charging for it; false if there is too much.</summary>
     private bool TryKeep()
     {
-        if (!Settings.Account.TryChargeObject(ObjectCost.Socket))
+        if (!Settings.Account.TryChargeObject(ObjectCost.Connection))
             return false;
         if (_layer.TryKeep())
             return true;
-        Settings.Account.ReturnObject(ObjectCost.Socket);
+        Settings.Account.ReturnObject(ObjectCost.Connection);
         return false;
     }
 
@@ -180,7 +184,11 @@ internal sealed partial class TcpConnection
         }
 
         foreach (TcpConnection child in accepts?.Close() ?? [])
+        {
             child.Close(isReset: true);
+            child.ReturnChildCharge();
+        }
+
         Tell();
     }
 }

@@ -1,4 +1,5 @@
 using Sandbox.Linux;
+using Sandbox.Sentry.Memory;
 
 namespace Sandbox.Sentry.Network.Tcp;
 
@@ -19,9 +20,26 @@ internal sealed partial class TcpConnection
 
         if (!header.Has(TcpFlags.Syn) || _accepts is not { IsFull: false } accepts)
             return; // The peer tries again by itself.
-        TcpConnection child = new(_layer, Settings.Clone(), AnyAddress) { _listener = this };
-        if (child.StartAsChild(segment) && accepts.OnHalfOpen(child) is { } tooOld)
-            tooOld.GiveUp();
+        if (!Settings.Account.TryChargeObject(ObjectCost.Connection))
+            return;
+        TcpConnection child = new(_layer, Settings.Clone(), AnyAddress) { _listener = this, _isChargedAsChild = 1 };
+        TcpConnection? tooOld = accepts.OnHalfOpen(child); // Before anybody can answer it.
+        if (!child.StartAsChild(segment))
+        {
+            accepts.OnHalfOpenGone(child);
+            child.ReturnChildCharge();
+        }
+
+        tooOld?.GiveUp();
+    }
+
+    /// <summary>
+    /// A child is charged to the listener's account until a socket is, or until it is dropped. May come again.
+    /// </summary>
+    public void ReturnChildCharge()
+    {
+        if (Interlocked.Exchange(ref _isChargedAsChild, 0) != 0)
+            Settings.Account.ReturnObject(ObjectCost.Connection);
     }
 
     private bool StartAsChild(TcpSegment segment)

@@ -243,7 +243,9 @@ internal sealed partial class TcpConnection
 
         data = data.Skip(known);
         start += known;
-        int fitting = Math.Clamp(_receiveEdge - start, 0, data.Length);
+        // What there is no memory for is dropped like what is beyond the window: the peer sends it again.
+        int room = Settings.Account.FreeObjectBytes >= SharedBuffer.LargeBytes ? _receiveEdge - start : 0;
+        int fitting = Math.Clamp(room, 0, data.Length);
         bool isCut = fitting < data.Length;
         data = data.Take(fitting);
         TakeArrivedUrgent(start, data);

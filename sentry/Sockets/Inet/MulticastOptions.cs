@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using Sandbox.Linux;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Network;
 using Sandbox.Sentry.Sync;
 
@@ -8,7 +9,7 @@ namespace Sandbox.Sentry.Sockets.Inet;
 /// <summary>
 /// The multicast groups that a socket has joined, and the interface by which it sends to groups (ip(7), ipv6(7)).
 /// </summary>
-internal sealed class MulticastOptions(InterfaceTable interfaces, GroupTable groups)
+internal sealed class MulticastOptions(InterfaceTable interfaces, GroupTable groups, MemoryAccount account)
 {
     /// <summary>IP_MULTICAST_ALL, IPV6_MULTICAST_ALL: also what others have joined is received.</summary>
     public const int All = 49, All6 = 29;
@@ -81,7 +82,7 @@ internal sealed class MulticastOptions(InterfaceTable interfaces, GroupTable gro
         using (_lock.Enter())
         {
             foreach ((InetAddress group, int index) in _joined)
-                groups.Leave(group, index);
+                Forget(group, index);
             _joined.Clear();
         }
     }
@@ -153,7 +154,8 @@ internal sealed class MulticastOptions(InterfaceTable interfaces, GroupTable gro
         {
             if (_joined.Contains((group, index)))
                 return Errno.EADDRINUSE;
-            if (_joined.Count >= most)
+            if (_joined.FindAll(joined => joined.Group.IsV4 == group.IsV4).Count >= most
+                || !account.TryChargeObject(ObjectCost.Membership))
                 return Errno.ENOBUFS;
             _joined.Add((group, index));
             groups.Join(group, index);
@@ -167,8 +169,14 @@ internal sealed class MulticastOptions(InterfaceTable interfaces, GroupTable gro
         {
             if (!_joined.Remove((group, index)))
                 return Errno.EADDRNOTAVAIL;
-            groups.Leave(group, index);
+            Forget(group, index);
             return Errno.Ok;
         }
+    }
+
+    private void Forget(InetAddress group, int index)
+    {
+        groups.Leave(group, index);
+        account.ReturnObject(ObjectCost.Membership);
     }
 }

@@ -92,7 +92,9 @@ internal sealed class TcpSocket : Socket, ITcpUser
         if (_connection.Accept().Failed(out TcpConnection? child, out Errno error))
             return error;
         TcpSocket accepted = new(this, child);
-        if (accepted.List())
+        bool isListed = accepted.List();
+        child.ReturnChildCharge(); // The socket is charged by now.
+        if (isListed)
             return accepted;
         accepted.Release();
         return Errno.ENFILE;

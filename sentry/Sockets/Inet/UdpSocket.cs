@@ -34,7 +34,7 @@ internal sealed partial class UdpSocket : Socket, IPortUser
     {
         _local = new InetEndpoint(AnyAddress, 0);
         _incoming = new DatagramQueue(Options.ReceiveBuffer);
-        _multicast = new MulticastOptions(stack.Interfaces, stack.Groups);
+        _multicast = new MulticastOptions(stack.Interfaces, stack.Groups, Account);
         UserId = caller.Credentials.EffectiveUserId;
     }
 

@@ -2,6 +2,7 @@
 #include "hostile.h"
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/inotify.h>
 #include <sys/ipc.h>
@@ -247,6 +248,54 @@ static int flights(int number)
     }
 }
 
+// Connections that nobody accepts, and whose other ends are long gone.
+static int accepts(int number)
+{
+    struct linger hard = { 1, 0 };
+    for (int i = 0; i < 60; i++) {
+        struct sockaddr_in here = { AF_INET, 0, { htonl(INADDR_LOOPBACK) }, { 0 } };
+        socklen_t length = sizeof here;
+        int listener = socket(AF_INET, SOCK_STREAM, 0);
+        if (listener < 0 || bind(listener, (void *)&here, length) || listen(listener, 4096))
+            return errno;
+        getsockname(listener, (void *)&here, &length);
+        for (int k = 0; k < 4097; k++) {
+            int end = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), error = 0;
+            if (end < 0)
+                return errno;
+            setsockopt(end, SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+            if (connect(end, (void *)&here, length) && errno != EINPROGRESS)
+                return errno;
+            struct pollfd ready = { end, POLLOUT, 0 };
+            if (poll(&ready, 1, 1000) != 1)
+                return ENOBUFS; // Its first segment was dropped.
+            length = sizeof error;
+            getsockopt(end, SOL_SOCKET, SO_ERROR, &error, &length);
+            if (error)
+                return error;
+            length = sizeof here;
+            close(end);
+        }
+    }
+    return ERANGE; // Never refused.
+}
+
+static int groups(int number)
+{
+    for (;;) {
+        int end = socket(AF_INET6, SOCK_DGRAM, 0);
+        if (end < 0)
+            return errno;
+        for (unsigned i = 0; i < 64; i++) {
+            struct ipv6_mreq wanted = { { { { 0xff, 2, number } } }, 1 };
+            memcpy(&wanted.ipv6mr_multiaddr.s6_addr[8], &end, sizeof end);
+            memcpy(&wanted.ipv6mr_multiaddr.s6_addr[12], &i, sizeof i);
+            if (setsockopt(end, IPPROTO_IPV6, IPV6_JOIN_GROUP, &wanted, sizeof wanted))
+                return errno;
+        }
+    }
+}
+
 static int mounts(int number)
 {
     if (unshare(CLONE_NEWNS))
@@ -261,6 +310,7 @@ static const struct { const char *name; int (*make)(int number); int user; } kin
     { "files", files, 0 }, { "attributes", attributes, 0 }, { "messages", messages, 0 }, { "filters", filters, 1000 },
     { "watches", watches, 0 }, { "epolls", epolls, 0 }, { "signals", signals, 0 }, { "timers", timers, 0 },
     { "texts", texts, 0 }, { "receivers", receivers, 0 }, { "flights", flights, 1000 }, { "mounts", mounts, 0 },
+    { "accepts", accepts, 1000 }, { "groups", groups, 1000 },
 };
 
 static int is_fair(int error)
