@@ -104,8 +104,7 @@ internal static class NetworkTables
         {
             if (socket.Domain != domain || (socket.State == TcpState.Closed && socket.Local.Port == 0))
                 continue;
-            (int waiting, int limit) = socket.AcceptCounts;
-            (int readable, int unsent) = socket.IsListening ? (waiting, limit) : socket.Queued;
+            (int readable, int unsent) = socket.IsListening ? (socket.AcceptCounts.Waiting, 0) : socket.Queued;
             shown.Add((socket.Local, socket.Remote));
             AppendTcp(text, row++, socket.Local, socket.Remote, domain, socket.State, unsent, readable, socket.UserId,
                 socket.Inode.Number);

@@ -35,7 +35,9 @@ internal enum LockRank
     /// <summary>One terminal (both ends of a pty).</summary>
     Terminal,
 
-    /// <summary>A socket; the listener before the connection.</summary>
+    /// <summary>
+    /// A socket; a listener before its child, an end that connects before one in TIME-WAIT whose place it takes.
+    /// </summary>
     Socket,
 
     /// <summary>

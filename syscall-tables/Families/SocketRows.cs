@@ -34,7 +34,8 @@ internal static unsafe class SocketRows
         rows[Sys.shutdown] = Syscall.Of<Fd, int>("shutdown", &SocketSyscalls.Shutdown)
             .Shows(F.Fd, F.ShutdownHow);
         rows[Sys.setsockopt] = Syscall.Of<Fd, int, int, UserAddress, int>("setsockopt", &SocketSyscalls.SetOption)
-            .Partial("SO_RCVLOWAT, SO_TIMESTAMP*, SO_RXQ_OVFL, most IP_*, IPV6_*, TCP_*: kept, without effect")
+            .Partial("SO_RCVLOWAT, SO_TIMESTAMPING, many IP_* and IPV6_*, TCP_QUICKACK, TCP_WINDOW_CLAMP, "
+                + "TCP_NOTSENT_LOWAT: kept, without effect; SO_LINGER does not wait")
             .Shows(F.Fd, F.SocketLevel, F.SocketOption, F.Data, F.Signed32);
         rows[Sys.getsockopt] = Syscall.Of<Fd, int, int, UserAddress, UserPtr<int>>(
             "getsockopt", &SocketSyscalls.GetOption)
@@ -42,12 +43,12 @@ internal static unsafe class SocketRows
 
         rows[Sys.sendto] = Syscall.Of<Fd, UserAddress, ulong, SocketFlags, UserAddress, int>(
             "sendto", &MessageSyscalls.SendTo)
-            .Partial("no MSG_OOB")
+            .Partial("MSG_OOB with TCP only, without SIGURG")
             .Shows(F.Fd, F.Data, F.Unsigned64, F.MessageFlags, F.SocketAddress, F.Signed32)
             .Waits("sock_sendmsg", withoutThread: true)
             .ByPage(PageCall.Buffer);
         rows[Sys.recvfrom] = Syscall.Of<Fd, UserAddress, ulong, SocketFlags, UserAddress, UserPtr<int>>(
-            "recvfrom", &MessageSyscalls.ReceiveFrom).Partial("no MSG_OOB")
+            "recvfrom", &MessageSyscalls.ReceiveFrom).Partial("MSG_OOB with TCP only")
             .Shows(F.Fd, F.DataOut, F.Unsigned64, F.MessageFlags, F.SocketAddressOut, F.IntegerOut)
             .Waits("sock_recvmsg", withoutThread: true)
             .ByPage(PageCall.NoInput);

@@ -124,7 +124,7 @@ internal static class TcpCodec
         (bytes[12], bytes[13]) = ((byte)(length / 4 << 4), (byte)header.Flags);
         BinaryPrimitives.WriteUInt16BigEndian(bytes[14..], header.Window);
         bytes[16..18].Clear();
-        BinaryPrimitives.WriteUInt16BigEndian(bytes[18..], header.UrgentPointer);
+        BinaryPrimitives.WriteUInt16BigEndian(bytes[18..], (ushort)Math.Min(header.UrgentPointer, ushort.MaxValue));
         return length;
     }
 

@@ -16,6 +16,16 @@ internal sealed partial class TcpConnection
 
     private void OnSegment(TcpSegment segment)
     {
+        // It was found when it arrived; this end may have begun another connection since.
+        bool isOurs = _state is TcpState.Closed || segment.To.Port == Local.Port;
+        if (_state is not (TcpState.Closed or TcpState.Listen))
+            isOurs = segment.To == Local && segment.From == Remote;
+        if (!isOurs)
+        {
+            _layer.RejectSegment(segment);
+            return;
+        }
+
         switch (_state)
         {
             case TcpState.Closed:

@@ -136,10 +136,10 @@ internal sealed partial class TcpConnection
     /// <summary>Nagle (RFC 9293, 3.7.4), cork, and no silly windows: may less than a full segment go now?</summary>
     private bool MaySendShort(bool isLast, bool isFin, bool hasMore, int usable)
     {
+        if (isFin || _sendNext < _sendMaximum)
+            return true; // What is sent again was sent before, however short it was.
         if (!isLast)
             return usable >= _largestWindow / 2;
-        if (isFin || _sendNext < _sendMaximum)
-            return true;
         if (Settings.Cork || hasMore)
             return false;
         return Settings.NoDelay || _sendMaximum == _sendUnacknowledged || (_hasUrgentToSend && _urgentEnd > _sendNext);
@@ -156,7 +156,7 @@ internal sealed partial class TcpConnection
             if (!_isRecovering)
                 return _sendNext - _sendUnacknowledged - Math.Min(_sacked.Bytes, _sendNext - _sendUnacknowledged);
             if (_sacked.Count == 0)
-                return Math.Max(0, _sendNext - _sendUnacknowledged - (_duplicates * _segmentBytes));
+                return (int)Math.Max(0L, _sendNext - _sendUnacknowledged - ((long)_duplicates * _segmentBytes));
             int pipe = _sendNext - _sacked.Highest;
             Sequence from = _sendUnacknowledged;
             while (_sacked.FirstGap(from) is { } gap && gap.Start < _retransmittedUntil)
@@ -267,7 +267,7 @@ internal sealed partial class TcpConnection
         if (_hasUrgentToSend && _urgentEnd > sequence)
         {
             header.Flags |= TcpFlags.Urgent;
-            header.UrgentPointer = (ushort)Math.Min(_urgentEnd - sequence, ushort.MaxValue);
+            header.UrgentPointer = _urgentEnd - sequence;
         }
 
         return header;

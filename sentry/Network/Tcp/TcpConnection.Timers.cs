@@ -102,8 +102,9 @@ internal sealed partial class TcpConnection
             return now - _firstRetryAt >= Settings.UserTimeout * Millisecond;
         if (_state is TcpState.SynSent or TcpState.SynReceived)
             return _retries > Settings.SynRetries;
-        // A peer that answers every question may keep its window closed for as long as it likes.
-        if (!isUnderWay && !_isAbandoned && now - _heardAt < _roundTrip.Timeout)
+        // A peer that answers every question may keep its window closed for as long as it likes. Its last answer came
+        // behind the last question, a whole time-out ago.
+        if (!isUnderWay && !_isAbandoned && now - _heardAt < 2 * _roundTrip.Timeout)
             return false;
         return _retries > (_isAbandoned ? MaxAbandonedRetries : TcpSettings.DefaultRetries);
     }
@@ -205,6 +206,13 @@ internal sealed partial class TcpConnection
         }
 
         Delivery.Run();
+    }
+
+    /// <summary>TCP_CONGESTION, from now on.</summary>
+    public void SetCongestionControl(bool isCubic)
+    {
+        using (_lock.Enter())
+            Settings.IsCubic = _congestion.IsCubic = isCubic;
     }
 
     /// <summary>TCP_NODELAY came, or TCP_CORK went: what was held back goes now.</summary>

@@ -25,6 +25,7 @@ internal sealed partial class TcpConnection : INetworkTimed
     private TcpConnection? _listener; // Whose child this is, until it is accepted.
     private PollEvents _events;       // To tell the user once the lock is let go.
     private bool _isReadyForAccept;   // To tell the listener then.
+    private int _isChargedAsChild;    // 0 or 1. Without the lock.
     private bool _isKept;             // Counted by the layer as abandoned.
     private bool _isAbandoned;        // Closed by its user: nobody will read.
     private bool _isReadShut;
@@ -110,28 +111,27 @@ internal sealed partial class TcpConnection : INetworkTimed
             segment.Return();
     }
 
-    /// <summary>Processes what has arrived. Without locks held.</summary>
+    /// <summary>Processes what has arrived; who brings more meanwhile comes by itself. Without locks held.</summary>
     public void ProcessArrivals()
     {
-        while (!_inbox.IsEmpty || Volatile.Read(ref _isAcknowledgmentWanted))
+        if (_inbox.IsEmpty && !Volatile.Read(ref _isAcknowledgmentWanted))
+            return;
+        Report report;
+        using (Enter())
         {
-            Report report;
-            using (Enter())
+            for (TcpSegment? segment = _inbox.TakeAll(), next; segment is not null; segment = next)
             {
-                for (TcpSegment? segment = _inbox.TakeAll(), next; segment is not null; segment = next)
-                {
-                    next = segment.Next;
-                    OnSegment(segment);
-                    segment.Return();
-                }
-
-                if (Interlocked.Exchange(ref _isAcknowledgmentWanted, false) && _delayedAckAt != NetworkTimer.Never)
-                    SendAck();
-                report = TakeReport();
+                next = segment.Next;
+                OnSegment(segment);
+                segment.Return();
             }
 
-            report.Tell();
+            if (Interlocked.Exchange(ref _isAcknowledgmentWanted, false) && _delayedAckAt != NetworkTimer.Never)
+                SendAck();
+            report = TakeReport();
         }
+
+        report.Tell();
     }
 
     // ---- Opening ----
@@ -149,10 +149,20 @@ internal sealed partial class TcpConnection : INetworkTimed
             if (_hasBeenConnected)
                 return Errno.EISCONN; // Until it is disconnected.
             if (TakePortToConnect(source, remote) is not Errno.Ok and Errno error)
+            {
+                ForgetLocal();
                 return error;
+            }
+
             Remote = remote;
-            if (!_layer.TryAdd(this))
+            if (!TryEnter())
+            {
+                Remote = default;
+                ReleasePort();
+                ForgetLocal();
                 return Errno.EADDRNOTAVAIL;
+            }
+
             _isListed = true;
             Start(_layer.PathTo(remote.Address), _layer.InitialSequence(Local, remote));
             _error = Errno.Ok;
@@ -164,6 +174,10 @@ internal sealed partial class TcpConnection : INetworkTimed
         Tell();
         return Errno.Ok;
     }
+
+    /// <summary>Into the table; one in TIME-WAIT that a bound port has left there makes room.</summary>
+    private bool TryEnter() => _layer.TryAdd(this)
+        || (_layer.TryFind(Local, Remote, out TcpConnection? old) && old.TryEndWait() && _layer.TryAdd(this));
 
     /// <summary>Makes it a listener, or changes how many may wait. EINVAL if it is connected, EADDRINUSE.</summary>
     public Errno Listen(int backlog)

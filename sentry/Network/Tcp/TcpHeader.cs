@@ -31,7 +31,7 @@ internal struct TcpHeader
 
     /// <summary>As it stands in the header, not scaled.</summary>
     public ushort Window;
-    public ushort UrgentPointer;
+    public int UrgentPointer;
 
     /// <summary>The maximum segment size option of a SYN; 0 without.</summary>
     public ushort MaxSegment;

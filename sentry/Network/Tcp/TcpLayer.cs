@@ -75,7 +75,8 @@ internal sealed class TcpLayer(INetworkClock clock, ITcpWire wire)
     public TcpPath PathTo(InetAddress address) => wire.PathTo(address);
 
     /// <summary>
-    /// Where a new stream begins (RFC 6528): beyond what an earlier connection of the same ends used.
+    /// Where a new stream begins: beyond what an earlier connection of the same ends used. Between sockets of one host
+    /// nobody forges segments; a wire will need a hash with a key (RFC 6528).
     /// </summary>
     public Sequence InitialSequence(InetEndpoint local, InetEndpoint remote) =>
         new((uint)HashCode.Combine(local, remote, _secret) + (uint)(clock.Now / InitialSequenceTick));

@@ -7,7 +7,9 @@ namespace Sandbox.Sentry.Network.Tcp;
 /// </summary>
 internal sealed class TcpSettings
 {
-    /// <summary>Defaults of net.ipv4.tcp_rmem and tcp_wmem here; both grow while a program does not set them.</summary>
+    /// <summary>
+    /// What a connection begins with; the window to receive grows up to the last while a program does not set it.
+    /// </summary>
     public const int DefaultReceiveBuffer = 131072, DefaultSendBuffer = 1 << 20, MaxReceiveBuffer = 4 << 20;
 
     public const int DefaultSynRetries = 6, DefaultRetries = 15;

@@ -64,7 +64,7 @@ internal static class TcpOptions
     {
         TcpSettings settings = connection.Settings;
         if (name == CongestionControl)
-            return SetCongestionControl(settings, value.TrimEnd((byte)0));
+            return SetCongestionControl(connection, value.TrimEnd((byte)0));
         if (name is < NoDelay or > UserTimeout)
             return null;
         if (value.Length < sizeof(int))
@@ -117,12 +117,12 @@ internal static class TcpOptions
         return error;
     }
 
-    private static Errno SetCongestionControl(TcpSettings settings, ReadOnlySpan<byte> name)
+    private static Errno SetCongestionControl(TcpConnection connection, ReadOnlySpan<byte> name)
     {
         bool isCubic = name.SequenceEqual("cubic"u8);
         if (!isCubic && !name.SequenceEqual("reno"u8))
             return Errno.ENOENT;
-        settings.IsCubic = isCubic;
+        connection.SetCongestionControl(isCubic);
         return Errno.Ok;
     }
 

@@ -40,8 +40,10 @@ internal static class SocketTransfer
             error = buffers.Take(piece.Bytes.AsSpan(0, length));
             if (error == Errno.Ok)
             {
+                // Only the last byte of all is urgent.
+                SocketFlags now = buffers.Remaining > 0 ? flags & ~SocketFlags.OutOfBand : flags;
                 Result<int> sent = SendPiece(
-                    task, socket, piece, length, destination, ref control, flags, deadline, out error);
+                    task, socket, piece, length, destination, ref control, now, deadline, out error);
                 total += sent.Failed(out int count, out _) ? 0 : count;
             }
 

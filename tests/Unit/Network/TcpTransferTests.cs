@@ -84,6 +84,17 @@ public sealed class TcpTransferTests
         _peer.ExpectNothing();
         _peer.Clock.Advance(2 * Second);
         _peer.Expect(TcpFlags.Ack, 100, 1, 0);
+
+        // For as long as it answers, the peer may take its time.
+        for (int seconds = 0; seconds < 7200; seconds++)
+        {
+            if (_peer.SentCount > 0)
+                _peer.Inject(TcpFlags.Ack, 1, 101);
+            _peer.ForgetSent();
+            _peer.Clock.Advance(Second);
+        }
+
+        Assert.Equal(TcpState.Established, _peer.Connection.State);
         _peer.ForgetSent();
         _peer.Window = 1000;
         _peer.Inject(TcpFlags.Ack, 1, 101);

@@ -24,7 +24,9 @@ internal static class NetworkSysctls
         "net/core/somaxconn", "net/core/rmem_max", "net/core/wmem_max", "net/core/rmem_default",
         "net/core/wmem_default", "net/core/optmem_max", "net/ipv4/ip_local_port_range", "net/unix/max_dgram_qlen",
         "net/ipv4/tcp_rmem", "net/ipv4/tcp_wmem", "net/ipv4/tcp_available_congestion_control",
-        "net/ipv4/tcp_congestion_control",
+        "net/ipv4/tcp_congestion_control", "net/ipv4/tcp_keepalive_time", "net/ipv4/tcp_keepalive_intvl",
+        "net/ipv4/tcp_keepalive_probes", "net/ipv4/tcp_fin_timeout", "net/ipv4/tcp_sack", "net/ipv4/tcp_syncookies",
+        "net/ipv4/tcp_max_syn_backlog", "net/ipv4/tcp_fastopen",
     ];
 
     private static readonly string[] _zeroOfInterface =

@@ -46,7 +46,7 @@ internal static class SysctlTree
         ("net/core/somaxconn", "4096"), ("net/core/rmem_max", "212992"), ("net/core/wmem_max", "212992"),
         ("net/core/rmem_default", "212992"), ("net/core/wmem_default", "212992"), ("net/core/optmem_max", "131072"),
         ("net/ipv4/ip_local_port_range", "32768\t60999"), ("net/ipv4/ip_forward", "0"),
-        ("net/ipv4/tcp_rmem", "4096\t131072\t6291456"),
+        ("net/ipv4/tcp_rmem", "4096\t131072\t4194304"),
         ("net/ipv4/tcp_wmem", "4096\t16384\t4194304"), ("net/ipv4/tcp_congestion_control", "cubic"),
         ("net/ipv4/tcp_available_congestion_control", "reno cubic"), ("net/ipv4/tcp_keepalive_time", "7200"),
         ("net/ipv4/tcp_keepalive_intvl", "75"), ("net/ipv4/tcp_keepalive_probes", "9"), ("net/ipv4/tcp_sack", "1"),
