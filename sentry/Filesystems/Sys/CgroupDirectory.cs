@@ -87,6 +87,9 @@ internal sealed class CgroupDirectory : StaticDirectory
         {
             if (_group.IsRemoved)
                 return Errno.ENODEV;
+            // Another mount of the same groups has dentries of its own.
+            if (_group.Children.GetAlternateLookup<ReadOnlySpan<byte>>().ContainsKey(name))
+                return Errno.EEXIST;
             if (_group.Depth >= GuestCgroup.MaxDepth || _container!.Cgroups.Descendants >= GuestCgroup.MaxGroups)
                 return Errno.EAGAIN;
             if (!_container.Memory.TryChargeObject(ObjectCost.Cgroup))

@@ -13,9 +13,12 @@ internal static class XattrOperations
     {
         if (CheckAccess(inode, name, isWrite: false, credentials) is not Errno.Ok and Errno error)
             return error;
-        return inode.KeepsAcls && PosixAcls.IsName(name)
-            ? AclOperations.Get(inode, name, credentials)
-            : inode.GetExtendedAttribute(name);
+        if (inode.KeepsAcls && PosixAcls.IsName(name))
+            return AclOperations.Get(inode, name, credentials);
+        Result<byte[]> stored = inode.GetExtendedAttribute(name);
+        return !IsCapability(name) || stored.Failed(out byte[]? capabilities, out _)
+            ? stored
+            : FileCapabilities.ToShown(capabilities, credentials.UserNamespace);
     }
 
     public static Errno Set(
@@ -26,6 +29,13 @@ internal static class XattrOperations
             return Errno.EROFS;
         if (CheckAccess(inode, name, isWrite: true, credentials) is not Errno.Ok and Errno error)
             return error;
+        if (IsCapability(name))
+        {
+            if (FileCapabilities.ToStored(value, credentials.UserNamespace).Failed(out byte[]? stored, out error))
+                return error;
+            value = stored;
+        }
+
         error = inode.KeepsAcls && PosixAcls.IsName(name)
             ? AclOperations.Set(inode, name, value, credentials)
             : inode.SetExtendedAttribute(name, value, flags);
@@ -84,11 +94,13 @@ internal static class XattrOperations
         return Access.Check(inode, isWrite ? AccessMask.Write : AccessMask.Read, credentials);
     }
 
+    private static bool IsCapability(ReadOnlySpan<byte> name) => name.SequenceEqual("security.capability"u8);
+
     private static Errno CheckSecurity(Inode inode, ReadOnlySpan<byte> name, bool isWrite, Credentials credentials)
     {
         if (!isWrite)
             return Errno.Ok;
-        bool mayWrite = name.SequenceEqual("security.capability"u8)
+        bool mayWrite = IsCapability(name)
             ? Access.HasOver(inode, Capability.SetFileCap, credentials)
             : credentials.Has(Capability.SysAdmin);
         return mayWrite ? Errno.Ok : Errno.EPERM;
