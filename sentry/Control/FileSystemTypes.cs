@@ -46,7 +46,7 @@ internal static class FileSystemTypes
             case "cgroup":
                 return StaticFileSystem.CreateLegacyCgroup(source, data, kernel);
             case "cgroup2":
-                return StaticFileSystem.CreateCgroup(source, kernel, container);
+                return StaticFileSystem.CgroupOf(source, kernel, container);
             case "mqueue":
                 return MqueueFileSystem.Of(ipc);
             default:

@@ -133,7 +133,8 @@ internal sealed class Dentry
         FileSystem.DropUser();
     }
 
-    private void RemovePin()
+    /// <summary>Takes back the pin that a new dentry has for the cache, or for who made it.</summary>
+    internal void RemovePin()
     {
         if (Interlocked.Decrement(ref _pins) == 0)
             Inode?.DropUse();

@@ -160,7 +160,7 @@ internal sealed class CgroupDirectory : StaticDirectory
                 return Errno.ESRCH;
             if (_group.IsRemoved)
                 return Errno.ENODEV;
-            moved.Cgroup = _group;
+            moved.Cgroup = _group.Parent is null ? null : _group;
             return Errno.Ok;
         }
     }

@@ -1,5 +1,6 @@
 using Sandbox.Linux;
 using Sandbox.Sentry.Kernel.Containers;
+using Sandbox.Sentry.Memory;
 using Sandbox.Sentry.Vfs;
 
 namespace Sandbox.Sentry.Filesystems.Sys;
@@ -17,6 +18,7 @@ internal sealed class StaticFileSystem : FileSystem
     }
 
     private StaticFileSystem(long magic, string source, Kernel.Kernel kernel, Container? container)
+        : base(container is null ? null : new CollectedCharge(container.Memory))
     {
         (_typeName, _magic, Source) = ("cgroup2", magic, source);
         CgroupDirectory root = new(this, kernel, container);
@@ -43,8 +45,21 @@ internal sealed class StaticFileSystem : FileSystem
         return sys;
     }
 
-    /// <summary>The root of a cgroup v2 tree: what container runtimes show read-only.</summary>
-    public static StaticFileSystem CreateCgroup(string source, Kernel.Kernel kernel, Container? container)
+    /// <summary>
+    /// The cgroup v2 tree of a container, the same one however often it is mounted: what is made, and whose it is, is
+    /// seen in every mount.
+    /// </summary>
+    public static StaticFileSystem CgroupOf(string source, Kernel.Kernel kernel, Container? container)
+    {
+        if (container is null)
+            return CreateCgroup(source, kernel, null);
+        if (container.CgroupFiles is { } made)
+            return (StaticFileSystem)made;
+        StaticFileSystem fresh = CreateCgroup(source, kernel, container);
+        return (StaticFileSystem)(Interlocked.CompareExchange(ref container.CgroupFiles, fresh, null) ?? fresh);
+    }
+
+    private static StaticFileSystem CreateCgroup(string source, Kernel.Kernel kernel, Container? container)
     {
         const long magic = 0x63677270;
         StaticFileSystem cgroup = new(magic, source, kernel, container);

@@ -50,6 +50,9 @@ internal sealed class Container(string id)
     public HostCgroup? Cgroup { get; init; }
 
     /// <summary>What its programs see as the root of cgroups.</summary>
+    /// <summary>The filesystem that shows these; made at first use by the filesystems.</summary>
+    public object? CgroupFiles;
+
     public GuestCgroup Cgroups { get; } = new(null, new FileName("/"u8), 0, 0);
 
     /// <summary>What the Sentry holds for it: files in memory, buffers, kernel objects.</summary>

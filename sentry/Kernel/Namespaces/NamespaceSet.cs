@@ -68,7 +68,7 @@ internal sealed class CgroupNamespace(Security.UserNamespace owner, ulong number
     /// <summary>The path of a group as members see it: what lies outside of theirs is "/..".</summary>
     public string PathOf(GuestCgroup group)
     {
-        if (Root is null)
+        if (Root?.Parent is null)
             return group.Path;
         return !group.IsSelfOrBelow(Root) ? "/.." : group == Root ? "/" : group.Path[Root.Path.Length..];
     }

@@ -164,8 +164,15 @@ internal static class TraceStops
 
         while (IsStillStopped(task, trace, what, out TraceeErrand? errand))
         {
-            errand?.Run(task.Thread);
-            errand?.End();
+            try
+            {
+                errand?.Run(task.Thread);
+            }
+            finally
+            {
+                errand?.End(); // Somebody waits for it.
+            }
+
             if (errand is null)
                 task.Sleeper.Parker.ParkUninterruptibly(Deadline.Never);
         }

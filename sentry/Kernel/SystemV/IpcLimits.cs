@@ -59,13 +59,18 @@ internal sealed class IpcLimits
     /// <summary>IPCMNI: as many slots as an id can name.</summary>
     public const int MaxObjects = 32768;
 
+    /// <summary>
+    /// The Sentry holds a message, a set and what one call does to it as a whole: limits above these are EINVAL.
+    /// </summary>
+    private const int MaxMessageBytes = 16 << 20, MaxOfOneCall = 32000;
+
     private const ulong AsMuchAsThereIs = ulong.MaxValue - (1ul << 24), AnyId = ulong.MaxValue;
 
     private static readonly (ulong Default, ulong Most)[] _ranges =
     [
         (AsMuchAsThereIs, ulong.MaxValue), (AsMuchAsThereIs, ulong.MaxValue), (4096, MaxObjects), (0, 1),
-        (8192, int.MaxValue), (16384, int.MaxValue), (32000, MaxObjects),
-        (32000, int.MaxValue), (1_024_000_000, int.MaxValue), (500, int.MaxValue), (32000, MaxObjects),
+        (8192, MaxMessageBytes), (16384, int.MaxValue), (32000, MaxObjects),
+        (32000, MaxOfOneCall), (1_024_000_000, int.MaxValue), (500, MaxOfOneCall), (32000, MaxObjects),
         (AnyId, int.MaxValue), (AnyId, int.MaxValue), (AnyId, int.MaxValue),
     ];
 

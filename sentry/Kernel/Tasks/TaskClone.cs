@@ -32,7 +32,11 @@ internal static class TaskClone
             return error;
 
         if (MakeThread(task, arguments).Failed(out IGuestThread? thread, out error))
+        {
+            namespaces.Fs?.Release();
             return error;
+        }
+
         if (MakeTask(task, thread, arguments, namespaces).Failed(out Task? child, out error))
         {
             thread.Kill();

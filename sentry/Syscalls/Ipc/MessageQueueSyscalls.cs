@@ -16,8 +16,8 @@ internal static class MessageQueueSyscalls
     private const uint Read = 4, Write = 2;
     private const int TypeBytes = 8;
 
-    /// <summary>However high msgmax is: the Sentry holds a message as a whole.</summary>
-    private const int MaxMessageBytes = 16 << 20;
+    /// <summary>A message of so many bytes is part of what a task costs.</summary>
+    private const int FreeBytes = 4096;
 
     /// <summary>struct msqid64_ds (include/uapi/asm-generic/msgbuf.h).</summary>
     [StructLayout(LayoutKind.Sequential)]
@@ -62,13 +62,25 @@ internal static class MessageQueueSyscalls
     public static SyscallResult Send(Task task, int id, UserAddress buffer, nuint bytes, int flags)
     {
         IpcLimits limits = task.Namespaces.Ipc.Limits;
-        if (bytes > limits[IpcLimit.MessageBytes] || bytes > MaxMessageBytes)
+        if (bytes > limits[IpcLimit.MessageBytes])
             return Errno.EINVAL;
+        if (bytes <= FreeBytes)
+            return SendBytes(task, id, buffer, (int)bytes, flags);
+        // It may wait with them for ever; the queue charges for what it takes.
+        if (!task.Account.TryCharge(MemoryKind.Objects, (long)bytes))
+            return Errno.ENOMEM;
+        SyscallResult result = SendBytes(task, id, buffer, (int)bytes, flags);
+        task.Account.Return(MemoryKind.Objects, (long)bytes);
+        return result;
+    }
+
+    private static SyscallResult SendBytes(Task task, int id, UserAddress buffer, int bytes, int flags)
+    {
         if (task.Memory.Read(new UserPtr<long>(buffer), out long type) is not Errno.Ok and Errno fault)
             return fault;
         if (type < 1)
             return Errno.EINVAL;
-        byte[] text = new byte[(int)bytes];
+        byte[] text = new byte[bytes];
         if (task.Memory.Read(buffer + TypeBytes, text) is not Errno.Ok and Errno textFault)
             return textFault;
         if (Find(task, id, Write).Failed(out MessageQueue? queue, out Errno error))

@@ -20,7 +20,7 @@ internal static class MemoryFileTransfer
         byte[] bytes = ScratchBuffers.Rent();
         long done = 0;
         Errno error = Errno.Ok;
-        while (buffers.Remaining > 0)
+        while (buffers.Remaining > 0 && !(done > 0 && task.Sleeper.Parker.IsInterrupted))
         {
             if (Move(task, file, ref buffers, start + (ulong)done, bytes, isWrite).Failed(out int count, out error))
                 break;

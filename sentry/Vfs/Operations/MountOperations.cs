@@ -14,10 +14,12 @@ internal static class MountOperations
     /// </summary>
     public static Errno Attach(VfsPath place, Mount mount)
     {
-        if (place.Mount.Namespace is not { } space)
-            return Errno.EINVAL;
         using (MountNamespace.Lock.Enter())
-            return AttachLocked(space, place, [new MountBranch(mount, null, null)]);
+        {
+            return place.Mount.Namespace is { } space
+                ? AttachLocked(space, place, [new MountBranch(mount, null, null)])
+                : Errno.EINVAL;
+        }
     }
 
     /// <summary>
@@ -26,10 +28,10 @@ internal static class MountOperations
     /// </summary>
     public static Errno Bind(VfsPath source, VfsPath place, bool isRecursive)
     {
-        if (place.Mount.Namespace is not { } space || source.Mount.Namespace is null)
-            return Errno.EINVAL;
         using (MountNamespace.Lock.Enter())
         {
+            if (place.Mount.Namespace is not { } space || source.Mount.Namespace is null)
+                return Errno.EINVAL;
             if (source.Mount.IsUnbindable)
                 return Errno.EINVAL;
             List<MountBranch> tree = [new MountBranch(MountPropagation.Clone(source.Mount, source.Dentry), null, null)];
@@ -54,13 +56,13 @@ internal static class MountOperations
     public static Errno Move(VfsPath source, VfsPath place)
     {
         Mount mount = source.Mount;
-        if (source.Dentry != mount.Root || mount.Parent is null || mount.Namespace is not { } space
-            || place.Mount.Namespace != space)
-            return Errno.EINVAL;
-        if (source.Inode.IsDirectory != place.Inode.IsDirectory)
-            return source.Inode.IsDirectory ? Errno.ENOTDIR : Errno.EINVAL;
         using (MountNamespace.Lock.Enter())
         {
+            if (source.Dentry != mount.Root || mount.Parent is null || mount.Namespace is not { } space
+                || place.Mount.Namespace != space)
+                return Errno.EINVAL;
+            if (source.Inode.IsDirectory != place.Inode.IsDirectory)
+                return source.Inode.IsDirectory ? Errno.ENOTDIR : Errno.EINVAL;
             for (Mount? above = place.Mount; above is not null; above = above.Parent)
             {
                 if (above == mount)
@@ -118,13 +120,13 @@ internal static class MountOperations
     public static Errno Unmount(VfsPath place, bool isLazy, Mount rootOfCaller)
     {
         Mount mount = place.Mount;
-        if (place.Dentry != mount.Root || mount.Namespace is not { } space || mount.Parent is null)
-            return Errno.EINVAL;
-        if (mount == rootOfCaller)
-            return Errno.EBUSY;
         List<Mount> gone;
         using (MountNamespace.Lock.Enter())
         {
+            if (place.Dentry != mount.Root || mount.Namespace is not { } space || mount.Parent is null)
+                return Errno.EINVAL;
+            if (mount == rootOfCaller)
+                return Errno.EBUSY;
             gone = MountsBelow(space, new VfsPath(mount, mount.Root));
             if (!isLazy && (gone.Count != 0 || mount.Users != 0))
                 return Errno.EBUSY;
@@ -160,16 +162,17 @@ internal static class MountOperations
     public static Errno PivotRoot(VfsPath newRoot, VfsPath putOld, VfsPath oldRoot)
     {
         Mount mount = newRoot.Mount;
-        if (mount.Namespace is not { } space || oldRoot.Mount.Namespace != space || putOld.Mount.Namespace != space)
-            return Errno.EINVAL;
-        if (newRoot.Dentry != mount.Root || oldRoot.Dentry != oldRoot.Mount.Root || mount.Parent is null)
-            return Errno.EINVAL;
-        if (mount == oldRoot.Mount || putOld.Mount == oldRoot.Mount)
-            return Errno.EBUSY;
-        if (!IsBelow(putOld, newRoot))
-            return Errno.EINVAL;
         using (MountNamespace.Lock.Enter())
         {
+            if (mount.Namespace is not { } space || oldRoot.Mount.Namespace != space
+                || putOld.Mount.Namespace != space)
+                return Errno.EINVAL;
+            if (newRoot.Dentry != mount.Root || oldRoot.Dentry != oldRoot.Mount.Root || mount.Parent is null)
+                return Errno.EINVAL;
+            if (mount == oldRoot.Mount || putOld.Mount == oldRoot.Mount)
+                return Errno.EBUSY;
+            if (!IsBelow(putOld, newRoot))
+                return Errno.EINVAL;
             Mount old = oldRoot.Mount;
             VfsPath place = space.Topmost(putOld);
             if (place.Mount.Peers is not null || mount.Parent.Peers is not null || old.Parent?.Peers is not null)

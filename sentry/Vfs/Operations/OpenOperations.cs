@@ -173,7 +173,7 @@ internal static class OpenOperations
         };
         OpenRequest opening = request with { Flags = request.Flags & ~OpenFlags.TemporaryFile };
         Result<OpenFile> opened = Finish(new VfsPath(directory.Mount, dentry), opening, caller);
-        dentry.Unpin(); // It is in no cache: the open file alone keeps it.
+        dentry.RemovePin(); // It is in no cache: the open file alone keeps it.
         return opened;
     }
 

@@ -13,7 +13,7 @@ internal static class XattrOperations
     {
         if (CheckAccess(inode, name, isWrite: false, credentials) is not Errno.Ok and Errno error)
             return error;
-        if (inode.KeepsAcls && PosixAcls.IsName(name))
+        if (PosixAcls.IsName(name))
             return AclOperations.Get(inode, name, credentials);
         Result<byte[]> stored = inode.GetExtendedAttribute(name);
         return !IsCapability(name) || stored.Failed(out byte[]? capabilities, out _)
@@ -36,6 +36,13 @@ internal static class XattrOperations
             value = stored;
         }
 
+        if (!inode.KeepsAcls && PosixAcls.IsName(name))
+        {
+            if (PosixAcl.Parse(value, credentials.UserNamespace).Failed(out PosixAcl? acl, out error))
+                return error;
+            value = acl is null ? value : acl.ToBytes(UserNamespace.Root);
+        }
+
         error = inode.KeepsAcls && PosixAcls.IsName(name)
             ? AclOperations.Set(inode, name, value, credentials)
             : inode.SetExtendedAttribute(name, value, flags);
@@ -50,7 +57,9 @@ internal static class XattrOperations
             return Errno.EROFS;
         if (CheckAccess(inode, name, isWrite: true, credentials) is not Errno.Ok and Errno error)
             return error;
-        error = inode.RemoveExtendedAttribute(name);
+        error = inode.KeepsAcls && PosixAcls.IsName(name)
+            ? AclOperations.Set(inode, name, [], credentials)
+            : inode.RemoveExtendedAttribute(name);
         if (error == Errno.Ok)
             FileEvents.AttributesChanged(inode, path.Dentry);
         return error;

@@ -74,6 +74,20 @@ public sealed class FileSystemEndTests
     }
 
     [Fact]
+    public void Files_without_a_name_take_nothing_from_their_filesystem()
+    {
+        MakeMount();
+        Write("/mnt/file", 5000).Release();
+        const OpenFlags unnamed = OpenFlags.TemporaryFile | OpenFlags.Directory | OpenFlags.ReadWrite;
+        for (int round = 0; round < 10; round++)
+            Value(OpenOperations.Open(_caller, _fs.Root, "/mnt"u8, new OpenRequest(unnamed, Modes.O666))).Release();
+        Assert.Equal(2 * 4096, _account.BytesOf(MemoryKind.Files));
+        Write("/mnt/another", 5000).Release();
+        _fs.Release();
+        AssertNothingIsHeld();
+    }
+
+    [Fact]
     public void A_copied_namespace_keeps_the_filesystems_that_both_show()
     {
         MakeMount();

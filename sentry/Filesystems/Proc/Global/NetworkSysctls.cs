@@ -26,7 +26,8 @@ internal static class NetworkSysctls
         "net/ipv4/tcp_rmem", "net/ipv4/tcp_wmem", "net/ipv4/tcp_available_congestion_control",
         "net/ipv4/tcp_congestion_control", "net/ipv4/tcp_keepalive_time", "net/ipv4/tcp_keepalive_intvl",
         "net/ipv4/tcp_keepalive_probes", "net/ipv4/tcp_fin_timeout", "net/ipv4/tcp_sack", "net/ipv4/tcp_syncookies",
-        "net/ipv4/tcp_max_syn_backlog", "net/ipv4/tcp_fastopen",
+        "net/ipv4/tcp_max_syn_backlog", "net/ipv4/tcp_fastopen", "net/ipv4/ping_group_range",
+        "net/ipv6/conf/all/disable_ipv6", "net/ipv6/conf/default/disable_ipv6", "net/ipv6/conf/lo/disable_ipv6",
     ];
 
     private static readonly string[] _zeroOfInterface =
